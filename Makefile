@@ -1,0 +1,82 @@
+# `make run` and `make test` do everything; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+PORT ?= 8000
+IDE := graph/graphiql/dist/index.html
+IDE_ELSEWHERE := /graphql shows a page that loads GraphiQL from the internet.
+IDE_SOURCES := $(wildcard graph/graphiql/*.* graph/graphiql/examples/*)
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install graphiql ## Set up and serve on 127.0.0.1:8000 with sample data
+	@TIDEGRAPH_ENV=$${TIDEGRAPH_ENV:-development} exec $(BIN)/tidegraph serve --port $(PORT) --migrate --seed
+
+install: $(VENV)/.installed ## Make .venv and install Tidegraph into it
+
+install-dev: $(VENV)/.installed-dev ## Install what tests and checks need, too
+
+graphiql: ## Build GraphiQL, where npm is at hand
+	@if ! command -v npm >/dev/null; then echo "No npm here: $(IDE_ELSEWHERE)"; \
+	else $(MAKE) --silent $(IDE) || echo "GraphiQL could not be built: $(IDE_ELSEWHERE)"; fi
+
+test: install-dev graphiql ## Set up and run the whole suite, on SQLite and on TiDB
+	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
+	@$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+test-sqlite: install-dev ## Run the quick part, on SQLite alone
+	@$(BIN)/pytest -n $(JOBS) -m "not tidb and not browser" $(ARGS)
+
+tidb: ## Build tidb-server for the tests, once a machine (15 minutes)
+	@$(PYTHON) tests/tidb/build.py
+
+lint: install-dev ## Check format, style, types, layers and schema.graphql
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/tidegraph schema | diff -u schema.graphql - || (echo "Run make schema."; exit 1)
+
+bench: install-dev ## Measure requests against two other servers (5 minutes)
+	@$(BIN)/python -m bench.run
+
+format: install-dev ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: install-dev ## Write schema.graphql anew
+	$(BIN)/tidegraph schema > schema.graphql
+
+constraints: install-dev ## Write constraints.txt from what is installed
+	$(BIN)/pip freeze --exclude-editable | grep -v '^tidegraph' > constraints.txt
+
+clean: ## Remove what was built here
+	rm -rf $(VENV) graph/graphiql/dist graph/graphiql/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	(echo "Tidegraph needs Python 3.11 or later, as in: make run PYTHON=python3.12"; exit 1)
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what it needs into $(VENV), once (about a minute)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what it needs into $(VENV), once (about a minute)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,asyncmy]'
+	@touch $@ $(VENV)/.installed
+
+$(IDE): $(IDE_SOURCES)
+	@echo "Building GraphiQL, once (about half a minute)."
+	@cd graph/graphiql && npm ci --silent --fetch-retries=1 --fetch-retry-mintimeout=1000 && npm run --silent build -- --logLevel warn
+	@touch $@
+
+.PHONY: help run install install-dev graphiql bench test test-sqlite tidb lint format schema constraints clean

@@ -1,0 +1,43 @@
+"""One server of the benchmark as a process: `python -m bench.serve NAME URL PORT`."""
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from bench.by_hand import by_hand
+from bench.meter import Meter
+from bench.plain import plain
+from db.database import Database
+from db.urls import DatabaseUrl
+from graph.app import create_app
+from graph.settings import Settings
+
+
+def tidegraph(url: str, meter: Meter) -> Any:
+    database = Database(DatabaseUrl.parse(url))
+    meter.watch(database.reads)
+    meter.watch(database.writes)
+    return create_app(Settings(database_url=url), database)
+
+
+SERVERS: dict[str, Callable[[str, Meter], Any]] = {
+    "tidegraph": tidegraph,
+    "by hand": by_hand,
+    "plain": plain,
+}
+
+
+def main(name: str, url: str, port: str) -> None:
+    meter = Meter()
+    app = meter.around(SERVERS[name](url, meter))
+    # As `tidegraph serve` does; the others get it too.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="error", access_log=False)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

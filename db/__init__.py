@@ -1,0 +1,1 @@
+"""Everything SQL: rows out, changes in, one database below."""

@@ -1,0 +1,121 @@
+"""Column types and DDL that make one table the same thing on TiDB and on SQLite."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateColumn, CreateTable
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+AMOUNT_UNITS = 10_000
+COLLATION = "utf8mb4_0900_bin"
+TABLE_OPTIONS: dict[str, Any] = {
+    "mysql_default_charset": "utf8mb4",
+    "mysql_collate": COLLATION,
+    "sqlite_autoincrement": True,
+}
+RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class IsoDateTime(sqlite.DATETIME):
+    """ISO text, as SQLAlchemy's own, but written several times as fast."""
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], str | None]:
+        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, to the microsecond: DATETIME(6), on SQLite ISO text that sorts by time."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(IsoDateTime())  # type: ignore[no-untyped-call]
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """One function for both steps: this runs for every moment of every row."""
+        read = self.load_dialect_impl(dialect).result_processor(dialect, coltype)
+
+        def aware(value: Any) -> datetime | None:
+            moment: datetime | None = read(value) if read else value
+            return None if moment is None else moment.replace(tzinfo=UTC)
+
+        return aware
+
+
+class Amount(TypeDecorator[Decimal]):
+    """An exact amount of money: DECIMAL(19,4), on SQLite an integer of ten-thousandths.
+
+    SQLite has no decimal type, and its REAL is not exact, neither in sums nor in comparisons.
+    """
+
+    impl = sa.Numeric(19, 4)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(sa.Numeric(19, 4))
+        return dialect.type_descriptor(sa.BigInteger())
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        if value is None or dialect.name == "mysql":
+            return value
+        return int(value * AMOUNT_UNITS)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Decimal | None:
+        if value is None or dialect.name == "mysql":
+            return value
+        return Decimal(value).scaleb(-4)
+
+
+def auto_random_id() -> sa.Column[int]:
+    """A key that scatters writes over TiKV's regions and stays below 2^53, as JavaScript needs."""
+    return sa.Column("id", RowId, primary_key=True, info={"auto_random": True})
+
+
+def index(name: str, *columns: str) -> sa.Index:
+    """An index that TiDB makes together with its table (see `create_table` below)."""
+    return sa.Index(name, *columns).ddl_if(dialect="sqlite")
+
+
+@compiles(CreateColumn, "mysql")
+def create_column(element: CreateColumn, compiler: Any, **options: Any) -> str:
+    """SQLAlchemy writes AUTO_INCREMENT, whose ascending ids make one region take every insert."""
+    text: str = compiler.visit_create_column(element, **options)
+    if element.element.info.get("auto_random"):
+        text = text.replace("AUTO_INCREMENT", "AUTO_RANDOM(5, 54)")
+    return text
+
+
+@compiles(sa.PrimaryKeyConstraint, "mysql")
+def primary_key(element: sa.PrimaryKeyConstraint, compiler: Any, **options: Any) -> str:
+    """Say CLUSTERED aloud: whether it is TiDB's default depends on a setting of the server."""
+    text: str = compiler.visit_primary_key_constraint(element, **options)
+    return text + " /*T![clustered_index] CLUSTERED */"
+
+
+@compiles(CreateTable, "mysql")
+def create_table(element: CreateTable, compiler: Any, **options: Any) -> str:
+    """Write the indexes into CREATE TABLE.
+
+    TiDB's DDL is not transactional, so a table with its indexes is one statement; and a foreign key
+    that finds no index under it makes one of its own.
+    """
+    text: str = compiler.visit_create_table(element, **options)
+    keys = [
+        f"KEY {each.name} ({', '.join(column.name for column in each.columns)})"
+        for each in sorted(element.element.indexes, key=lambda each: str(each.name))
+        if not each.unique
+    ]
+    body, closing, table_options = text.rpartition("\n)")
+    return body + "".join(f", \n\t{key}" for key in keys) + closing + table_options

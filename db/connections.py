@@ -1,0 +1,81 @@
+"""Reads pages and counts of connections, each for all its parents together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from db import pages, statements
+from db.models import Customer, Order
+from db.pages import Page, Scope, Slice, Snapshot
+from db.reader import Reader
+from db.statements import EARLIER, LATER, SHOWN
+
+ROWS: dict[str, type[Any]] = {"customers": Customer, "orders": Order}
+
+# A parent with more than this many times the page's rows is read by itself, by its index, in order.
+MANY = 4
+
+
+class Count(NamedTuple):
+    """How many rows there are; not `exact` when there are more than were counted."""
+
+    value: int
+    exact: bool
+
+
+async def read(reader: Reader, page: Page, parents: Sequence[int | None]) -> list[Slice[Any]]:
+    """A page for each parent, in their order; the one parent of a scope without any is None."""
+    few, many = await _by_size(reader, page, [each for each in parents if each is not None])
+    width = len(page.scope.rows_of.c)
+    row_type = ROWS[page.scope.table]
+    shown: dict[int | None, list[Any]] = defaultdict(list)
+    sides: set[tuple[int | None, int]] = set()
+    place = page.scope.rows_of.c.keys().index(page.scope.parent) if page.scope.parent else None
+    nothing = page.scope.parent is not None and not few and not many
+    for found in () if nothing else await reader.fetch(statements.page(page, few, many)):
+        parent = None if place is None else found[place]
+        if found[width] == SHOWN:
+            shown[parent].append(row_type._make(found[:width]))
+        else:
+            sides.add((parent, found[width]))
+    snapshot = pages.snapshot(page, reader.moment)
+    return [_cut(page, parent, shown[parent], sides, snapshot) for parent in parents]
+
+
+async def count(reader: Reader, scope: Scope, parents: Sequence[int | None], limit: int) -> list[Count]:
+    """How many rows each parent has, counted no further than `limit`."""
+    found: dict[int | None, int] = {}
+    for parent, size in await reader.fetch(statements.counts(scope, parents, limit)):
+        found[parent] = size
+    return [Count(min(found[each], limit), found[each] <= limit) for each in parents]
+
+
+async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The parents that have few children, and those that have many, by a bounded look at all of them."""
+    scope = page.scope
+    if scope.parent is None or not parents:
+        return [], []
+    most = MANY * (page.size + 1)
+    look = statements.sizes(scope.table, scope.parent, len(parents))
+    names = {f"p{place}": parent for place, parent in enumerate(parents)}
+    sizes = {row.parent: row.size for row in await reader.fetch(look, {**names, "most": most})}
+    few = [each for each in parents if 0 < sizes[each] < most]
+    return few, [each for each in parents if sizes[each] >= most]
+
+
+def _cut(
+    page: Page,
+    parent: int | None,
+    rows: list[Any],
+    sides: set[tuple[int | None, int]],
+    snapshot: Snapshot | None,
+) -> Slice[Any]:
+    """Without the extra row, in the scope's order."""
+    rows.sort(key=page.scope.sort.key, reverse=page.scope.sort.descending != page.backward)
+    more = len(rows) > page.size
+    kept = rows[: page.size]
+    if page.backward:
+        kept.reverse()
+    earlier = (parent, EARLIER) in sides or (more and page.backward)
+    later = (parent, LATER) in sides or (more and not page.backward)
+    return Slice(page.scope, parent, kept, has_next=later, has_previous=earlier, snapshot=snapshot)

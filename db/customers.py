@@ -1,0 +1,80 @@
+"""All SQL on customers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from db import changes, errors, words
+from db.models import Customer, customers
+from db.reader import Reader, Transaction
+
+
+async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Customer]:
+    """The customers whose `column`, a unique one, has one of `values`; in no order, archived too."""
+    statement = sa.select(*customers.c).where(customers.c[column].in_(values))
+    return [Customer._make(row) for row in await reader.fetch(statement)]
+
+
+async def lock(transaction: Transaction, customer_id: int, field: str = "id") -> Customer:
+    """The customer, locked until the transaction ends. Raises NotFound."""
+    statement = sa.select(*customers.c).where(customers.c.id == customer_id).with_for_update()
+    rows = await transaction.fetch(statement)
+    if not rows:
+        raise errors.NotFound("Customer", customer_id, field)
+    return Customer._make(rows[0])
+
+
+async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
+    """A new customer from `username`, `name` and `email`. Raises Taken."""
+    moment = changes.now()
+    columns = {"email": None, "archived_at": None, **values}
+    columns |= {"version": 1, "created_at": moment, "updated_at": moment}
+    with _taken(columns):
+        customer_id = await transaction.insert(customers, columns)
+    customer = Customer(id=customer_id, **columns)
+    await words.insert(transaction, [customer])
+    return customer
+
+
+async def update(transaction: Transaction, customer_id: int, values: Mapping[str, Any]) -> Customer:
+    """Change what `values` names. Raises NotFound or Taken."""
+    customer = await lock(transaction, customer_id)
+    with _taken(values):
+        changed = await changes.apply(transaction, customers, customer, values)
+    if words.of(changed) != words.of(customer):
+        await words.replace(transaction, [changed])
+    return changed
+
+
+async def archive(transaction: Transaction, customer_id: int) -> Customer:
+    """Archive; an archived customer stays as it is. Raises NotFound."""
+    customer = await lock(transaction, customer_id)
+    moment = customer.archived_at or changes.now()
+    return await changes.apply(transaction, customers, customer, {"archived_at": moment})
+
+
+async def restore(transaction: Transaction, customer_id: int) -> Customer:
+    """Take out of the archive; others stay as they are. Raises NotFound."""
+    customer = await lock(transaction, customer_id)
+    return await changes.apply(transaction, customers, customer, {"archived_at": None})
+
+
+async def delete(transaction: Transaction, customer_id: int) -> int:
+    """Delete a customer without orders; its id. Raises NotFound or CustomerHasOrders."""
+    try:
+        result = await transaction.execute(customers.delete().where(customers.c.id == customer_id))
+    except errors.BrokenReference as error:
+        raise errors.CustomerHasOrders from error
+    if not result.rowcount:
+        raise errors.NotFound("Customer", customer_id)
+    return customer_id
+
+
+@contextmanager
+def _taken(values: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except errors.DuplicateKey as error:
+        raise errors.Taken(error.column, values[error.column]) from error

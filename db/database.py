@@ -1,0 +1,152 @@
+"""One database: its pools, its reads, and its writes in transactions that may run more than once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import engines, errors, retry
+from db.abandoned import Abandoned
+from db.deadline import Deadline
+from db.engines import Limits
+from db.reader import AnyResult, Parameters, Reader, Transaction, send
+from db.receipt import Receipt
+from db.urls import DatabaseUrl
+
+T = TypeVar("T")
+Work = Callable[[Transaction], Awaitable[T]]
+
+# How long COMMIT and ROLLBACK may take although the request's deadline is over.
+ENDING = 2.0
+
+
+class Database:
+    """The pools of one server process. Use as an async context manager, or `close()` it."""
+
+    def __init__(self, url: DatabaseUrl, limits: Limits | None = None, attempts: int = 12) -> None:
+        self.url = url
+        self.limits = limits or Limits()
+        self.reads = engines.reading(url, self.limits)
+        self.writes = engines.writing(url, self.limits)
+        self._abandoned = Abandoned(url, self.limits)
+        for engine in (self.reads, self.writes):
+            self._abandoned.watch(engine)
+        self._attempts = attempts
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._abandoned.close()
+        await self.reads.dispose()
+        await self.writes.dispose()
+
+    def reader(self, deadline: Deadline | None = None, receipt: Receipt | None = None) -> Reader:
+        """Reads from the autocommit pool, each statement at its own moment, until `deadline`."""
+        deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
+        execute = partial(self._read, deadline, receipt)
+        return Reader(execute, deadline, receipt, keeps_past=not self.url.is_sqlite)
+
+    async def _read(
+        self, deadline: Deadline, receipt: Receipt, statement: sa.Executable, parameters: Parameters
+    ) -> AnyResult:
+        try:
+            return await self._read_once(deadline, receipt, statement, parameters)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        # The pooled connection was dead, and with it the whole pool: this one is fresh.
+        return await self._read_once(deadline, receipt, statement, parameters)
+
+    async def _read_once(
+        self, deadline: Deadline, receipt: Receipt, statement: sa.Executable, parameters: Parameters
+    ) -> AnyResult:
+        async with self.reads.connect() as connection:
+            return await send(connection, statement, parameters, deadline, receipt)
+
+    async def write(
+        self, work: Work[T], deadline: Deadline | None = None, receipt: Receipt | None = None
+    ) -> T:
+        """Run `work` in one transaction and commit; what it returns comes back.
+
+        `work` may run more than once, each time in a new transaction, so it has no other effect.
+        Raises Conflict, Unavailable or DeadlineExceeded when nothing was written, OutcomeUnknown when
+        the connection was lost during COMMIT, and whatever `work` raises, after a rollback.
+        """
+        deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
+        attempts = retry.Attempts(deadline, self._attempts)
+        while True:
+            try:
+                return await self._write_once(work, deadline, receipt)
+            except sa.exc.DBAPIError as error:
+                await attempts.next(error)
+                receipt.retried_for.append(attempts.reasons[-1])
+            except sa.exc.SQLAlchemyError as error:
+                raise retry.translate(error) from error
+
+    async def _write_once(self, work: Work[T], deadline: Deadline, receipt: Receipt) -> T:
+        receipt.attempts += 1
+        async with deadline.limit():
+            connection = await self.writes.connect()
+        try:
+            async with deadline.limit():
+                await connection.begin()
+                result = await work(Transaction(connection, deadline, receipt))
+        except BaseException:
+            await _finish(_roll_back(connection))
+            raise
+        with receipt.time():
+            await _finish(_commit(connection))
+        return result
+
+
+async def _finish(ending: Awaitable[None]) -> None:
+    """See a COMMIT or ROLLBACK through, even when the request is cancelled meanwhile."""
+    task = asyncio.ensure_future(ending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _roll_back(connection: AsyncConnection) -> None:
+    try:
+        async with asyncio.timeout(ENDING):
+            await connection.rollback()
+    except (sa.exc.SQLAlchemyError, TimeoutError):
+        # Without its ROLLBACK the connection may still hold locks: it must not go back to the pool.
+        await connection.invalidate()
+    finally:
+        await connection.close()
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    try:
+        async with asyncio.timeout(ENDING):
+            await connection.commit()
+    except TimeoutError as error:
+        raise errors.OutcomeUnknown("COMMIT was not answered in time") from error
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise errors.OutcomeUnknown("the connection was lost during COMMIT") from error
+        await _roll_back(connection)
+        raise
+    finally:
+        await connection.close()
+
+
+async def ping(database: Database, deadline: Deadline) -> str:
+    """The database's kind and version; raises Unavailable or DeadlineExceeded."""
+    function = "sqlite_version()" if database.url.is_sqlite else "VERSION()"
+    rows = await database.reader(deadline).fetch(sa.text(f"SELECT {function}"))
+    version: str = rows[0][0]
+    if database.url.is_sqlite:
+        return f"SQLite {version}"
+    return f"TiDB {version.rpartition('TiDB-')[2]}" if "TiDB" in version else f"MySQL {version}"

@@ -1,0 +1,94 @@
+"""Connections that keep what a driver's own does not: TLS, a deadline, no socket left behind."""
+
+import asyncio
+import sqlite3
+from threading import Thread
+from typing import Any
+
+import aiomysql
+import aiosqlite
+from aiomysql.connection import CLIENT, CR
+from aiosqlite import core
+
+# Seconds to wait for the end of a connection.
+CLOSING, GIVEN_UP = 1.0, 0.1
+
+
+class AiomysqlConnection(aiomysql.Connection):  # type: ignore[misc]
+    """aiomysql alone goes on in plain text, password and all, where the server offers no TLS."""
+
+    async def _request_authentication(self) -> None:
+        self.require_tls(offered=bool(self.server_capabilities & CLIENT.SSL))
+        await super()._request_authentication()
+
+    def require_tls(self, *, offered: bool) -> None:
+        """Raises OperationalError."""
+        if self._ssl_context and not offered:
+            raise aiomysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
+
+    async def ensure_closed(self) -> None:
+        """Say goodbye and close; with TLS the server's own goodbye is waited for, a little."""
+        writer = self._writer
+        await super().ensure_closed()
+        if writer is not None:
+            try:
+                await asyncio.wait_for(writer.wait_closed(), CLOSING)
+            except (OSError, TimeoutError):
+                writer.transport.abort()
+
+
+async def connect_aiomysql(**arguments: Any) -> AiomysqlConnection:
+    """Raises aiomysql's errors."""
+    connection = AiomysqlConnection(**arguments)
+    try:
+        await connection._connect()
+        # Again: a later aiomysql may no longer call the method above.
+        connection.require_tls(offered=connection._secure)
+    except BaseException:
+        # aiomysql would keep the socket of an attempt that was cancelled.
+        connection.close()
+        raise
+    return connection
+
+
+class AiosqliteConnection(aiosqlite.Connection):
+    """aiosqlite alone waits, when it is closed, for the end of a statement that was given up."""
+
+    _given_up = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # A daemon: it shall not keep the process from ending.
+        self._thread = Thread(target=self._work, daemon=True)
+
+    def _work(self) -> None:
+        try:
+            core._connection_worker_thread(self._tx)
+        except RuntimeError:
+            # The event loop has ended before the statement: nobody is left to be told.
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    async def _execute(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super()._execute(*arguments, **options)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            self._given_up = True
+            raise
+
+    async def close(self) -> None:
+        if self._connection is None or not self._given_up:
+            await super().close()
+            return
+        self._connection.interrupt()
+        # A closed connection keeps its transaction, and the lock, while there are cursors on it.
+        self._tx.put_nowait((None, self._connection.rollback))
+        # What waits for another process's lock cannot be interrupted; its thread ends later.
+        if ending := self.stop():
+            await asyncio.wait([ending], timeout=GIVEN_UP)
+
+
+def connect_aiosqlite(path: str, **arguments: Any) -> AiosqliteConnection:
+    """To be awaited."""
+    return AiosqliteConnection(lambda: sqlite3.connect(path, **arguments), iter_chunk_size=64)

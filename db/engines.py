@@ -1,0 +1,110 @@
+"""Engines for reading and for writing, on SQLite and on TiDB."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from db import drivers, past, time_limit
+from db.urls import DatabaseUrl
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the pools and of waiting; times in seconds.
+
+    TiDB ends a transaction that nothing was asked of for `idle_timeout`, should its process be lost.
+    """
+
+    pool_size: int = 10
+    pool_timeout: float = 5.0
+    connect_timeout: float = 5.0
+    lock_timeout: float = 3.0
+    idle_timeout: float = 10.0
+
+
+def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
+    """Autocommit: one packet a statement, because nothing is begun and nothing rolled back."""
+    return _create(url, limits, limits.pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
+
+
+def stopping(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
+    """One connection, seldom used, for what is said about the others: so it may have died meanwhile."""
+    return _create(
+        url,
+        limits,
+        1,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_pre_ping=True,
+    )
+
+
+def writing(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
+    """Transactions; `Database.write` ends each itself, so a connection comes back clean."""
+    # SQLite has one writer at a time: waiting in our queue is fair, waiting in SQLite is not.
+    size = 1 if url.is_sqlite else limits.pool_size
+    engine = _create(url, limits, size, pool_reset_on_return=None)
+    if url.is_sqlite:
+        sa.event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+def _create(url: DatabaseUrl, limits: Limits, size: int, **options: Any) -> AsyncEngine:
+    engine = create_async_engine(
+        url.driver_url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=limits.pool_timeout,
+        connect_args=_sqlite_arguments(limits) if url.is_sqlite else _tidb_arguments(url, limits),
+        hide_parameters=True,
+        **options,
+    )
+    if url.is_sqlite:
+        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+    else:
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", past.rewrite, retval=True)
+        time_limit.write_into_selects(engine)
+    return engine
+
+
+def _sqlite_arguments(limits: Limits) -> dict[str, Any]:
+    # isolation_level=None: the driver must not begin a transaction of its own before ours.
+    creator = drivers.connect_aiosqlite
+    return {"timeout": limits.lock_timeout, "isolation_level": None, "async_creator_fn": creator}
+
+
+def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "charset": "utf8mb4",
+        "connect_timeout": limits.connect_timeout,
+        "init_command": (
+            "SET time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+            "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+            # Else a duplicate may show as late as at COMMIT.
+            "tidb_constraint_check_in_place = ON, tidb_constraint_check_in_place_pessimistic = ON, "
+            f"innodb_lock_wait_timeout = {max(1, round(limits.lock_timeout))}, "
+            f"tidb_idle_transaction_timeout = {math.ceil(limits.idle_timeout)}"
+        ),
+    }
+    if url.tls_context:
+        arguments["ssl"] = url.tls_context
+    if url.driver_url.get_driver_name() == "aiomysql":
+        arguments["async_creator_fn"] = drivers.connect_aiomysql
+    return arguments
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    # A deferred transaction that turns into a write fails at once when another one is writing.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,115 @@
+"""All SQL on orders and their lines, and the rules of an order's status."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from db import changes, customers, errors, lines, money
+from db.models import Order, orders
+from db.money import Line, Money
+from db.reader import Reader, Transaction
+
+PENDING = "PENDING"
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    PENDING: ("PAID", "CANCELLED"),
+    "PAID": ("FULFILLED", "REFUNDED"),
+    "FULFILLED": ("REFUNDED",),
+    "CANCELLED": (),
+    "REFUNDED": (),
+}
+DELETABLE = {PENDING, "CANCELLED"}
+
+
+async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Order]:
+    """The orders whose `column`, a unique one, has one of `values`; in no order."""
+    statement = sa.select(*orders.c).where(orders.c[column].in_(values))
+    return [Order._make(row) for row in await reader.fetch(statement)]
+
+
+async def lock(transaction: Transaction, order_id: int) -> Order:
+    """The order, locked until the transaction ends. Raises NotFound."""
+    statement = sa.select(*orders.c).where(orders.c.id == order_id).with_for_update()
+    rows = await transaction.fetch(statement)
+    if not rows:
+        raise errors.NotFound("Order", order_id)
+    return Order._make(rows[0])
+
+
+async def insert(
+    transaction: Transaction, values: Mapping[str, Any], total: Money | None, sent: Sequence[Line]
+) -> Order:
+    """A new PENDING order from `customer_id`, `reference` and `placed_at`, with a total or lines.
+
+    Locks the customer, as the foreign key would do anyway. Raises NotFound, CustomerArchived, Taken,
+    MixedCurrencies and AmountOutOfRange.
+    """
+    total = total or money.total_of(sent)
+    customer = await customers.lock(transaction, values["customer_id"], "customer_id")
+    if customer.archived_at:
+        raise errors.CustomerArchived
+    moment = changes.now()
+    columns = {"reference": None, "placed_at": moment, **values, **_columns(total)}
+    columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
+    try:
+        order_id = await transaction.insert(orders, columns)
+    except errors.DuplicateKey as error:
+        raise errors.Taken(error.column, columns[error.column]) from error
+    order = Order(id=order_id, **columns)
+    await lines.insert(transaction, order.id, sent)
+    return order
+
+
+async def update(
+    transaction: Transaction,
+    order_id: int,
+    values: Mapping[str, Any],
+    total: Money | None = None,
+    sent: Sequence[Line] = (),
+) -> Order:
+    """Change what `values` names, and the total or the lines while PENDING.
+
+    Raises NotFound, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange.
+    """
+    order = await lock(transaction, order_id)
+    if total or sent:
+        _require_pending(order, "lines" if sent else "total")
+    touched = False
+    if sent:
+        total = money.total_of(sent)
+        touched = await lines.replace(transaction, order.id, sent)
+    elif total and await lines.exist(transaction, order.id):
+        raise errors.HasLines
+    try:
+        stored = {**values, **(_columns(total) if total else {})}
+        return await changes.apply(transaction, orders, order, stored, touched=touched)
+    except errors.DuplicateKey as error:
+        raise errors.Taken(error.column, values[error.column]) from error
+
+
+async def transition(transaction: Transaction, order_id: int, to: str) -> Order:
+    """Move the order to another status. Raises NotFound or IllegalTransition."""
+    order = await lock(transaction, order_id)
+    allowed = TRANSITIONS[order.status]
+    if to not in allowed:
+        raise errors.IllegalTransition(order.status, to, allowed)
+    return await changes.apply(transaction, orders, order, {"status": to})
+
+
+async def delete(transaction: Transaction, order_id: int) -> int:
+    """Delete an order with its lines; its id. Raises NotFound or NotDeletable."""
+    order = await lock(transaction, order_id)
+    if order.status not in DELETABLE:
+        raise errors.NotDeletable(order.status)
+    await lines.delete(transaction, order.id)
+    await transaction.execute(orders.delete().where(orders.c.id == order.id))
+    return order_id
+
+
+def _columns(total: Money) -> dict[str, Any]:
+    return {"total": total.amount, "currency": total.currency}
+
+
+def _require_pending(order: Order, field: str) -> None:
+    if order.status != PENDING:
+        raise errors.NotEditable(order.status, field)

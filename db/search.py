@@ -1,0 +1,179 @@
+"""Search: the customers in whose words all terms of a query are found, the best first.
+
+A page takes a bounded look at how frequent the pieces of the query are, and the customers found by the
+rarest. They are ranked here, not in SQL: a customer's own row says which words are exact, so no word is
+joined again, and both databases rank alike. Where there are more than MOST_RANKED, a statement reads the page
+of an ordinary connection instead, with the search as its filter.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from db import connections, cursors, errors, filters, folding, pages, words
+from db.connections import Count
+from db.cursors import Codec, Key
+from db.filters import EVERYTHING, Compare, Condition, Either, Every, Related
+from db.folding import Term
+from db.models import Customer, customer_words, customers
+from db.pages import Page, Scope, Slice, Snapshot
+from db.reader import Reader
+
+MOST_RANKED = 1_000
+# A walk that began with the best goes on so, although there are more by now, up to this many times more.
+GROWTH = 2
+# How many words are read for one that may be ranked: some of a customer's begin alike, as handle and e-mail.
+WORDS_EACH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Scope):
+    """A scope of customers that are found by `terms`; its filter holds them too.
+
+    By itself it has the scope's order, the newest first; `best_first` puts a score before it, and `matches`
+    are then how many there are on all pages.
+    """
+
+    base: Condition = EVERYTHING
+    terms: tuple[Term, ...] = ()
+    best_first: bool = False
+    matches: int | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, scope: Scope, query: str) -> "Search":
+        """The scope, narrowed to what the query finds."""
+        terms = folding.terms(query)
+        where = Every((scope.where, condition(terms)))
+        return cls(scope.field, scope.table, scope.sort, where, scope.parent, scope.where, terms)
+
+    def place(self, customer: Customer) -> Key:
+        """What customers are compared by; the greatest comes first."""
+        key = self.sort.key(customer)
+        return (self._score(customer), *key) if self.best_first else key
+
+    def cursor(self, row: Any, moment: datetime | None = None) -> str:
+        """The opaque place of `row`, as of a `moment` where its page is pinned to one."""
+        return cursors.encode(self.mark, self._codecs(), self.place(row), moment)
+
+    def decode(self, cursor: str) -> tuple[Key, datetime | None]:
+        """The place that a cursor of this search holds, in either order, and its moment. Raises BadCursor."""
+        try:
+            return cursors.decode(self.mark, self._codecs(), cursor)
+        except errors.BadCursor:
+            if self.best_first:
+                raise
+        return replace(self, best_first=True).decode(cursor)
+
+    def _codecs(self) -> tuple[Codec, ...]:
+        codecs = pages.codecs(self.table, self.sort)
+        return (Codec(int, int), *codecs) if self.best_first else codecs
+
+    def _score(self, customer: Customer) -> int:
+        found = words.of(customer)
+        return sum(term.score(found) for term in self.terms)
+
+
+def condition(terms: tuple[Term, ...]) -> Condition:
+    """All terms are found; nothing is by a query without any."""
+    found = [Related("words", Compare("word", "starts_with", each)) for each in folding.prefixes(terms)]
+    return Every(tuple(found)) if found else Either()
+
+
+async def read(reader: Reader, search: Search, page: Page) -> Slice[Customer]:
+    """A page of the search. Raises BadCursor when its two bounds are of different orders."""
+    lengths = {len(key) for key in (page.after, page.before) if key is not None}
+    if len(lengths) > 1:
+        raise errors.BadCursor
+    ranked = replace(search, best_first=True)
+    best_first = lengths == {len(ranked.sort.keys) + 1}
+    if not lengths or best_first:
+        found = await _matches(reader, search, MOST_RANKED * (GROWTH if best_first else 1))
+        if found is not None:
+            return _cut(replace(page, scope=ranked), ranked, found, pages.snapshot(page, reader.moment))
+        if best_first:
+            raise errors.BadCursor
+    (slice_,) = await connections.read(reader, page, [None])
+    return slice_
+
+
+async def count(reader: Reader, search: Search, limit: int) -> Count:
+    """How many customers the search finds, counted no further than `limit`; one that was ranked knows it."""
+    if search.matches is None:
+        (counted,) = await connections.count(reader, search, [None], limit)
+        return counted
+    return Count(min(search.matches, limit), search.matches <= limit)
+
+
+async def _matches(reader: Reader, search: Search, most: int) -> list[Customer] | None:
+    """All customers that the search finds, None when they are more than `most`, or too many words away."""
+    pieces = folding.prefixes(search.terms)
+    if not pieces:
+        return []
+    look = [_size(place, piece, most * WORDS_EACH) for place, piece in enumerate(pieces)]
+    sizes = {row.place: row.size for row in await reader.fetch(sa.union_all(*look))}
+    if not all(sizes.values()):
+        return []
+    if len(pieces) == 1 and sizes[0] >= most * WORDS_EACH:
+        return None
+    pieces = tuple(pieces[place] for place in sorted(sizes, key=lambda place: sizes[place]))
+    rows = await reader.fetch(_found(search, pieces, most))
+    if len(rows) > most or sum(row.words for row in rows) >= most * WORDS_EACH:
+        return None
+    return [Customer._make(row[:-1]) for row in rows]
+
+
+def _size(place: int, piece: str, most: int) -> sa.Select[int, int]:
+    """How many words begin with a piece, none counted past `most`."""
+    counted = sa.select(sa.literal(1).label("one")).where(_begins(customer_words, piece)).limit(most)
+    return sa.select(sa.literal(place).label("place"), sa.func.count().label("size")).select_from(
+        counted.subquery()
+    )
+
+
+def _found(search: Search, pieces: Sequence[str], most: int) -> sa.Select[Any]:
+    """The customers that have words with all `pieces`, the rarest first, and how many ways that is so."""
+    tables = [customer_words.alias(f"w{place}") for place in range(len(pieces))]
+    source: Any = tables[0]
+    for table in tables[1:]:
+        source = source.join(table, table.c.customer_id == tables[0].c.customer_id)
+    source = source.join(customers, customers.c.id == tables[0].c.customer_id)
+    others = ", ".join([*(table.name for table in tables[1:]), "customers"])
+    ways = (
+        sa.select(*customers.c)
+        .select_from(source)
+        .where(*(_begins(table, piece) for table, piece in zip(tables, pieces, strict=True)))
+        .where(filters.clause(customers, search.base))
+        .limit(most * WORDS_EACH)
+        # Without this TiDB may read the words of a frequent piece, or all customers, and compare them.
+        .prefix_with(f"/*+ LEADING(w0, {others}), INL_JOIN({others}) */", dialect="mysql")
+        .subquery()
+    )
+    return sa.select(*ways.c, sa.func.count().label("words")).group_by(*ways.c).limit(most + 1)
+
+
+def _begins(table: Any, piece: str) -> sa.ColumnElement[bool]:
+    return filters.clause(table, Compare("word", "starts_with", piece))
+
+
+def _cut(page: Page, search: Search, found: list[Customer], snapshot: Snapshot | None) -> Slice[Customer]:
+    """The page out of everything that was found."""
+    placed = sorted((search.place(customer), customer) for customer in found)
+    places = [place for place, _ in placed]
+    # Ascending: what comes after a cursor lies below its place.
+    end = len(places) if page.after is None else bisect_left(places, page.after)
+    start = 0 if page.before is None else bisect_right(places, page.before)
+    inside = placed[start:end][::-1]
+    shown = inside[-page.size :] if page.backward and page.size else inside[: page.size]
+    more = len(inside) > page.size
+    return Slice(
+        replace(search, matches=len(found)),
+        None,
+        [customer for _, customer in shown],
+        has_next=start > 0 or (more and not page.backward),
+        has_previous=end < len(places) or (more and page.backward),
+        snapshot=snapshot,
+    )

@@ -1,0 +1,167 @@
+"""The SQL of pages and counts: one statement for all parents, whatever their sizes."""
+
+import operator
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from db import filters, indexes
+from db.cursors import Key
+from db.pages import Page, Scope
+
+# What a row of a page's answer is: of the page, or a sign that there are rows on that side of its bounds.
+SHOWN, EARLIER, LATER = 0, 1, 2
+SIDE = "side"
+
+
+def page(page: Page, few: Sequence[int], many: Sequence[int]) -> sa.Executable:
+    """A page of each parent, one row longer than it is shown, with the signs of what is around it.
+
+    Parents with `few` children are read together, all their children and a window over them; of each
+    one with `many` only as many as are shown. A scope without a parent has neither.
+    """
+    branches = []
+    if few:
+        branches += [_ranked(page, few), *_signs(page, _together(page.scope, few), grouped=True)]
+    for parent in many:
+        where = [page.scope.parent_column == parent]
+        branches += [_limited(page, where), *_signs(page, where)]
+    if not few and not many:
+        branches = [_limited(page, []), *_signs(page, [])]
+    return branches[0] if len(branches) == 1 else sa.union_all(*branches)
+
+
+def counts(scope: Scope, parents: Sequence[int | None], limit: int) -> sa.Executable:
+    """How many rows each parent has, counted up to one past `limit`: (parent, count)."""
+    branches = []
+    for parent in parents:
+        where = [] if parent is None else [scope.parent_column == parent]
+        found = (
+            _from(scope, sa.select(sa.literal(1).label("one")))
+            .where(*where, filters.clause(scope.rows_of, scope.where))
+            .limit(limit + 1)
+            .subquery()
+        )
+        branches.append(sa.select(sa.literal(parent), sa.func.count()).select_from(found))
+    return branches[0] if len(branches) == 1 else sa.union_all(*branches)
+
+
+@lru_cache
+def sizes(table: str, parent: str, count: int) -> sa.TextClause:
+    """How many children each of `count` parents p0, p1, … has, none of them counted past :most.
+
+    As text, because it differs only in its length: SQLAlchemy would take longer than the database.
+    """
+    branch = "SELECT {p} AS parent, COUNT(*) AS size FROM (SELECT 1 FROM {t} WHERE {c} = {p} LIMIT :most) s"
+    text = " UNION ALL ".join(branch.format(p=f":p{n}", t=table, c=parent) for n in range(count))
+    return sa.text(text)
+
+
+def _limited(page: Page, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+    """The first rows in order, read by an index that has the order."""
+    scope = page.scope
+    found = (
+        _from(scope, sa.select(*scope.rows_of.c))
+        .where(*where, filters.clause(scope.rows_of, scope.where), *_bounds(page))
+        .order_by(*_order(page))
+        .limit(page.size + 1)
+        .subquery()
+    )
+    return sa.select(*found.c, sa.literal(SHOWN).label(SIDE))
+
+
+def _ranked(page: Page, parents: Sequence[int]) -> sa.Select[Any]:
+    """The same for many parents at once; the window reads every child of theirs."""
+    scope = page.scope
+    table = scope.rows_of
+    rank = sa.func.row_number().over(partition_by=scope.parent_column, order_by=_order(page))
+    ranked = (
+        _in_order(scope, sa.select(*table.c, rank.label("rank_")))
+        .where(*_together(scope, parents), filters.clause(table, scope.where), *_bounds(page))
+        .subquery()
+    )
+    columns = [ranked.c[column.name] for column in table.c]
+    return sa.select(*columns, sa.literal(SHOWN).label(SIDE)).where(ranked.c.rank_ <= page.size + 1)
+
+
+def _signs(
+    page: Page, where: Sequence[sa.ColumnElement[bool]], *, grouped: bool = False
+) -> list[sa.Select[Any]]:
+    """A row for each side on which the filter finds rows beyond a bound of the page."""
+    bounds = ((page.after, EARLIER), (page.before, LATER))
+    return [_sign(page.scope, where, key, side, grouped) for key, side in bounds if key is not None]
+
+
+def _sign(
+    scope: Scope, where: Sequence[sa.ColumnElement[bool]], key: Key, side: int, grouped: bool
+) -> sa.Select[Any]:
+    table = scope.rows_of
+    parent = scope.parent_column if scope.parent else sa.literal(None).label("parent")
+    beyond = _past(scope, key, later=side == LATER, inclusive=True)
+    choose = _in_order if grouped else _from
+    found = choose(scope, sa.select(parent)).where(*where, filters.clause(table, scope.where), beyond)
+    rows = (found.distinct() if grouped else found.limit(1)).subquery()
+    shown = [
+        rows.c[0].label(column.name) if column.name == scope.parent else sa.null().label(column.name)
+        for column in table.c
+    ]
+    return sa.select(*shown, sa.literal(side).label(SIDE)).select_from(rows)
+
+
+def _from(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
+    """Name the indexes that TiDB may choose among: it scans a table where statistics mislead it."""
+    return _hinted(scope, statement, indexes.usable(scope.table, scope.sort, scope.where, scope.parent))
+
+
+def _in_order(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
+    """Name the index that begins with the parent: TiDB reads the whole table for a window otherwise."""
+    serving = indexes.serving(scope.table, scope.sort, scope.where, scope.parent)
+    return _hinted(scope, statement, [index.name for index in serving])
+
+
+def _hinted(scope: Scope, statement: sa.Select[Any], names: Sequence[str]) -> sa.Select[Any]:
+    found = statement.select_from(scope.rows_of)
+    return found.with_hint(scope.rows_of, f"USE INDEX ({', '.join(names)})", "mysql") if names else found
+
+
+def _together(scope: Scope, parents: Sequence[int]) -> list[sa.ColumnElement[bool]]:
+    return [scope.parent_column.in_(parents)]
+
+
+def _order(page: Page) -> list[sa.ColumnElement[Any]]:
+    columns = page.scope.rows_of.c
+    descending = page.scope.sort.descending != page.backward
+    return [columns[name].desc() if descending else columns[name].asc() for name, _ in _many(page.scope)]
+
+
+def _bounds(page: Page) -> list[sa.ColumnElement[bool]]:
+    keys = ((page.after, True), (page.before, False))
+    return [_past(page.scope, key, later=later) for key, later in keys if key is not None]
+
+
+def _past(scope: Scope, key: Key, *, later: bool, inclusive: bool = False) -> sa.ColumnElement[bool]:
+    """Rows later, or earlier, in the scope's order than `key`; `inclusive` takes the key's own, too.
+
+    Written out: TiDB gets no index range from a row value `(a, b) < (x, y)`, nor from a NOT around it.
+    """
+    smaller = scope.sort.descending == later
+    beyond, up_to = (operator.lt, operator.le) if smaller else (operator.gt, operator.ge)
+    columns = scope.rows_of.c
+    *leading, (last, place) = _many(scope)
+    predicate: sa.ColumnElement[bool] = (up_to if inclusive else beyond)(columns[last], key[place])
+    for name, place in reversed(leading):
+        tied = sa.and_(columns[name] == key[place], predicate)
+        predicate = sa.or_(beyond(columns[name], key[place]), tied)
+    return predicate
+
+
+def _many(scope: Scope) -> list[tuple[str, int]]:
+    """The sort's columns that can have many values, and their places in its key.
+
+    TiDB gets no index range from `status = 'PAID' AND (status > 'PAID' OR status = 'PAID' AND …)`.
+    """
+    equal = filters.equal_columns(scope.where)
+    keys = [(name, place) for place, name in enumerate(scope.sort.keys)]
+    return [each for each in keys if each[0] not in equal] or keys[-1:]

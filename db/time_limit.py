@@ -1,0 +1,28 @@
+"""Tells TiDB with each SELECT how long it may take: what is left of the deadline."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+DEADLINE = "tidegraph_deadline"
+SELECT = "SELECT "
+
+
+def write_into_selects(engine: AsyncEngine) -> None:
+    """Statements with the execution option DEADLINE get the hint just before they are sent.
+
+    In the statement itself it would be a new entry in SQLAlchemy's compiled cache each time. TiDB takes it in
+    the first SELECT, for all of a UNION; behind WITH or a parenthesis it does not, so there it is left out.
+    """
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", _limit, retval=True)
+
+
+def _limit(
+    _connection: object, _cursor: object, statement: str, parameters: Any, context: Any, _many: bool
+) -> tuple[str, Any]:
+    deadline = context.execution_options.get(DEADLINE)
+    if deadline is None or deadline.at is None or not statement.startswith(SELECT):
+        return statement, parameters
+    left = max(1, round(deadline.remaining() * 1000))
+    return f"SELECT /*+ MAX_EXECUTION_TIME({left}) */ {statement.removeprefix(SELECT)}", parameters

@@ -1,0 +1,118 @@
+"""The one URL that says which database: what it may say, and what of it may be shown."""
+
+import importlib.util
+import ssl
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "mysql+aiomysql": "mysql+aiomysql",
+    "mysql+asyncmy": "mysql+asyncmy",
+}
+FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
+TLS_VALUES = {"true": True, "false": False}
+
+
+class BadUrl(ValueError):
+    """The URL is not one that Tidegraph can use; the message names no password."""
+
+
+@dataclass(frozen=True)
+class DatabaseUrl:
+    """A checked URL: `driver_url` for the engine, `str()` for people, without the password."""
+
+    driver_url: URL
+    tls: bool
+    ca: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> "DatabaseUrl":
+        """Raises BadUrl."""
+        url = _split(text)
+        options = dict(url.query)
+        tls, ca = options.pop("tls", "false"), options.pop("ca", None)
+        if options:
+            raise BadUrl(f"does not know the option {sorted(options)[0]!r}; it takes tls and ca")
+        if not isinstance(tls, str) or tls not in TLS_VALUES:
+            raise BadUrl("takes tls=true or tls=false")
+        if ca is not None and not (isinstance(ca, str) and Path(ca).is_file()):
+            raise BadUrl("names a ca file that is not there")
+        checked = cls(_with_driver(url), TLS_VALUES[tls], ca)
+        checked._require_parts()
+        checked._require_certificates()
+        return checked
+
+    def _require_parts(self) -> None:
+        if not self.driver_url.database:
+            raise BadUrl("names no database")
+        if self.is_sqlite and self.driver_url.database == ":memory:":
+            raise BadUrl("needs a file: a database in memory is gone with its connection")
+        if not self.is_sqlite and not self.driver_url.host:
+            raise BadUrl("names no host")
+        if self.is_sqlite and self.driver_url.host:
+            raise BadUrl("names a host; a file of SQLite has three slashes before it, four from the root")
+        if self.is_sqlite and (self.tls or self.ca):
+            raise BadUrl("has no use for tls or ca with SQLite")
+
+    def _require_certificates(self) -> None:
+        try:
+            _ = self.tls_context
+        except ssl.SSLError as error:
+            raise BadUrl("names a ca file that holds no certificate") from error
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.driver_url.get_backend_name() == "sqlite"
+
+    @property
+    def database(self) -> str:
+        return self.driver_url.database or ""
+
+    def without_database(self) -> URL:
+        """The server alone, where the database is still to be created."""
+        return self.driver_url.set(database="")
+
+    @cached_property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Verifies the server's certificate and name, by `ca` or by the system's authorities."""
+        return ssl.create_default_context(cafile=self.ca) if self.tls or self.ca else None
+
+    def __str__(self) -> str:
+        scheme = "sqlite" if self.is_sqlite else "tidb"
+        return self.driver_url.set(drivername=scheme).render_as_string(hide_password=True)
+
+
+def _split(text: str) -> URL:
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        # Its message quotes a piece of the URL, which can be a piece of the password.
+        raise BadUrl(f"must look like {FORMS}") from None
+    # SQLAlchemy takes the first @ for the password's end: the rest of it would show in host or name.
+    if url.password and "@" in f"{url.host} {url.database}":
+        raise BadUrl("has an @ too many: in a password it is written %40")
+    # It drops an option without a value, and `?tls` must not mean plain text.
+    options = text.rpartition("@")[2].partition("?")[2]
+    if options and not all(part.partition("=")[2] for part in options.split("&")):
+        raise BadUrl("has an option without a value")
+    return url
+
+
+def _with_driver(url: URL) -> URL:
+    if url.drivername == "tidb":
+        fast = importlib.util.find_spec("asyncmy") is not None
+        driver = "mysql+asyncmy" if fast else "mysql+aiomysql"
+    elif url.drivername in DRIVERS:
+        driver = DRIVERS[url.drivername]
+    else:
+        raise BadUrl(f"must look like {FORMS}")
+    if driver == "mysql+asyncmy" and importlib.util.find_spec("asyncmy") is None:
+        raise BadUrl('needs the extra "asyncmy": pip install "tidegraph[asyncmy]"')
+    port = None if driver.startswith("sqlite") else url.port or 4000
+    return url.set(drivername=driver, port=port, query={})

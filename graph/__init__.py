@@ -1,0 +1,1 @@
+"""From HTTP to the batch functions: the GraphQL API over `db`."""

@@ -1,0 +1,182 @@
+"""The command `tidegraph`: each command is a few lines over the layer that does the work."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+# What a command needs is imported by that command: `tidegraph --help` does not wait for SQLAlchemy.
+if TYPE_CHECKING:
+    from graph.settings import Settings
+
+T = TypeVar("T")
+
+HELP = """A GraphQL API server for customers and orders on TiDB.
+
+Without settings it runs on SQLite, in the file tidegraph.db. For TiDB set TIDEGRAPH_DATABASE_URL
+to tidb://user:password@host:4000/name, in the environment or in the file .env.
+
+\b
+  tidegraph serve --seed   try it with sample data, on http://127.0.0.1:8000
+  tidegraph check          see whether the settings and the database will do
+"""
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with --insecure.")
+]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes a free one.")]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="Listen beyond loopback although there is no authentication."),
+]
+Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
+Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
+Customers = Annotated[int, typer.Option(metavar="N", min=0, help="How many customers.")]
+Orders = Annotated[int, typer.Option(metavar="N", min=0, help="How many orders for each customer.")]
+SeedValue = Annotated[int, typer.Option(metavar="N", help="The same value gives the same data.")]
+IfEmpty = Annotated[bool, typer.Option("--if-empty", help="Where there is data already, leave it at that.")]
+Data = Annotated[
+    bool,
+    typer.Option("--data", help="Look through all rows, too; the words of search are mended where needed."),
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="tidegraph")
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """One line on standard error, and an exit code."""
+    typer.echo(f"tidegraph: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def load_settings() -> "Settings":
+    from graph import logs, settings
+
+    try:
+        loaded = settings.load()
+    except settings.BadSettings as error:
+        fail(str(error))
+    logs.configure(development=loaded.is_development)
+    return loaded
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end; what keeps it from getting there is one line, not a traceback."""
+    from graph.operations import Failed
+
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except Failed as error:
+        fail(str(error))
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tidegraph {version('tidegraph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    insecure: Insecure = False,
+    migrate: Migrate = False,
+    seed: Seed = False,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM.
+
+    On SQLite it migrates by itself; on TiDB it refuses a schema that is behind, unless --migrate.
+    """
+    loaded = load_settings()
+    from graph import operations, server
+    from graph.app import create_app
+    from graph.notes import Notes
+
+    notes = Notes(loaded)
+    try:
+        listener = server.bind(host, port, insecure=insecure)
+        if not server.is_loopback(host):
+            notes.warn("INSECURE: whoever reaches this server reads and changes everything")
+        plan = operations.Plan() if seed else None
+        fits = run(operations.prepare(loaded, notes, migrate=migrate, seed=plan))
+        server.serve(create_app(loaded, schema_fits=fits), loaded, notes, listener, host)
+    except server.CannotListen as error:
+        fail(str(error))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date.
+
+    Creates the database where there is none and the user may.
+    """
+    loaded = load_settings()
+    from graph import operations
+
+    typer.echo(run(operations.migrate(loaded)))
+
+
+@app.command()
+def seed(
+    customers: Customers = 1_000,
+    orders: Orders = 10,
+    seed_value: SeedValue = 1,
+    if_empty: IfEmpty = False,
+) -> None:
+    """Fill an empty database with sample data."""
+    loaded = load_settings()
+    from graph import operations
+
+    plan = operations.Plan(customers, orders, seed_value)
+    typer.echo(run(operations.seed(loaded, plan, if_empty=if_empty)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from graph.schema import sdl
+
+    typer.echo(sdl(), nl=False)
+
+
+@app.command()
+def check(data: Data = False) -> None:
+    """Check the settings, the database and its schema.
+
+    The exit code is 0 when `tidegraph serve` would serve it and nothing was wrong, 1 when not.
+    """
+    loaded = load_settings()
+    from graph import operations
+
+    report = run(operations.check(loaded, data=data))
+    typer.echo("\n".join(report.lines))
+    raise typer.Exit(0 if report.ok else 1)

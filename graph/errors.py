@@ -1,0 +1,148 @@
+"""The codes a client sees in `extensions.code`, and the one place where an exception becomes one."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from graphql import FieldNode, GraphQLError
+
+from db import errors
+
+GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT = "BAD_USER_INPUT"
+BAD_REQUEST = "BAD_REQUEST"
+METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+CONFLICT = "CONFLICT"
+OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+TIMEOUT = "TIMEOUT"
+AS_OF_UNAVAILABLE = "AS_OF_UNAVAILABLE"
+SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+BAD_CURSOR_MESSAGE = "The cursor is not one of this field with these arguments."
+BAD_ZONE_MESSAGE = 'timeZone must be a name of the tz database, such as "Europe/Berlin".'
+TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in where, or take a longer one."
+TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
+MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
+
+# What is the client's own mistake although only `db` can tell.
+MISTAKES: dict[type[Exception], str] = {
+    errors.BadCursor: BAD_CURSOR_MESSAGE,
+    errors.UnknownTimeZone: BAD_ZONE_MESSAGE,
+    errors.BeyondCalendar: "DAY, WEEK and MONTH are cut in the years 1001 to 9998 only.",
+    errors.TooManyBuckets: TOO_MANY_BUCKETS_MESSAGE,
+    errors.TooManyGroups: TOO_MANY_GROUPS_MESSAGE,
+}
+
+# The first class that fits gives code and message; the messages are the whole of what goes out.
+PUBLIC: tuple[tuple[type[Exception], str, str], ...] = (
+    (errors.DeadlineExceeded, TIMEOUT, "The request took longer than it may."),
+    (
+        errors.Conflict,
+        CONFLICT,
+        "Others are changing the same data. Nothing was written; try again.",
+    ),
+    (
+        errors.OutcomeUnknown,
+        OUTCOME_UNKNOWN,
+        "The database did not confirm the change: it may be stored or not. Read before you try again.",
+    ),
+    (errors.PoolExhausted, SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
+    (
+        errors.Unavailable,
+        SERVICE_UNAVAILABLE,
+        "The database is not available. Try again in a moment.",
+    ),
+)
+
+log = structlog.get_logger("tidegraph")
+
+
+class BadUserInput(Exception):
+    """An argument that no rule of the schema's types can catch; the message goes to the client."""
+
+
+class Rejected(Exception):
+    """The request cannot be executed at all; `errors` say why, each with its code.
+
+    Without a `status` the failure is GraphQL's own, and the media type decides between 200 and 400.
+    """
+
+    def __init__(
+        self,
+        *errors: GraphQLError,
+        status: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.errors = list(errors)
+        self.status = status
+        self.headers = headers or {}
+
+
+def coded(message: str, code: str, **extensions: Any) -> GraphQLError:
+    """An error that a client can tell by its code."""
+    return GraphQLError(message, extensions={"code": code, **extensions})
+
+
+def with_code(error: GraphQLError, code: str) -> GraphQLError:
+    """The same error with a code, unless it has one."""
+    extensions = {"code": code, **(error.extensions or {})}
+    return GraphQLError(
+        error.message,
+        error.nodes,
+        error.source,
+        error.positions,
+        error.path,
+        error.original_error,
+        extensions,
+    )
+
+
+def public(found: Sequence[GraphQLError]) -> list[GraphQLError]:
+    """What the client gets of the errors that fields raised.
+
+    One failed batch is an error of each of its fields: it is logged once, and they share its id.
+    """
+    shown: dict[int, GraphQLError] = {}
+    return [_of_client(error) or _of_server(error, shown) for error in found]
+
+
+def _of_client(error: GraphQLError) -> GraphQLError | None:
+    match error.original_error:
+        case BadUserInput() as bad:
+            return _replaced(error, coded(str(bad), BAD_USER_INPUT))
+        case errors.DatabaseError() as mistake if type(mistake) in MISTAKES:
+            return _replaced(error, coded(MISTAKES[type(mistake)], BAD_USER_INPUT))
+        case errors.AsOfUnavailable() as gone:
+            return _replaced(error, coded(str(gone), AS_OF_UNAVAILABLE))
+        case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):
+            # An argument's value; what graphql-core finds wrong with ours points at the field or at nothing.
+            return with_code(error, BAD_USER_INPUT)
+    return None
+
+
+def _of_server(error: GraphQLError, shown: dict[int, GraphQLError]) -> GraphQLError:
+    original = error.original_error or error
+    if id(original) not in shown:
+        shown[id(original)] = logged(original, error.path)
+    return _replaced(error, shown[id(original)])
+
+
+def logged(original: Exception, path: Sequence[str | int] | None = None) -> GraphQLError:
+    """Log what went wrong on our side; what the client may know of it, and of a bug only an id."""
+    for kind, code, message in PUBLIC:
+        if isinstance(original, kind):
+            log.warning("request failed", code=code, path=path, reason=str(original))
+            return coded(message, code)
+    error_id = uuid.uuid4().hex
+    level = log.critical if isinstance(original, errors.Inconsistent) else log.error
+    level("internal error", error_id=error_id, path=path, exc_info=original)
+    return coded(MASKED_MESSAGE, INTERNAL_SERVER_ERROR, errorId=error_id)
+
+
+def _replaced(error: GraphQLError, shown: GraphQLError) -> GraphQLError:
+    return GraphQLError(shown.message, error.nodes, path=error.path, extensions=shown.extensions)

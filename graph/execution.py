@@ -1,0 +1,58 @@
+"""Runs one operation of a document and codes, masks and logs what went wrong."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import strawberry
+from graphql import ExecutionResult, OperationDefinitionNode
+
+from db.receipt import Receipt
+from graph.context import Context
+from graph.cost import charge
+from graph.documents import Document
+from graph.errors import BAD_USER_INPUT, Rejected, public, with_code
+from graph.executor import RowExecutor, is_pending
+from graph.params import Params
+
+
+async def execute(
+    schema: strawberry.Schema,
+    document: Document,
+    operation: OperationDefinitionNode,
+    params: Params,
+    context: Context,
+    cost_limit: int,
+) -> ExecutionResult:
+    """The operation's result, every error of it coded, its receipt beside it.
+
+    Raises Rejected for variables that do not fit, and for what costs too much.
+    """
+    executor = RowExecutor.build(
+        schema._schema,
+        document.node,
+        context_value=context,
+        raw_variable_values=dict(params.variables),
+        operation_name=operation.name.value if operation.name else None,
+        is_awaitable=is_pending,  # type: ignore[arg-type]
+        hide_suggestions=schema.config.disable_field_suggestions,
+    )
+    if isinstance(executor, list):
+        raise Rejected(*(with_code(error, BAD_USER_INPUT) for error in executor))
+    cost = charge(schema, executor, cost_limit)
+    result: Any = executor.execute_operation()
+    if isinstance(result, Awaitable):
+        result = await result
+    errors = public(result.errors or ())
+    return ExecutionResult(result.data, errors or None, {"receipt": shown(context.receipt, cost)})
+
+
+def shown(receipt: Receipt, cost: int) -> dict[str, Any]:
+    """The receipt as clients get it."""
+    return {
+        "cost": cost,
+        "statements": receipt.statements,
+        "rows": receipt.rows,
+        "databaseMs": round(receipt.seconds * 1000, 3),
+        "attempts": receipt.attempts,
+        "retriedFor": receipt.retried_for,
+    }

@@ -1,0 +1,69 @@
+"""GraphQL over HTTP: one endpoint for GET and POST, and GraphiQL for browsers."""
+
+from dataclasses import dataclass
+
+import strawberry
+from graphql import OperationType
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from db.database import Database
+from db.deadline import Deadline
+from graph import wire
+from graph.context import Context
+from graph.documents import Documents
+from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
+from graph.execution import execute
+from graph.ide import Ide
+from graph.params import Params
+
+METHODS = ["GET", "POST"]
+RECEIPT = "tidegraph-receipt"
+
+
+@dataclass
+class GraphQLEndpoint:
+    """Answers by the GraphQL over HTTP specification; a request's whole time is `request_timeout` seconds.
+
+    Whoever sends the header RECEIPT gets a receipt, with `receipts` everybody does.
+    """
+
+    schema: strawberry.Schema
+    documents: Documents
+    database: Database
+    ide: Ide
+    request_timeout: float
+    cost_limit: int
+    receipts: bool = False
+
+    async def __call__(self, request: Request) -> Response:
+        if self.ide.is_wanted(request):
+            return self.ide.page()
+        media_type = wire.JSON
+        try:
+            if request.method not in METHODS:
+                raise method_not_allowed("Send GET or POST.", ", ".join(METHODS))
+            media_type = wire.negotiate(request.headers.get("accept"))
+            return await self._run(request, media_type)
+        except Rejected as rejected:
+            return wire.rejection(media_type, rejected)
+        except HTTPException:
+            raise
+        except Exception as bug:
+            return wire.rejection(media_type, Rejected(logged(bug), status=500))
+
+    async def _run(self, request: Request, media_type: str) -> Response:
+        params = await Params.read(request)
+        document = self.documents.get(params.query)
+        operation = document.operation(params.operation_name)
+        if request.method == "GET" and operation.operation is not OperationType.QUERY:
+            raise method_not_allowed("Send a mutation by POST.", "POST")
+        context = Context(self.database, Deadline.after(self.request_timeout))
+        executed = await execute(self.schema, document, operation, params, context, self.cost_limit)
+        receipts = self.receipts or request.headers.get(RECEIPT) == "1"
+        return wire.result(media_type, executed, receipts)
+
+
+def method_not_allowed(message: str, allowed: str) -> Rejected:
+    return Rejected(coded(message, METHOD_NOT_ALLOWED), status=405, headers={"Allow": allowed})

@@ -1,0 +1,44 @@
+"""Global ids: `Customer:1` and `Order:1`, encoded, the same object having one spelling only."""
+
+import base64
+import binascii
+from typing import NamedTuple
+
+import strawberry
+
+from db.models import Customer, Order
+
+KINDS = {"Customer": Customer, "Order": Order}
+LARGEST = 2**63 - 1
+
+
+class GlobalId(NamedTuple):
+    """What an id stands for: the GraphQL type and the row's id."""
+
+    kind: str
+    row_id: int
+
+    def encode(self) -> strawberry.ID:
+        text = f"{self.kind}:{self.row_id}"
+        return strawberry.ID(base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
+
+    @classmethod
+    def decode(cls, text: str) -> "GlobalId | None":
+        """None for anything that `encode` did not make."""
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            plain = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+        except (ValueError, binascii.Error):
+            return None
+        kind, _, digits = plain.partition(":")
+        if kind not in KINDS or not digits.isdecimal() or len(digits) > 19:
+            return None
+        decoded = cls(kind, int(digits))
+        same = decoded.encode() == text
+        return decoded if same and 0 < decoded.row_id <= LARGEST else None
+
+
+def row_id(kind: str, text: str) -> int | None:
+    """The row's id where `text` is an id of this kind."""
+    decoded = GlobalId.decode(text)
+    return decoded.row_id if decoded and decoded.kind == kind else None

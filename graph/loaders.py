@@ -1,0 +1,99 @@
+"""Every batch function: a reader and many keys in, one result a key out, in the keys' order.
+
+A key that finds nothing gets None, or the empty page or list. What stands after the keys are the field's
+arguments, the same for all keys of a batch. One call is one statement for each table it reads.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from db import connections, customers, lines, orders, search, sums
+from db.connections import Count
+from db.filters import Condition
+from db.models import Customer, Order, OrderLine
+from db.pages import Page, Scope, Slice
+from db.reader import Reader
+from db.search import Search
+from db.sums import Group, Summary
+from graph.ids import GlobalId
+
+
+class Unique(NamedTuple):
+    """One object by a unique column: its row id, username, email or reference; None finds nothing."""
+
+    column: str
+    value: Any
+
+
+async def customers_by_id(reader: Reader, ids: Sequence[int | None]) -> list[Customer | None]:
+    wanted = [each for each in ids if each is not None]
+    rows = await customers.get_many(reader, "id", wanted) if wanted else []
+    found: dict[int | None, Customer] = {row.id: row for row in rows}
+    return [found.get(each) for each in ids]
+
+
+async def customers_by_unique(reader: Reader, keys: Sequence[Unique]) -> list[Customer | None]:
+    return await _by_unique(customers.get_many, reader, keys)
+
+
+async def orders_by_unique(reader: Reader, keys: Sequence[Unique]) -> list[Order | None]:
+    return await _by_unique(orders.get_many, reader, keys)
+
+
+async def nodes_by_id(reader: Reader, ids: Sequence[GlobalId | None]) -> list[Customer | Order | None]:
+    readers: dict[str, Any] = {"Customer": customers.get_many, "Order": orders.get_many}
+    found: dict[GlobalId | None, Customer | Order] = {}
+    for kind, get_many in readers.items():
+        wanted = [each.row_id for each in ids if each and each.kind == kind]
+        if wanted:
+            found |= {GlobalId(kind, row.id): row for row in await get_many(reader, "id", wanted)}
+    return [found.get(each) for each in ids]
+
+
+async def pages(reader: Reader, parents: Sequence[int | None], page: Page) -> list[Slice[Any]]:
+    if isinstance(page.scope, Search):
+        return [await search.read(reader, page.scope, page) for _ in parents]
+    return await connections.read(reader, page, parents)
+
+
+async def counts(reader: Reader, parents: Sequence[int | None], scope: Scope, limit: int) -> list[Count]:
+    if isinstance(scope, Search):
+        return [await search.count(reader, scope, limit) for _ in parents]
+    return await connections.count(reader, scope, parents, limit)
+
+
+async def moments(reader: Reader, keys: Sequence[None]) -> list[datetime]:
+    """The one moment that all of a request's new pins share."""
+    return [await reader.pin()] * len(keys)
+
+
+async def lines_by_order_id(reader: Reader, ids: Sequence[int]) -> list[list[OrderLine]]:
+    found = await lines.get_by_order(reader, ids)
+    return [found.get(each, []) for each in ids]
+
+
+async def order_summary(reader: Reader, roots: Sequence[None], summary: Summary) -> list[list[Group]]:
+    found = await sums.summarise(reader, summary)
+    return [found for _ in roots]
+
+
+async def order_stats_by_customer_id(
+    reader: Reader, ids: Sequence[int], where: Condition
+) -> list[list[Group]]:
+    found = await sums.by_customer(reader, ids, where)
+    return [found.get(each, []) for each in ids]
+
+
+async def _by_unique(get_many: Any, reader: Reader, keys: Sequence[Unique]) -> list[Any]:
+    wanted: dict[str, list[Any]] = defaultdict(list)
+    for key in keys:
+        if key.value is not None:
+            wanted[key.column].append(key.value)
+    found = {
+        Unique(column, getattr(row, column)): row
+        for column, values in wanted.items()
+        for row in await get_many(reader, column, values)
+    }
+    return [found.get(key) for key in keys]

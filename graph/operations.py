@@ -1,0 +1,220 @@
+"""What an operator does with a database: prepare it for serving, migrate, seed and check it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from db import checks, errors
+from db import migrate as migrations
+from db.database import Database, ping
+from db.deadline import Deadline
+from db.migrate import State
+from graph.notes import Notes
+from graph.progress import progress
+from graph.settings import Settings
+
+# How long a database may take to say what it is, in seconds.
+PATIENCE = 5.0
+ADVICE = "run `tidegraph migrate`"
+MOST_IDS = 10
+
+
+class Failed(Exception):
+    """What an operator asked for cannot be done; the message is one line that names the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much sample data, and which."""
+
+    customers: int = 1_000
+    orders_each: int = 10
+    seed_value: int = 1
+
+    @property
+    def rows(self) -> int:
+        return self.customers * (1 + self.orders_each)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `tidegraph check` found, a line each."""
+
+    ok: bool
+    lines: list[str]
+
+
+async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan | None) -> bool:
+    """Make sure that the schema fits this program, and that there are data where `seed` wants some.
+
+    False where that could not be seen: a TiDB that does not answer is no reason not to start, for it may
+    come back. Raises Failed.
+    """
+    async with _opened(settings) as database:
+        try:
+            await _prepare(database, notes, migrate=migrate or database.url.is_sqlite, seed=seed)
+            return True
+        except (errors.NoSuchDatabase, errors.AccessDenied):
+            raise
+        except (errors.Unavailable, errors.DeadlineExceeded):
+            if migrate or seed:
+                raise
+            notes.warn(f"{database.url} does not answer yet; serving, but not ready")
+            return False
+
+
+async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Plan | None) -> None:
+    state = await (_state_or_empty if migrate else _state)(database)
+    if state is State.AHEAD:
+        notes.warn(f"the schema of {database.url} is newer than this program; serving it all the same")
+    elif state is not State.CURRENT:
+        if not migrate:
+            raise Failed(f"{database.url} {STANDING[state]}: {ADVICE}, or serve --migrate")
+        notes.say(await _upgrade(database))
+    if seed and await _is_empty(database):
+        with notes.progress(seed.rows) as advance:
+            done = await _fill(database, seed, advance)
+        notes.say(done)
+
+
+async def migrate(settings: Settings) -> str:
+    """Migrate; a line that says to where. Raises Failed."""
+    async with _opened(settings) as database:
+        state = await _state_or_empty(database)
+        if state is State.AHEAD:
+            return f"{database.url} is newer than this program; nothing to do."
+        if state is State.CURRENT:
+            return f"{database.url} was already at revision {migrations.head()}."
+        return await _upgrade(database)
+
+
+async def seed(settings: Settings, plan: Plan, *, if_empty: bool) -> str:
+    """Seed an empty database; a line that says what was written. Raises Failed."""
+    async with _opened(settings) as database:
+        state = await _state(database)
+        if state in {State.EMPTY, State.BEHIND}:
+            raise Failed(f"{database.url} {STANDING[state]}: {ADVICE} first")
+        if await _is_empty(database):
+            with progress(plan.rows) as advance:
+                return await _fill(database, plan, advance)
+        if if_empty:
+            return f"{database.url} has data already; nothing seeded."
+        raise Failed(f"{database.url} has data already; sample data goes into an empty one only")
+
+
+async def check(settings: Settings, *, data: bool = False) -> Report:
+    """Whether this program could serve now, and whether its `data` agree. A password never shows in it."""
+    async with settings.database() as database:
+        found = [f"settings    ok ({settings.env})", f"database    {database.url}"]
+        try:
+            version = await _version(database)
+            found.append(f"reachable   yes, {version}")
+            state = await _state(database)
+        except errors.DatabaseError as error:
+            what = "reachable   no" if len(found) == 2 else "schema      unknown"
+            return Report(False, [*found, f"{what}: {_reason(error)}"])
+        found.append(f"schema      {SHOWN[state]}")
+        if data and state is State.CURRENT:
+            report = await check_data(database)
+            return Report(report.ok, found + report.lines)
+        return Report(state in {State.CURRENT, State.AHEAD}, found)
+
+
+async def check_data(database: Database) -> Report:
+    """Look through all rows. What was mended was wrong, too: only the next check is ok."""
+    searched = await checks.mend_words(database)
+    totals = await checks.wrong_totals(database)
+    return Report(
+        not searched.wrong and not totals.wrong,
+        [
+            f"words       {_found(searched, 'customers', 'were not found by their words; they are now')}",
+            f"totals      {_found(totals, 'orders', 'have another total than their lines', show=True)}",
+        ],
+    )
+
+
+def _found(finding: checks.Finding, kind: str, problem: str, *, show: bool = False) -> str:
+    if not finding.wrong:
+        return f"ok ({finding.checked:,} {kind})"
+    ids = [str(each) for each in finding.wrong[:MOST_IDS]]
+    shown = f": id {', '.join(ids)}{' …' if len(finding.wrong) > MOST_IDS else ''}" if show else ""
+    return f"{len(finding.wrong):,} of {finding.checked:,} {kind} {problem}{shown}"
+
+
+STANDING = {State.EMPTY: "has no schema yet", State.BEHIND: "has a schema that is behind"}
+SHOWN = {
+    State.EMPTY: f"none yet: {ADVICE}",
+    State.BEHIND: f"behind: {ADVICE}",
+    State.CURRENT: "current",
+    State.AHEAD: "newer than this program, which serves it all the same",
+}
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Database]:
+    async with settings.database() as database:
+        try:
+            yield database
+        except errors.DatabaseError as error:
+            raise Failed(f"{database.url}: {_reason(error)}") from error
+
+
+def _reason(error: errors.DatabaseError) -> str:
+    if isinstance(error, errors.NoSuchDatabase):
+        return f"there is no such database yet: {ADVICE}"
+    if isinstance(error, errors.DeadlineExceeded):
+        return f"it did not answer within {PATIENCE:g} seconds"
+    return str(error) or type(error).__name__
+
+
+async def _version(database: Database) -> str:
+    _require_file(database)
+    return await ping(database, Deadline.after(PATIENCE))
+
+
+async def _state(database: Database) -> State:
+    """How the schema stands; raises NoSuchDatabase, which a migration can mend."""
+    _require_file(database)
+    async with Deadline.after(PATIENCE).limit():
+        return await migrations.state(database)
+
+
+async def _state_or_empty(database: Database) -> State:
+    """How the schema stands, to a migration, which creates the database too."""
+    try:
+        return await _state(database)
+    except errors.NoSuchDatabase:
+        return State.EMPTY
+
+
+async def _upgrade(database: Database) -> str:
+    await migrations.upgrade(database)
+    return f"{database.url} is now at revision {migrations.head()}."
+
+
+async def _is_empty(database: Database) -> bool:
+    # What makes the data takes a while to import, and most commands do without.
+    from db import seed as seeding
+
+    return await seeding.is_empty(database.reader(Deadline.after(PATIENCE)))
+
+
+async def _fill(database: Database, plan: Plan, advance: Callable[[int], object]) -> str:
+    from db import seed as seeding
+    from db.sample import Sample
+
+    await seeding.fill(
+        database,
+        Sample(plan.seed_value),
+        customer_count=plan.customers,
+        orders_each=plan.orders_each,
+        progress=advance,
+    )
+    return f"Seeded {plan.customers:,} customers with {plan.customers * plan.orders_each:,} orders."
+
+
+def _require_file(database: Database) -> None:
+    # Who only looks must not leave an empty file behind.
+    if database.url.is_sqlite and not Path(database.url.database).exists():
+        raise errors.NoSuchDatabase

@@ -1,0 +1,101 @@
+"""The schema: a table of contents of everything that can be asked and changed."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from graph import loaders
+from graph.resolvers import customers, orders
+from graph.types import payloads
+from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
+from graph.types.found import CustomerConnection
+from graph.types.lookups import CustomerBy, OrderBy, lookup, node, nodes
+from graph.types.nodes import Customer, Node, Order
+from graph.types.payloads import mutation
+from graph.types.scalars import SCALARS
+from graph.types.searching import SEARCH
+from graph.types.summary import OrderSummary, order_summary
+from graph.types.timing import timed
+from graph.types.user_errors import USER_ERRORS
+
+
+@strawberry.type(description="Everything that can be read.")
+@timed
+class Query:
+    customer: Customer | None = lookup(
+        loaders.customers_by_unique,
+        "Customer",
+        CustomerBy,
+        description="One customer by a unique key, archived or not; null where there is none.",
+    )
+    customers: CustomerConnection = connection(
+        "Query.customers",
+        "customers",
+        [*CUSTOMER_ARGUMENTS, SEARCH],
+        description="All customers, the newest by createdAt first; with search, the best first.",
+    )
+    order: Order | None = lookup(
+        loaders.orders_by_unique,
+        "Order",
+        OrderBy,
+        description="One order by a unique key; null where there is none.",
+    )
+    orders: Connection[Order] = connection(
+        "Query.orders",
+        "orders",
+        ORDER_ARGUMENTS,
+        description="All orders, the newest by placedAt first.",
+    )
+    order_summary: list[OrderSummary] = order_summary(
+        description="Orders counted and summed up, by currency at least; what has no orders is left out."
+    )
+    node: Node | None = node(
+        loaders.nodes_by_id, description="Any object by its id; null where there is none."
+    )
+    nodes: list[Node | None] = nodes(
+        loaders.nodes_by_id,
+        description="Objects by their ids, in that order, null in the place of one that is not there.",
+    )
+
+
+@strawberry.type(description="Everything that can be changed.")
+class Mutation:
+    create_customer: payloads.CreateCustomerPayload = mutation(
+        resolver=customers.create, description="Create a customer."
+    )
+    update_customer: payloads.UpdateCustomerPayload = mutation(
+        resolver=customers.update, description="Change a customer; the last writer wins."
+    )
+    archive_customer: payloads.ArchiveCustomerPayload = mutation(
+        resolver=customers.archive,
+        description="Archive a customer, who then gets no new orders and keeps the handle.",
+    )
+    restore_customer: payloads.RestoreCustomerPayload = mutation(
+        resolver=customers.restore, description="Take a customer out of the archive."
+    )
+    delete_customer: payloads.DeleteCustomerPayload = mutation(
+        resolver=customers.delete, description="Delete a customer who has no orders."
+    )
+    create_order: payloads.CreateOrderPayload = mutation(
+        resolver=orders.create, description="Create a PENDING order with either a total or lines."
+    )
+    update_order: payloads.UpdateOrderPayload = mutation(
+        resolver=orders.update,
+        description="Change an order, its lines and total only while PENDING; the last writer wins.",
+    )
+    transition_order: payloads.TransitionOrderPayload = mutation(
+        resolver=orders.transition, description="Move an order to another status."
+    )
+    delete_order: payloads.DeleteOrderPayload = mutation(
+        resolver=orders.delete, description="Delete an order that is PENDING or CANCELLED."
+    )
+
+
+def build(*, suggestions: bool = True) -> strawberry.Schema:
+    """The schema; without `suggestions` an error does not say what a field might have been called."""
+    config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions)
+    return strawberry.Schema(Query, Mutation, config=config, types=USER_ERRORS)
+
+
+def sdl() -> str:
+    """The schema in GraphQL's schema definition language, as `schema.graphql` holds it."""
+    return build().as_str() + "\n"

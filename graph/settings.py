@@ -1,0 +1,144 @@
+"""The only reader of the environment: TIDEGRAPH_… variables and .env, checked before anything starts."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv.parser import parse_stream
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from db.database import Database
+from db.engines import Limits
+from db.urls import DatabaseUrl
+
+PREFIX = "TIDEGRAPH_"
+TEST_PREFIX = "TIDEGRAPH_TEST_"
+ENV_FILE = Path(".env")
+ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class BadSettings(Exception):
+    """A setting cannot be used; the message is one line for the operator."""
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. The description is the README's."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
+
+    database_url: str = Field(
+        "sqlite:///tidegraph.db",
+        repr=False,
+        description="The database: SQLite, or `tidb://user:password@host:4000/name`.",
+    )
+    env: Literal["development", "production"] = Field(
+        "production",
+        description="`development` helps: suggestions, plain logs, CORS for localhost.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of browsers' apps, with commas; any localhost port in development."
+    )
+    request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
+    cost_limit: int = Field(
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Points that an operation may cost; docs/reading-cost.md prices it.",
+    )
+    lock_timeout: Seconds = Field(3, description="Seconds to wait for a row that another transaction locks.")
+    pool_size: int = Field(10, ge=1, le=1000, description="Connections for reading, and as many for writing.")
+    pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
+    shutdown_delay: float = Field(
+        1,
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="Seconds between SIGTERM (not ready) and the last new connection.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, text: str) -> str:
+        DatabaseUrl.parse(text)
+        return text
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"takes origins such as https://app.example.com, not {origin!r}")
+        # As browsers send them.
+        return tuple(origin.lower() for origin in origins)
+
+    @property
+    def is_development(self) -> bool:
+        return self.env == "development"
+
+    @property
+    def shown_database(self) -> str:
+        """The database's URL without its password."""
+        return str(DatabaseUrl.parse(self.database_url))
+
+    def database(self) -> Database:
+        """A new set of pools by these settings."""
+        limits = Limits(
+            pool_size=self.pool_size,
+            pool_timeout=self.pool_timeout,
+            lock_timeout=self.lock_timeout,
+            idle_timeout=self.request_timeout,
+        )
+        return Database(DatabaseUrl.parse(self.database_url), limits)
+
+
+def load(env_file: Path = ENV_FILE) -> Settings:
+    """Settings from the environment, which wins, and from `.env`. Raises BadSettings."""
+    _refuse_unknown(os.environ, "the environment")
+    _refuse_unknown(_names_in(env_file), str(env_file))
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise BadSettings(_one_line(error)) from None
+
+
+def _names_in(env_file: Path) -> list[str]:
+    if not env_file.exists():
+        return []
+    try:
+        with env_file.open(encoding="utf-8") as lines:
+            bindings = list(parse_stream(lines))
+    except (OSError, UnicodeError) as error:
+        raise BadSettings(f"{env_file} cannot be read: {error}") from None
+    for binding in bindings:
+        if binding.error:
+            # The empty lines before it are its own, to the parser.
+            text = binding.original.string
+            line = binding.original.line + len(text) - len(text.lstrip("\n"))
+            raise BadSettings(f"{env_file}, line {line}: write NAME=value.")
+    return [binding.key for binding in bindings if binding.key]
+
+
+def _refuse_unknown(names: Iterable[str], source: str) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(names):
+        upper = name.upper()
+        if upper.startswith(PREFIX) and upper not in known and not upper.startswith(TEST_PREFIX):
+            raise BadSettings(f"{name} in {source} is not a setting. Known: {', '.join(sorted(known))}.")
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=True, include_input=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    reason = str(cause or first["msg"].partition(",")[0].replace("Input should be", "must be"))
+    return f"{PREFIX}{str(first['loc'][0]).upper()} {reason}."

@@ -1,0 +1,220 @@
+"""Fields are data: a column, a computed value or a batch, each declared on one line and readable.
+
+`declaration(field)` gives the Column, Computed or Batched of any field, so that an executor other than
+graphql-core can call a batch function once for all parents of a level.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from db.errors import AsOfUnavailable
+from graph.context import Batch, Context, Info, Loaders
+from graph.loaders import moments
+from graph.times import Place, When, place_of
+from graph.types.identities import is_enough
+from graph.types.prices import ONE, Price, Pricing
+
+KEY = "tidegraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The row's attribute as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A pure function of the row, and the columns that it reads."""
+
+    of: Callable[[Any], Any]
+    columns: tuple[str, ...]
+
+
+class Load(NamedTuple):
+    """One call of a batch function's share: its key, and the arguments that the whole batch has.
+
+    `when` holds for the field and for all that is below it.
+    """
+
+    key: Any
+    arguments: tuple[Hashable, ...] = ()
+    when: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """A relation, connection or root field: its batch function, and how a field's call becomes a Load.
+
+    `plan(parent_row, arguments)` raises BadUserInput or BadCursor. With `many` the key of its Load is a
+    list of keys, and the field's value the list of what they find. Its `price` is for `graph/cost.py`.
+    `identity` makes what stands for the row when only its id is asked for, which is the key.
+    """
+
+    batch: Batch
+    plan: Callable[[Any, Mapping[str, Any]], Load]
+    many: bool = False
+    price: Pricing | None = None
+    identity: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mutating:
+    """A mutation: the resolver that makes its payload's Answer."""
+
+    resolver: Callable[..., Awaitable[Any]]
+
+
+Declaration = Column | Computed | Batched | Mutating
+
+
+class DeclaredField(StrawberryField):
+    """A field that does what its declaration says, with no resolver of its own."""
+
+    @property
+    def is_basic_field(self) -> bool:
+        return not isinstance(declaration(self), Batched | Mutating)
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Awaitable[Any] | Any:
+        match declaration(self):
+            case Computed(of=of):
+                return of(source)
+            case Batched() as batched:
+                return _load(batched, source, info, kwargs)
+            case Mutating(resolver=resolver):
+                return resolver(info, **kwargs)
+            case Column():
+                return getattr(source, self.python_name)
+
+
+def declaration(field: StrawberryField) -> Declaration:
+    """What a field was declared to be; a plain Strawberry field is a column."""
+    declared: Declaration = field.metadata.get(KEY, COLUMN)
+    return declared
+
+
+def _load(batched: Batched, source: Any, info: Info, kwargs: Mapping[str, Any]) -> Awaitable[Any] | Any:
+    load = batched.plan(source, kwargs)
+    if batched.identity and is_enough(info, info.context.identities):
+        return batched.identity(load.key)
+    when, times, place = load.when, info.context.times, place_of(info.path)
+    read = partial(_read, batched, load, info.context.loaders, place)
+    if when is None:
+        return read(times.of(place) if times else None)
+    if when.pinned:
+        return _read_pinned(read, when, place, info.context)
+    times.set(place, when.moment)
+    return read(when.moment)
+
+
+def _read(
+    batched: Batched, load: Load, loaders: Loaders, place: Place, moment: datetime | None
+) -> Awaitable[Any]:
+    one = partial(loaders.load, place, batched.batch, arguments=load.arguments, moment=moment)
+    return _load_many(one, load.key) if batched.many else one(load.key)
+
+
+async def _load_many(one: Callable[[Any], Awaitable[Any]], keys: Sequence[Any]) -> list[Any]:
+    return await asyncio.gather(*map(one, keys))
+
+
+async def _read_pinned(
+    read: Callable[[datetime | None], Awaitable[Any]], when: When, place: Place, context: Context
+) -> Any:
+    context.reader.require_past()
+    moment = when.moment or context.times.of(place[:-1]) or await context.loaders.load((), moments, None)
+    context.times.set(place, moment)
+    try:
+        return await read(moment)
+    except AsOfUnavailable:
+        if when.moment is None:
+            raise
+    context.times.set(place, None)
+    return await read(None)
+
+
+COLUMN = Column()
+
+
+def column(description: str) -> Any:
+    """The row's attribute of the field's own name."""
+    return _field(COLUMN, description)
+
+
+def computed(of: Callable[[Any], Any], *columns: str, description: str) -> Any:
+    """What the pure function `of` makes of the row; `columns` are those that it reads."""
+    return _field(Computed(of, columns), description)
+
+
+def relation(
+    batch: Batch,
+    *,
+    key: str,
+    description: str,
+    price: Price = ONE,
+    identity: Callable[[Any], Any] | None = None,
+) -> Any:
+    """What `batch` finds for the parent's column `key`.
+
+    With an `identity` the key is the row's id, and a foreign key holds it: nothing is read for the id alone.
+    """
+
+    def plan(parent: Any, _arguments: Mapping[str, Any]) -> Load:
+        return Load(getattr(parent, key))
+
+    return _field(Batched(batch, plan, price=price, identity=identity), description)
+
+
+def batched(
+    batch: Batch,
+    plan: Callable[[Any, Mapping[str, Any]], Load],
+    arguments: Sequence[StrawberryArgument],
+    *,
+    description: str,
+    many: bool = False,
+    price: Pricing | None = None,
+) -> Any:
+    """A field with arguments; `plan` decodes them, and `price` gets what `plan` gets."""
+    return _field(Batched(batch, plan, many, price), description, arguments)
+
+
+def mutating(
+    resolver: Callable[..., Awaitable[Any]],
+    arguments: Sequence[StrawberryArgument],
+    *,
+    description: str,
+) -> Any:
+    """A mutation's field; `resolver(info, **arguments)` gives what its payload is read from."""
+    return _field(Mutating(resolver), description, arguments)
+
+
+def argument(
+    name: str, annotation: Any, description: str, *, default: object = strawberry.UNSET
+) -> StrawberryArgument:
+    """An argument in snake_case; `plan`'s mapping lacks it where the query does and it has no default."""
+    return StrawberryArgument(
+        python_name=name,
+        graphql_name=None,
+        type_annotation=StrawberryAnnotation(annotation),
+        description=description,
+        default=default,
+    )
+
+
+def _field(
+    declared: Declaration,
+    description: str,
+    arguments: Sequence[StrawberryArgument] = (),
+) -> Any:
+    field = DeclaredField(description=description, metadata={KEY: declared})
+    if arguments:
+        field.arguments = list(arguments)
+    return field

@@ -1,0 +1,79 @@
+"""Root lookups: one object by a unique key, and objects by their global ids."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import strawberry
+
+from graph import ids
+from graph.context import Batch
+from graph.errors import BadUserInput
+from graph.ids import GlobalId
+from graph.loaders import Unique
+from graph.types import rules
+from graph.types.fields import Load, argument, batched
+from graph.types.prices import ONE, each
+
+MOST_IDS = 100
+
+STORED: Mapping[str, Callable[[Any], Any]] = {"username": rules.handle, "email": rules.email}
+
+
+@strawberry.input(one_of=True, description="Exactly one unique key of a customer.")
+class CustomerBy:
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The customer's id.")
+    username: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The handle, trimmed and compared with its case."
+    )
+    email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The e-mail address, its domain without case."
+    )
+
+
+@strawberry.input(one_of=True, description="Exactly one unique key of an order.")
+class OrderBy:
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The order's id.")
+    reference: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The key that its import gave it."
+    )
+
+
+def lookup(batch: Batch, kind: str, by: type, *, description: str) -> Any:
+    """A root field that finds one object by one of its unique keys, or null."""
+
+    def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
+        return Load(unique(kind, arguments["by"]))
+
+    by_argument = argument("by", by, "The one key to look the object up by.")
+    return batched(batch, plan, [by_argument], description=description, price=ONE)
+
+
+def unique(kind: str, by: Any) -> Unique:
+    """The key that a one-of input holds, as it is stored."""
+    column, value = next((name, value) for name, value in vars(by).items() if value is not strawberry.UNSET)
+    if column == "id":
+        return Unique("id", ids.row_id(kind, value))
+    return Unique(column, STORED.get(column, str)(value))
+
+
+def node_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
+    return Load(GlobalId.decode(arguments["id"]))
+
+
+def nodes_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
+    sent = arguments["ids"]
+    if len(sent) > MOST_IDS:
+        raise BadUserInput(f"At most {MOST_IDS} ids.")
+    return Load([GlobalId.decode(each) for each in sent])
+
+
+def node(batch: Batch, *, description: str) -> Any:
+    """`node(id)`: null for an id of nothing."""
+    ids_argument = argument("id", strawberry.ID, "The id of the object.")
+    return batched(batch, node_plan, [ids_argument], description=description, price=ONE)
+
+
+def nodes(batch: Batch, *, description: str) -> Any:
+    """`nodes(ids)`: in the order of the ids, null in the place of an id of nothing."""
+    ids_argument = argument("ids", list[strawberry.ID], f"At most {MOST_IDS} ids.")
+    return batched(batch, nodes_plan, [ids_argument], description=description, many=True, price=each("ids"))

@@ -1,0 +1,14 @@
+"""Money as it is shown: an exact amount with its currency."""
+
+from decimal import Decimal
+
+import strawberry
+
+from graph.types.fields import column
+from graph.types.scalars import CurrencyCode
+
+
+@strawberry.type(description="An exact amount of money in one currency.")
+class Money:
+    amount: Decimal = column("The amount: from 0 to 99999999999.9999, and more where orders are summed up.")
+    currency: CurrencyCode = column("The currency that the amount is in.")

@@ -1,0 +1,116 @@
+"""Payloads: the object as it is now, or why it is as it was."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from inspect import signature
+from typing import Any, NamedTuple, get_type_hints
+
+import strawberry
+
+from db import errors
+from graph.context import Info
+from graph.ids import GlobalId
+from graph.types.fields import argument, column, computed, mutating
+from graph.types.nodes import Customer, Order
+from graph.types.user_errors import InvalidInput, UserError, user_error
+
+
+class Answer(NamedTuple):
+    """What a payload is read from: the row (of a deletion, its id), or the user errors."""
+
+    row: Any
+    user_errors: list[UserError]
+
+
+def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Answer]]:
+    """Make an Answer of what a mutation's resolver returns, or of the mistake that it raises."""
+
+    @wraps(resolver)
+    async def answer(info: Info, **arguments: Any) -> Answer:
+        try:
+            return Answer(await resolver(info, **arguments), [])
+        except InvalidInput as invalid:
+            return Answer(None, invalid.user_errors)
+        except errors.Refused as refused:
+            return Answer(None, [user_error(refused)])
+
+    return answer
+
+
+def mutation(*, resolver: Callable[..., Awaitable[Any]], description: str) -> Any:
+    """A mutation; its arguments are the resolver's, after `info`."""
+    hints = get_type_hints(resolver)
+    arguments = [
+        argument(name, hints[name], "What to change, and how.")
+        for name in list(signature(resolver).parameters)[1:]
+    ]
+    return mutating(answering(resolver), arguments, description=description)
+
+
+def row(description: str) -> Any:
+    return computed(lambda answer: answer.row, description=description)
+
+
+def deleted(kind: str) -> Any:
+    def deleted_id(answer: Answer) -> strawberry.ID | None:
+        return None if answer.row is None else GlobalId(kind, answer.row).encode()
+
+    return computed(deleted_id, description="The id of what was deleted, null if nothing was.")
+
+
+def user_errors() -> Any:
+    return column("Why nothing was written; empty if it was.")
+
+
+@strawberry.type(description="What createCustomer did.")
+class CreateCustomerPayload:
+    customer: Customer | None = row("The new customer.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What updateCustomer did.")
+class UpdateCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What archiveCustomer did.")
+class ArchiveCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What restoreCustomer did.")
+class RestoreCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What deleteCustomer did.")
+class DeleteCustomerPayload:
+    deleted_id: strawberry.ID | None = deleted("Customer")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What createOrder did.")
+class CreateOrderPayload:
+    order: Order | None = row("The new order.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What updateOrder did.")
+class UpdateOrderPayload:
+    order: Order | None = row("The order as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What transitionOrder did.")
+class TransitionOrderPayload:
+    order: Order | None = row("The order as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What deleteOrder did.")
+class DeleteOrderPayload:
+    deleted_id: strawberry.ID | None = deleted("Order")
+    user_errors: list[UserError] = user_errors()

@@ -1,0 +1,55 @@
+"""What a field costs before it is run, by its arguments: about one point for a row that is read."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+
+class Price(NamedTuple):
+    """`own` once for each parent; what is selected below counts `rows` times, a list's or a page's length."""
+
+    own: int
+    rows: int = 1
+
+
+Pricing: TypeAlias = Price | Callable[[Mapping[str, Any]], Price]
+
+ONE = Price(1)
+MUTATION = Price(10)
+# Orders have a few lines; the 200 that they may have would price the rare case.
+LINES = Price(10, 10)
+
+COUNTED_PER_POINT = 100
+UNINDEXED, UNINDEXED_NESTED = 1_000, 50
+ENTRIES = 20
+
+
+def page(size: int, *, served: bool, nested: bool) -> Price:
+    """A page's rows, and the surcharge where no index serves its filter and sort together.
+
+    At the root such a filter may read the whole table, below a parent no more than the parent's rows.
+    """
+    surcharge = 0 if served else UNINDEXED_NESTED if nested else UNINDEXED
+    return Price(1 + size + surcharge, size)
+
+
+def counted(limit: int) -> Price:
+    """Counting reads index entries up to the limit, and makes no objects of them."""
+    return Price(1 + limit // COUNTED_PER_POINT)
+
+
+# The sums of one parent read its rows, one entry a currency; those at the root read all that where finds.
+STATS = Price(UNINDEXED_NESTED, 3)
+
+
+def summary(arguments: Mapping[str, Any]) -> Price:
+    """The whole table may be read, and what is selected counts for each entry that is asked for."""
+    return Price(UNINDEXED, arguments.get("first") or ENTRIES)
+
+
+def each(argument: str) -> Callable[[Mapping[str, Any]], Price]:
+    """One point for each item of a list argument."""
+
+    def price(arguments: Mapping[str, Any]) -> Price:
+        return Price(len(arguments[argument]), len(arguments[argument]))
+
+    return price

@@ -1,0 +1,99 @@
+"""What a well-formed value must satisfy before the database is asked; every mistake is found at once."""
+
+import unicodedata
+from decimal import Decimal
+from typing import Any
+
+import pycountry
+import strawberry
+
+from db import money
+from db.money import Money
+from graph import ids
+from graph.types.user_errors import (
+    InvalidInput,
+    InvalidInputError,
+    UserError,
+    UserErrorCode,
+    not_found,
+    path_of,
+)
+
+LONGEST_HANDLE, LONGEST_NAME, LONGEST_EMAIL, LONGEST_KEY = 250, 250, 254, 64
+MOST_LINES, LARGEST_QUANTITY = 200, 1_000_000
+
+
+class Problems:
+    """Collects user errors; each rule gives back the value to store, or one that will not be stored."""
+
+    def __init__(self) -> None:
+        self.found: list[UserError] = []
+
+    def done(self) -> None:
+        """Raises InvalidInput when any rule found a mistake."""
+        if self.found:
+            raise InvalidInput(*self.found)
+
+    def add(self, code: UserErrorCode, message: str, field: str) -> None:
+        self.found.append(InvalidInputError(code=code, message=message, path=path_of(field)))
+
+    def text(self, value: str | None, field: str, longest: int) -> str:
+        """Stored as it was sent: 1 to `longest` characters."""
+        if not value:
+            self.add(UserErrorCode.REQUIRED, "This cannot be null or empty.", field)
+        elif len(value) > longest:
+            self.add(UserErrorCode.TOO_LONG, f"At most {longest} characters.", field)
+        return value or ""
+
+    def username(self, value: str | None, field: str = "username") -> str:
+        return self.text(value and handle(value), field, LONGEST_HANDLE)
+
+    def name(self, value: str | None, field: str = "name") -> str:
+        return self.text(value, field, LONGEST_NAME)
+
+    def email(self, value: str | None, field: str = "email") -> str | None:
+        if value is None:
+            return None
+        address = email(value)
+        local, _, domain = address.rpartition("@")
+        if not local or not domain or any(each.isspace() for each in address):
+            self.add(UserErrorCode.INVALID_EMAIL, "This is no e-mail address.", field)
+            return address
+        return self.text(address, field, LONGEST_EMAIL)
+
+    def reference(self, value: str | None, field: str = "reference") -> str | None:
+        return None if value is None else self.text(value, field, LONGEST_KEY)
+
+    def quantity(self, value: int, field: str) -> int:
+        if not 1 <= value <= LARGEST_QUANTITY:
+            self.add(UserErrorCode.OUT_OF_RANGE, "From 1 to 1000000.", field)
+        return value
+
+    def money(self, value: Any, field: str) -> Money:
+        """`value` is a MoneyInput."""
+        amount: Decimal = value.amount
+        if not money.in_range(amount):
+            message = f"From 0 to {money.LARGEST}."
+            self.add(UserErrorCode.AMOUNT_OUT_OF_RANGE, message, f"{field}.amount")
+        if pycountry.currencies.get(alpha_3=value.currency) is None:
+            message = f"ISO 4217 knows no currency {value.currency}."
+            self.add(UserErrorCode.UNKNOWN_CURRENCY, message, f"{field}.currency")
+        return Money(amount, value.currency)
+
+    def row_id(self, kind: str, value: strawberry.ID, field: str = "id") -> int:
+        row_id = ids.row_id(kind, value)
+        if row_id is None:
+            self.found.append(not_found(kind, value, path_of(field)))
+        return row_id or 0
+
+
+def handle(value: str) -> str:
+    """A username as it is stored: trimmed and in NFC, so that equal-looking handles are equal."""
+    return unicodedata.normalize("NFC", value.strip())
+
+
+def email(value: str) -> str:
+    """An address as it is stored: trimmed, in NFC, the domain in lower case."""
+    local, at, domain = value.strip().rpartition("@")
+    # NFC comes last: a small letter can have a composed form where the capital has none.
+    return handle(local + at + domain.lower())

@@ -1,0 +1,49 @@
+"""`search`: its argument, what it refuses, and how it narrows a scope."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from db import search
+from db.folding import prefixes
+from db.pages import Scope
+from db.search import Search
+from graph.errors import BadUserInput
+from graph.types.fields import argument
+
+SHORTEST, LONGEST, MOST_WORDS = 2, 254, 16
+
+SEARCH = argument(
+    "search",
+    str | None,
+    "Only customers who have words in handle, name or e-mail that begin with each word of this, whatever the "
+    f"case and the accents. It has {SHORTEST} to {LONGEST} characters, at most {MOST_WORDS} words, and "
+    "excludes orderBy: the best come first, exact words before beginnings, then the newest; past "
+    f"{search.MOST_RANKED} matches the newest, and totalCount counts no further.",
+)
+
+
+def searched(scope: Scope, arguments: Mapping[str, Any]) -> Scope:
+    """The scope, narrowed to what `search` finds; null is as if absent. Raises BadUserInput."""
+    query = arguments.get("search")
+    if query is None:
+        return scope
+    if arguments.get("order_by"):
+        raise BadUserInput("Give search or orderBy, not both: search has an order of its own.")
+    length = len(unicodedata.normalize("NFC", query.strip()))
+    if not SHORTEST <= length <= LONGEST:
+        raise BadUserInput(f"search must have {SHORTEST} to {LONGEST} characters.")
+    found = Search.of(scope, query)
+    if len(prefixes(found.terms)) > MOST_WORDS:
+        raise BadUserInput(f"search must have at most {MOST_WORDS} words.")
+    return found
+
+
+def search_count(scope: Scope, limit: int) -> int:
+    """How far the rows of a scope are counted: those of a search as far as they are ranked."""
+    return min(limit, search.MOST_RANKED) if isinstance(scope, Search) else limit
+
+
+def best_first(scope: Scope) -> bool | None:
+    """Whether a search has its best rows first; None without a search."""
+    return scope.best_first if isinstance(scope, Search) else None

@@ -1,0 +1,39 @@
+"""A customer's orders in numbers: how many, and what they come to in each currency."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import strawberry
+
+from db.money import Money as MoneyRow
+from db.sums import Group
+from graph import loaders
+from graph.types.fields import Load, argument, batched, column, computed
+from graph.types.filters import OrderWhere, condition
+from graph.types.money import Money
+from graph.types.prices import STATS
+
+COUNT = "How many orders these are."
+TOTAL = "The exact sum of their totals."
+
+
+def total(group: Group) -> MoneyRow:
+    return MoneyRow(group.amount, group.currency)
+
+
+@strawberry.type(description="The orders of one customer in one currency.")
+class OrderStats:
+    count: int = column(COUNT)
+    total: Money = computed(total, "amount", "currency", description=TOTAL)
+
+
+def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
+    return Load(customer.id, (condition(arguments.get("where")),))
+
+
+def order_stats(*, description: str) -> Any:
+    """A customer's orders summed up, for all customers of a level in one statement."""
+    where = argument("where", OrderWhere | None, "Only the orders that meet these conditions.")
+    return batched(
+        loaders.order_stats_by_customer_id, stats_plan, [where], description=description, price=STATS
+    )

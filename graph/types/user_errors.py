@@ -1,0 +1,146 @@
+"""Mistakes that a user can mend: data in the payload, one type for each kind of detail."""
+
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from db import errors
+from graph.ids import GlobalId
+from graph.types.status import OrderStatus
+
+
+@strawberry.enum(description="What a user error is about; programs decide by it, people read the message.")
+class UserErrorCode(Enum):
+    REQUIRED = strawberry.enum_value("REQUIRED", description="This cannot be null or empty.")
+    TOO_LONG = strawberry.enum_value("TOO_LONG", description="The text or list is too long.")
+    INVALID_EMAIL = strawberry.enum_value("INVALID_EMAIL", description="This is no e-mail address.")
+    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="The number is out of its range.")
+    AMOUNT_OUT_OF_RANGE = strawberry.enum_value(
+        "AMOUNT_OUT_OF_RANGE",
+        description="The amount, product or total is below 0 or above 99999999999.9999.",
+    )
+    UNKNOWN_CURRENCY = strawberry.enum_value(
+        "UNKNOWN_CURRENCY", description="ISO 4217 knows no such currency."
+    )
+    MIXED_CURRENCIES = strawberry.enum_value(
+        "MIXED_CURRENCIES", description="The lines of one order have one currency."
+    )
+    TOTAL_OR_LINES = strawberry.enum_value(
+        "TOTAL_OR_LINES", description="An order takes either a total or lines."
+    )
+    TAKEN = strawberry.enum_value("TAKEN", description="Another object has this unique value.")
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is no object with this id.")
+    CUSTOMER_ARCHIVED = strawberry.enum_value(
+        "CUSTOMER_ARCHIVED", description="An archived customer gets no new orders."
+    )
+    CUSTOMER_HAS_ORDERS = strawberry.enum_value(
+        "CUSTOMER_HAS_ORDERS",
+        description="A customer with orders cannot be deleted, only archived.",
+    )
+    ILLEGAL_TRANSITION = strawberry.enum_value(
+        "ILLEGAL_TRANSITION", description="The order's status does not lead there."
+    )
+    NOT_EDITABLE = strawberry.enum_value(
+        "NOT_EDITABLE", description="Lines and total change only while the order is PENDING."
+    )
+    NOT_DELETABLE = strawberry.enum_value(
+        "NOT_DELETABLE", description="An order is deleted only while PENDING or CANCELLED."
+    )
+    HAS_LINES = strawberry.enum_value(
+        "HAS_LINES", description="The order has lines, and its total follows from them."
+    )
+
+
+@strawberry.interface(description="A mistake in the input that its sender can mend; nothing was written.")
+class UserError:
+    code: UserErrorCode = strawberry.field(description="What is wrong, for programs.")
+    message: str = strawberry.field(description="What is wrong, for people.")
+    path: list[str] = strawberry.field(description="Where in the arguments, from input down.")
+
+
+@strawberry.type(description="A value that is not allowed, or a rule that forbids the change.")
+class InvalidInputError(UserError):
+    pass
+
+
+@strawberry.type(description="A value that must be unique and that another object has.")
+class ValueTakenError(UserError):
+    value: str = strawberry.field(description="The value that is taken.")
+
+
+@strawberry.type(description="An id in the input that names no object.")
+class NotFoundError(UserError):
+    id: strawberry.ID = strawberry.field(description="The id as it was sent.")
+
+
+@strawberry.type(description="A status that the order cannot go to.")
+class IllegalTransitionError(UserError):
+    current: OrderStatus = strawberry.field(description="The order's status.")
+    allowed: list[OrderStatus] = strawberry.field(description="Where the order can go now.")
+
+
+USER_ERRORS = [InvalidInputError, ValueTakenError, NotFoundError, IllegalTransitionError]
+
+
+class InvalidInput(Exception):
+    """What the input's own rules found, all of it; raised before the database is asked."""
+
+    def __init__(self, *user_errors: UserError) -> None:
+        super().__init__()
+        self.user_errors = list(user_errors)
+
+
+RULES: dict[type[errors.Refused], tuple[UserErrorCode, str]] = {
+    errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
+    errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    errors.NotEditable: (UserErrorCode.NOT_EDITABLE, "This order is no longer PENDING."),
+    errors.NotDeletable: (
+        UserErrorCode.NOT_DELETABLE,
+        "This order is neither PENDING nor CANCELLED.",
+    ),
+    errors.HasLines: (UserErrorCode.HAS_LINES, "This order has lines: change those."),
+    errors.AmountOutOfRange: (
+        UserErrorCode.AMOUNT_OUT_OF_RANGE,
+        "The result is more than 99999999999.9999.",
+    ),
+    errors.MixedCurrencies: (UserErrorCode.MIXED_CURRENCIES, "The lines have several currencies."),
+}
+
+
+def user_error(refused: errors.Refused) -> UserError:
+    """The payload's form of a rule that `db` enforces."""
+    path = path_of(refused.field)
+    match refused:
+        case errors.NotFound(kind=kind, id=row_id):
+            return not_found(kind, GlobalId(kind, row_id).encode(), path)
+        case errors.Taken(field=field, value=value):
+            message = f"This {field} is taken."
+            return ValueTakenError(code=UserErrorCode.TAKEN, message=message, path=path, value=value)
+        case errors.IllegalTransition(current=current, wanted=wanted, allowed=allowed):
+            return IllegalTransitionError(
+                code=UserErrorCode.ILLEGAL_TRANSITION,
+                message=f"An order that is {current} cannot become {wanted}.",
+                path=path,
+                current=OrderStatus(current),
+                allowed=[OrderStatus(each) for each in allowed],
+            )
+    code, message = RULES[type(refused)]
+    return InvalidInputError(code=code, message=message, path=path)
+
+
+def not_found(kind: str, sent: str, path: list[str]) -> UserError:
+    """For an id that is malformed, of another type, or of nothing: the sender sees no difference."""
+    message = f"There is no {kind.lower()} with this id."
+    return NotFoundError(code=UserErrorCode.NOT_FOUND, message=message, path=path, id=strawberry.ID(sent))
+
+
+def path_of(field: str | None, *rest: Any) -> list[str]:
+    """`unit_price.amount` as ["input", "unitPrice", "amount"]."""
+    parts = [*(field.split(".") if field else []), *rest]
+    return ["input", *(camel(str(part)) for part in parts)]
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)

@@ -1,0 +1,119 @@
+"""Sample data: as much as was asked for, whole, the same for the same seed value."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+
+from db import errors, seed
+from db.database import Database
+from db.models import customers, order_lines, orders
+from db.reader import Transaction
+from db.sample import Sample
+from tests.db.sql import run
+from tests.factories import create_customer
+from tests.session import Statements
+
+TODAY = datetime(2026, 3, 1, tzinfo=UTC)
+TABLES = ("customers", "orders", "order_lines")
+
+
+async def _fill(database: Database, customer_count: int, orders_each: int, seed_value: int = 1) -> list[int]:
+    """Write them; the rows of each batch, as they were told."""
+    batches: list[int] = []
+    await seed.fill(
+        database,
+        Sample(seed_value, TODAY),
+        customer_count=customer_count,
+        orders_each=orders_each,
+        progress=batches.append,
+    )
+    return batches
+
+
+async def test_there_is_as_much_as_was_asked_for(database: Database) -> None:
+    """So many orders for each customer; every row is told to `progress` once."""
+    assert await seed.is_empty(database.reader())
+    batches = await _fill(database, 30, 20)
+    each = await run(database, "SELECT COUNT(*) FROM orders GROUP BY customer_id")
+
+    assert not await seed.is_empty(database.reader())
+    assert [(20,)] * 30 == each
+    assert 30 + 600 == sum(batches)
+
+
+async def test_the_total_of_an_order_is_the_sum_of_its_lines(database: Database) -> None:
+    """In one currency; some orders have no lines."""
+    await _fill(database, 10, 10)
+    amount = order_lines.c.unit_price * order_lines.c.quantity
+    joined = sa.join(orders, order_lines, orders.c.id == order_lines.c.order_id)
+    statement = (
+        sa.select(orders.c.total, sa.func.sum(sa.type_coerce(amount, orders.c.total.type)))
+        .select_from(joined)
+        .where(orders.c.currency == order_lines.c.currency)
+        .group_by(orders.c.id, orders.c.total)
+    )
+    rows = await database.reader().fetch(statement)
+
+    assert 50 < len(rows) < 100
+    assert [] == [row for row in rows if row[0] != row[1]]
+    assert all(isinstance(row[0], Decimal) for row in rows)
+
+
+async def test_the_same_seed_value_makes_the_same_data(database: Database) -> None:
+    """Up to the ids, which the database gives."""
+    statement = (
+        "SELECT username, email, c.created_at, reference, status, total, currency, placed_at "
+        "FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY reference"
+    )
+    found = []
+    for seed_value in (1, 1, 2):
+        await run(database, *(f"DELETE FROM {table}" for table in reversed(TABLES)))
+        await _fill(database, 5, 5, seed_value)
+        found.append(await run(database, statement))
+
+    assert 25 == len(found[0])
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+async def test_a_batch_is_a_transaction_of_a_few_statements(
+    database: Database, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows it has, so that it stays inside TiDB's limits."""
+    monkeypatch.setattr(seed, "TIDB_BATCH", 100)
+    monkeypatch.setattr(seed, "SQLITE_BATCH", 100)
+    batches = await _fill(database, 50, 8)
+    inserted = [statement for statement in statements if statement.startswith("INSERT")]
+
+    assert [50, 100, 100, 100, 100] == batches
+    assert 2 + 2 * 4 == len(inserted)
+
+
+async def test_many_rows_are_inserted_as_one_by_one(database: Database) -> None:
+    """Every type is converted as it is elsewhere, nulls too."""
+    rows = [(await create_customer(database))._asdict() for _ in range(3)]
+    rows[1]["archived_at"] = rows[1]["created_at"]
+    await run(database, "DELETE FROM customers")
+    without_ids = [{name: row[name] for name in row if name != "id"} for row in rows]
+    await database.write(lambda transaction: transaction.insert_many(customers, without_ids))
+    statement = sa.select(*customers.c).order_by(customers.c.username)
+    stored = [row._asdict() for row in await database.reader().fetch(statement)]
+
+    assert without_ids == [{name: row[name] for name in row if name != "id"} for row in stored]
+
+
+async def test_many_rows_are_inserted_all_or_none(database: Database) -> None:
+    """A duplicate among them is named like any other."""
+    row = (await create_customer(database))._asdict()
+    del row["id"]
+
+    async def insert(transaction: Transaction) -> None:
+        await transaction.insert_many(customers, [row | {"username": "other", "email": None}, row])
+
+    with pytest.raises(errors.DuplicateKey) as duplicate:
+        await database.write(insert)
+
+    assert "username" == duplicate.value.column
+    assert [(1,)] == await run(database, "SELECT COUNT(*) FROM customers")

@@ -1,0 +1,83 @@
+"""The words of customers: how text is folded, and that a migrated database has them."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from db import folding, migrate, words
+from db.database import Database
+from db.models import Customer, customer_words, customers
+from tests.factories import create_customer
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Straße", "strasse"),
+        ("ΟΔΟΣ οδός", "οδοσ οδοσ"),
+        ("İstanbul ısı", "istanbul ısı"),
+        ("Zoë Ångström", "zoe angstrom"),
+        ("ﬁn ４２ ½", "fin 42 1⁄2"),
+        ("がか", "かか"),
+        ("한글", unicodedata.normalize("NFD", "한글")),
+        ("किताब", "कतब"),
+        ("🙂", "🙂"),
+    ],
+)
+def test_folds(text: str, folded: str) -> None:
+    """Case, accents and compatibility forms are gone; what has none stays."""
+    assert folded == folding.fold(text)
+
+
+def test_folding_is_the_same_in_every_form() -> None:
+    """For each character, composed or not, and once more over its own result."""
+    characters = [chr(code) for code in range(0x110000) if code not in range(0xD800, 0xE000)]
+    odd = [
+        each
+        for each in characters
+        if not each.isascii()
+        and {folding.fold(unicodedata.normalize("NFD", each)), folding.fold(folding.fold(each))}
+        != {folding.fold(each)}
+    ]
+
+    assert [] == odd
+
+
+def test_words_are_bounded() -> None:
+    """A word is known by its beginning, however long it becomes by folding."""
+    (found,) = folding.words("ß" * 250, "ß" * 250, None)
+
+    assert "s" * 255 == found
+
+
+async def test_migration_fills_the_words(database: Database) -> None:
+    """Of customers that were there before, batch by batch; run again, it changes nothing."""
+    stored = [await create_customer(database, name=f"Anna Übel {number}") for number in range(3)]
+    expected = {(word, customer.id) for customer in stored for word in words.of(customer)}
+    statement = sa.select(*customer_words.c)
+    for _ in range(2):
+        await migrate.downgrade(database, "0004")
+        await migrate.upgrade(database)
+        found = [tuple(row) for row in await database.reader().fetch(statement)]
+
+        assert sorted(expected) == sorted(found)
+
+
+async def test_migration_fills_more_than_a_batch(database: Database) -> None:
+    """Each customer is filled once."""
+    moment = (await create_customer(database)).created_at
+
+    async def write(transaction: Any) -> None:
+        row = {"email": None, "version": 1, "created_at": moment, "updated_at": moment, "archived_at": None}
+        rows = [{"username": f"many-{number}", "name": "Many", **row} for number in range(450)]
+        await transaction.execute(customers.insert(), rows)
+
+    await database.write(write)
+    await migrate.downgrade(database, "0004")
+    await migrate.upgrade(database)
+    stored = await database.reader().fetch(sa.select(*customers.c))
+    counted = await database.reader().fetch(sa.select(sa.func.count()).select_from(customer_words))
+
+    assert sum(len(words.of(Customer._make(row))) for row in stored) == counted[0][0]

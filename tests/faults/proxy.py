@@ -1,0 +1,208 @@
+"""A TCP proxy between a client and TiDB that sees each command and breaks connections on cue."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+HEADER = 4
+QUERY = 0x03
+COMMIT = re.compile(r"\s*COMMIT\s*;?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A command as the client sent it: its first byte, and the rest as text."""
+
+    command: int
+    text: str
+
+
+@dataclass
+class Cut:
+    """Close the connection at a statement that matches, before or after TiDB runs it."""
+
+    pattern: re.Pattern[str]
+    runs: bool
+    times: int
+
+
+@dataclass(eq=False)
+class Link:
+    """A client's connection and the one to TiDB that belongs to it."""
+
+    client: StreamWriter
+    server: StreamWriter
+    drops_answer: bool = False
+
+    def close(self) -> None:
+        """Close both sides after what was already forwarded."""
+        self.client.close()
+        self.server.close()
+
+    def cut(self) -> None:
+        """Close both sides at once, whatever is still under way."""
+        self.client.transport.abort()
+        self.server.transport.abort()
+
+
+class TidbProxy:
+    """A free port on loopback that leads to TiDB's, and the faults to be had on the way.
+
+    cut_before_commit: the next COMMIT never reaches TiDB, and both sides are closed.
+    cut_after_commit: the next COMMIT is done, and both sides are closed instead of its answer.
+    drop_answer: the same for the next statement that begins with some text.
+    stall, resume: nothing passes either way while all connections stay open.
+    cut: all connections of this moment are closed.
+    refuse: new connections are accepted and closed at once.
+
+    It understands packets and commands without TLS. `packets` holds the commands of all clients in
+    the order of their arrival, `connections` says how many connections were accepted.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.packets: list[Packet] = []
+        self.connections = 0
+        self.port = 0
+        self._target = port
+        self._cuts: list[Cut] = []
+        self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refuses = False
+        self._flow = asyncio.Event()
+        self._flow.set()
+
+    def url(self, database: str = "") -> str:
+        """Return the address of `database` through this proxy, as the settings take it."""
+        return f"tidb://root@{HOST}:{self.port}/{database}"
+
+    def clear(self) -> None:
+        """Forget what was seen so far; faults stay set."""
+        self.packets.clear()
+        self.connections = 0
+
+    @property
+    def statements(self) -> list[str]:
+        """The SQL texts among `packets`."""
+        return [packet.text for packet in self.packets if packet.command == QUERY]
+
+    def cut_before_commit(self, times: int = 1) -> None:
+        """Close the connections at each of the next `times` COMMITs, which TiDB never gets."""
+        self._cuts.append(Cut(COMMIT, runs=False, times=times))
+
+    def cut_after_commit(self, times: int = 1) -> None:
+        """Close the connections after each of the next `times` COMMITs, without its answer."""
+        self._cuts.append(Cut(COMMIT, runs=True, times=times))
+
+    def drop_answer(self, beginning: str, times: int = 1) -> None:
+        """Do so after the next `times` statements with that beginning, in either case."""
+        pattern = re.compile(re.escape(beginning) + ".*", re.IGNORECASE | re.DOTALL)
+        self._cuts.append(Cut(pattern, runs=True, times=times))
+
+    def stall(self) -> None:
+        """Pass nothing on, either way, until `resume`; also the end of a connection."""
+        self._flow.clear()
+
+    def resume(self) -> None:
+        """Pass on what was held back since `stall`, and go on."""
+        self._flow.set()
+
+    def cut(self) -> None:
+        """Close all connections of this moment."""
+        for link in self._links:
+            link.cut()
+
+    def refuse(self, refuses: bool) -> None:
+        """Accept new connections and close them at once, or stop doing so."""
+        self._refuses = refuses
+
+    async def __aenter__(self) -> Self:
+        self._listener = await asyncio.start_server(self._accept, HOST, 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self.connections += 1
+        if self._refuses:
+            writer.transport.abort()
+            return
+        task = asyncio.create_task(self._connect(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, reader: StreamReader, writer: StreamWriter) -> None:
+        try:
+            answers, server = await asyncio.open_connection(HOST, self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        link = Link(writer, server)
+        self._links.add(link)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._forward_commands(reader, link))
+                both.create_task(self._forward_answers(answers, link))
+        finally:
+            link.cut()
+            self._links.discard(link)
+
+    async def _forward_commands(self, commands: StreamReader, link: Link) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                packet = await _read_packet(commands)
+                cut = self._note(packet)
+                await self._flow.wait()
+                if cut is not None and not cut.runs:
+                    break
+                link.drops_answer = cut is not None
+                link.server.write(packet)
+                await link.server.drain()
+        link.close()
+
+    async def _forward_answers(self, answers: StreamReader, link: Link) -> None:
+        with suppress(OSError):
+            while answer := await answers.read(65536):
+                await self._flow.wait()
+                if link.drops_answer:
+                    break
+                link.client.write(answer)
+                await link.client.drain()
+        link.close()
+
+    def _note(self, packet: bytes) -> Cut | None:
+        # A sequence number above 0 continues something: the login, or a packet of 16 MiB.
+        if packet[3] != 0 or len(packet) == HEADER:
+            return None
+        seen = Packet(packet[HEADER], packet[HEADER + 1 :].decode(errors="replace"))
+        self.packets.append(seen)
+        return self._cut_at(seen)
+
+    def _cut_at(self, packet: Packet) -> Cut | None:
+        for cut in self._cuts:
+            if packet.command == QUERY and cut.times and cut.pattern.fullmatch(packet.text):
+                cut.times -= 1
+                return cut
+        return None
+
+
+async def _read_packet(stream: StreamReader) -> bytes:
+    """Return the next packet: three bytes of length, a sequence number, and so many bytes."""
+    header = await stream.readexactly(HEADER)
+    return header + await stream.readexactly(int.from_bytes(header[:3], "little"))

@@ -1,0 +1,38 @@
+"""User errors as a test asks for them, and as it expects them."""
+
+from typing import Any
+
+PROBLEM = """
+fragment Problem on UserError {
+  __typename
+  code
+  path
+  ... on ValueTakenError { value }
+  ... on NotFoundError { id }
+  ... on IllegalTransitionError { current allowed }
+}
+"""
+
+Problem = dict[str, Any]
+
+
+def invalid(code: str, *path: str) -> Problem:
+    return {"__typename": "InvalidInputError", "code": code, "path": ["input", *path]}
+
+
+def taken(value: str, *path: str) -> Problem:
+    return {"__typename": "ValueTakenError", "code": "TAKEN", "path": ["input", *path], "value": value}
+
+
+def not_found(sent: str, *path: str) -> Problem:
+    return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "id": sent}
+
+
+def illegal_transition(current: str, allowed: list[str]) -> Problem:
+    return {
+        "__typename": "IllegalTransitionError",
+        "code": "ILLEGAL_TRANSITION",
+        "path": ["input", "to"],
+        "current": current,
+        "allowed": allowed,
+    }

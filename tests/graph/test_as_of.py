@@ -1,0 +1,249 @@
+"""`asOf`: a root field and the whole tree below it, read at one millisecond of the past."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+
+from db import customers, orders, past
+from db.database import Database
+from db.models import Order
+from db.money import Money
+from db.reader import Transaction
+from graph.ids import GlobalId
+from graph.schema import build
+from graph.types.scalars import serialize_date_time
+from tests.api import Api
+from tests.db.test_past import forgotten, on_sqlite, on_tidb
+from tests.factories import create_customer, create_order, line
+from tests.session import Statements
+
+# Roots are sorted ascending: TiDB's embedded store, not TiKV, reads the present where it scans backwards.
+EVERY_ROOT = """
+query ($customer: ID!, $order: ID!, $asOf: DateTime) {
+  customer(by: {id: $customer}, asOf: $asOf) { ...Whole }
+  order(by: {id: $order}, asOf: $asOf) { status customer { name } }
+  node(id: $customer, asOf: $asOf) { ...Whole }
+  nodes(ids: [$customer, $order], asOf: $asOf) { id ...Whole ... on Order { total { amount } } }
+  customers(orderBy: {field: NAME}, asOf: $asOf) { totalCount { value } nodes { ...Whole } }
+  orders(where: {customer: {name: {eq: "Then"}}}, orderBy: {field: PLACED_AT}, asOf: $asOf) {
+    nodes { status lines { sku } }
+  }
+}
+fragment Whole on Customer {
+  name
+  orders { totalCount { value } edges { cursor node { status lines { sku quantity } customer { name } } } }
+}
+"""
+TWO_MOMENTS = """
+query ($customer: ID!, $one: DateTime, $two: DateTime) {
+  one: customer(by: {id: $customer}, asOf: $one) { name orders { nodes { status customer { name } } } }
+  two: customer(by: {id: $customer}, asOf: $two) { name orders { nodes { status customer { name } } } }
+  now: customer(by: {id: $customer}) { name orders { nodes { status customer { name } } } }
+}
+"""
+NAMES = "query ($asOf: DateTime) { customers(orderBy: {field: NAME}, asOf: $asOf) { nodes { name } } }"
+
+
+async def now(database: Database) -> datetime:
+    return await database.reader().pin()
+
+
+def customer_id(row_id: int) -> str:
+    return GlobalId("Customer", row_id).encode()
+
+
+@on_tidb
+async def test_the_whole_tree_is_read_at_the_moment(database: Database, api: Api) -> None:
+    """Whatever the root field, and however deep: lookups, pages, counts, lines and filters."""
+    customer = await create_customer(database, name="Then")
+    order = await create_order(database, customer, line("A"), line("B"))
+    ids = {"customer": customer_id(customer.id), "order": GlobalId("Order", order.id).encode()}
+    before = await api.data(EVERY_ROOT, **ids)
+    moment = serialize_date_time(await now(database))
+    await database.write(partial(orders.transition, order_id=order.id, to="PAID"))
+    await database.write(partial(customers.update, customer_id=customer.id, values={"name": "Now"}))
+    await create_order(database, customer)
+
+    assert before == await api.data(EVERY_ROOT, **ids, asOf=moment)
+    assert before != await api.data(EVERY_ROOT, **ids)
+    assert "Then" == before["order"]["customer"]["name"]
+
+
+@on_tidb
+async def test_two_root_fields_read_two_moments(database: Database, api: Api, statements: Statements) -> None:
+    """Each alias has its own moment and its own loaders, and neither costs more than the present."""
+    customer = await create_customer(database, name="One")
+    order = await create_order(database, customer)
+    one = await now(database)
+    await database.write(partial(orders.transition, order_id=order.id, to="PAID"))
+    await database.write(partial(customers.update, customer_id=customer.id, values={"name": "Two"}))
+    two = await now(database)
+    await database.write(partial(orders.transition, order_id=order.id, to="FULFILLED"))
+    await database.write(partial(customers.update, customer_id=customer.id, values={"name": "Now"}))
+    statements.clear()
+    moments = {"one": serialize_date_time(one), "two": serialize_date_time(two)}
+    data = await api.data(TWO_MOMENTS, customer=customer_id(customer.id), **moments)
+
+    expected = {"one": ("One", "PENDING"), "two": ("Two", "PAID"), "now": ("Now", "FULFILLED")}
+    for alias, (name, status) in expected.items():
+        nodes = [{"status": status, "customer": {"name": name}}]
+        assert {"name": name, "orders": {"nodes": nodes}} == data[alias]
+    # The customer, a look and a page of orders, their customer: three times.
+    assert 12 == len(statements)
+    assert 8 == sum("AS OF TIMESTAMP" in statement for statement in statements)
+
+
+@on_tidb
+async def test_as_of_is_cut_to_the_millisecond(database: Database, api: Api) -> None:
+    """Microseconds, and any offset, name the millisecond that they lie in."""
+    await create_customer(database, name="Then")
+    moment = await now(database)
+    (customer,) = await customers.get_many(database.reader(), "name", ["Then"])
+    await database.write(partial(customers.update, customer_id=customer.id, values={"name": "Now"}))
+    text = (moment + timedelta(microseconds=999, hours=5)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:00")
+
+    assert {"customers": {"nodes": [{"name": "Then"}]}} == await api.data(NAMES, asOf=text)
+
+
+@on_tidb
+@pytest.mark.parametrize(
+    ("moment", "reason"),
+    [
+        ("2037-01-01T00:00:00Z", past.FUTURE),
+        ("9999-12-31T23:59:59Z", past.FUTURE),
+        ("2020-01-01T00:00:00Z", past.NO_SCHEMA),
+        ("1000-01-01T00:00:00Z", past.NO_SCHEMA),
+    ],
+)
+async def test_a_moment_out_of_reach_is_a_coded_error(api: Api, moment: str, reason: str) -> None:
+    """The error names its reason."""
+    assert ("AS_OF_UNAVAILABLE", reason) == await failure(api, moment)
+
+
+@on_tidb
+async def test_a_moment_no_longer_kept_is_a_coded_error(database: Database, api: Api) -> None:
+    """What a cluster answers once its garbage is collected."""
+    moment = serialize_date_time(await now(database))
+    with forgotten(database, 9006):
+        assert ("AS_OF_UNAVAILABLE", past.FORGOTTEN) == await failure(api, moment)
+
+
+@on_sqlite
+async def test_sqlite_refuses_as_of(api: Api) -> None:
+    """It keeps no past; null is as if absent."""
+    assert ("AS_OF_UNAVAILABLE", past.NO_PAST) == await failure(api, "2026-01-01T00:00:00Z")
+    assert {"customers": {"nodes": []}} == await api.data(NAMES, asOf=None)
+
+
+async def failure(api: Api, moment: str) -> tuple[str, str]:
+    (error,) = (await api.send(NAMES, asOf=moment))["errors"]
+    return error["extensions"]["code"], error["message"]
+
+
+def test_every_root_field_takes_as_of() -> None:
+    """And no other field does."""
+    types = build()._schema.type_map
+    timed = {
+        f"{name}.{field}"
+        for name, type_ in types.items()
+        for field, declared in getattr(type_, "fields", {}).items()
+        if "asOf" in getattr(declared, "args", {})
+    }
+
+    assert {f"Query.{field}" for field in types["Query"].fields} == timed  # type: ignore[attr-defined]
+
+
+BOOKS = """
+query ($asOf: DateTime) {
+  PENDING: orders(where: {status: {eq: PENDING}}, first: 100, orderBy: {field: CREATED_AT}, asOf: $asOf) {
+    ...Sum
+  }
+  PAID: orders(where: {status: {eq: PAID}}, first: 100, orderBy: {field: CREATED_AT}, asOf: $asOf) {
+    ...Sum
+  }
+  FULFILLED: orders(where: {status: {eq: FULFILLED}}, first: 100, orderBy: {field: CREATED_AT}, asOf: $asOf) {
+    ...Sum
+  }
+  customers(where: {orders: {some: {status: {eq: PENDING}}}}, orderBy: {field: NAME}, asOf: $asOf) {
+    nodes {
+      id
+      all: orders(first: 100) { ...Sum }
+      pending: orders(where: {status: {eq: PENDING}}, first: 100) { ...Sum }
+    }
+  }
+}
+fragment Sum on OrderConnection {
+  totalCount { value }
+  nodes { id version status total { amount } customer { id } }
+}
+"""
+STATES = ("PENDING", "PAID", "FULFILLED")
+CUSTOMERS, EACH, READINGS = 4, 10, 8
+
+
+@on_tidb
+async def test_one_moment_makes_the_books_balance(database: Database, api: Api) -> None:
+    """While orders change state and money goes from one to another, every reading at one moment agrees."""
+    stored = []
+    for _ in range(CUSTOMERS):
+        owner = await create_customer(database)
+        stored.append([await create_order(database, owner) for _ in range(EACH)])
+    read = []
+    async with writers(database, stored):
+        for _ in range(READINGS):
+            read.append(check(await api.data(BOOKS, asOf=serialize_date_time(await now(database)))))
+
+    assert READINGS == len(set(read))
+
+
+def check(books: Any) -> str:
+    """Parents, children, counts and sums agree; what was read, as text."""
+    connections = [books[state] for state in STATES]
+    found = {order["id"]: order for connection in connections for order in connection["nodes"]}
+    children = [each for customer in books["customers"]["nodes"] for each in customer["all"]["nodes"]]
+    pending = [each for customer in books["customers"]["nodes"] for each in customer["pending"]["nodes"]]
+
+    assert CUSTOMERS * EACH == len(found) == sum(each["totalCount"]["value"] for each in connections)
+    assert Decimal(10 * CUSTOMERS * EACH) == sum(Decimal(each["total"]["amount"]) for each in found.values())
+    assert by_id(list(found.values())) == by_id(children)
+    assert by_id(books["PENDING"]["nodes"]) == by_id(pending)
+    return str(by_id(children))
+
+
+def by_id(found: list[Any]) -> list[Any]:
+    return sorted(found, key=lambda order: str(order["id"]))
+
+
+@asynccontextmanager
+async def writers(database: Database, stored: list[list[Order]]) -> AsyncIterator[None]:
+    """For each customer, keep writing until the block is left."""
+    tasks = [asyncio.ensure_future(keep_writing(database, *owned)) for owned in stored]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def keep_writing(database: Database, giver: Order, *takers: Order) -> None:
+    """Move cents from one order to another, paying it with the last of them, and then deliver it."""
+    for taker in takers:
+        for last in (False, False, False, True):
+            await database.write(partial(move_a_cent, giver.id, taker.id, pay=last))
+        await database.write(partial(orders.transition, order_id=taker.id, to="FULFILLED"))
+
+
+async def move_a_cent(giver: int, taker: int, transaction: Transaction, *, pay: bool) -> None:
+    for order_id, change in ((giver, -1), (taker, 1)):
+        order = await orders.lock(transaction, order_id)
+        total = Money(order.total + Decimal(change) / 100, order.currency)
+        await orders.update(transaction, order_id, {}, total)
+    if pay:
+        await orders.transition(transaction, taker, "PAID")

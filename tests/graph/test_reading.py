@@ -1,0 +1,142 @@
+"""Reading customers and orders, nested at any depth, with a known number of statements."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.database import Database
+from db.models import customers, orders
+from tests.api import Api
+from tests.factories import create_customer, create_order, line
+from tests.session import Statements
+
+THREE_LEVELS = """
+query ($first: Int) {
+  customers(first: $first) {
+    nodes {
+      username
+      ...Recent
+      older: orders(first: 1) { nodes { id } }
+    }
+  }
+}
+fragment Recent on Customer {
+  orders(first: 3) {
+    edges { node { id customer { name orders(first: 2) { nodes { lines { sku } } } } lines { sku } } }
+    pageInfo { hasNextPage }
+  }
+}
+"""
+
+
+async def test_statements_do_not_grow_with_parents(
+    database: Database, api: Api, statements: Statements
+) -> None:
+    """One customer and fifty cost the same: a statement for each field that reads."""
+    for _ in range(50):
+        customer = await create_customer(database)
+        await create_order(database, customer, line("A"), line("B"))
+        await create_order(database, customer)
+    counts = []
+    for first in (1, 50):
+        statements.clear()
+        data = await api.data(THREE_LEVELS, first=first)
+        counts.append(len(statements))
+
+        assert first == len(data["customers"]["nodes"])
+
+    # customers; orders(3), orders(1) and orders(2) with a look each; customer; lines at two levels
+    assert [10, 10] == counts
+
+
+COUNTED = """
+query ($first: Int) {
+  customers(first: $first, orderBy: [{field: USERNAME}]) {
+    nodes {
+      orders(first: 1) {
+        nodes { id }
+        totalCount(limit: 2) { ...C }
+        same: totalCount(limit: 2) { value }
+        far: totalCount { ...C }
+        unlimited: totalCount(limit: null) { value }
+      }
+      ...Paid
+    }
+    totalCount { ...C }
+  }
+}
+fragment Paid on Customer {
+  paid: orders(first: 0, where: {status: {eq: PAID}}) { totalCount(limit: 2) { ...C } }
+}
+fragment C on Count { value exact }
+"""
+PARENTS = """
+query ($where: OrderWhere) {
+  a: customers(first: 100, orderBy: [{field: USERNAME}]) { nodes { ...P } pageInfo { hasNextPage } }
+  b: customers(last: 100, orderBy: [{field: USERNAME}]) { nodes { ...P } pageInfo { hasPreviousPage } }
+  c: customers(first: 100, orderBy: [{field: NAME}]) { nodes { ...P } }
+}
+fragment P on Customer {
+  username
+  orders(first: 1, where: $where) { nodes { reference } totalCount(limit: 100) { value } }
+}
+"""
+
+
+async def test_counts_are_one_statement_for_each_limit(
+    database: Database, api: Api, statements: Statements
+) -> None:
+    """For all parents together, in whatever fragments and aliases they stand."""
+    for _ in range(50):
+        customer = await create_customer(database)
+        for _ in range(3):
+            await create_order(database, customer)
+    counts = []
+    for first in (1, 50):
+        statements.clear()
+        data = await api.data(COUNTED, first=first)
+        counts.append(len(statements))
+
+        assert {"value": 50, "exact": True} == data["customers"]["totalCount"]
+        assert first == len(data["customers"]["nodes"])
+        for node in data["customers"]["nodes"]:
+            assert {"value": 2, "exact": False} == node["orders"]["totalCount"]
+            assert {"value": 2} == node["orders"]["same"]
+            assert {"value": 3, "exact": True} == node["orders"]["far"]
+            assert {"value": 3} == node["orders"]["unlimited"]
+            assert {"value": 0, "exact": True} == node["paid"]["totalCount"]
+
+    # customers and their count; orders with a look, limits 2 and 10,000; paid with a look, limit 2
+    assert [9, 9] == counts
+
+
+async def test_more_parents_than_one_batch(database: Database, api: Api) -> None:
+    """Three hundred customers in one query, each with the page and the count of its own orders."""
+    async with database.writes.begin() as connection:
+        await connection.execute(customers.insert(), [customer_values(number) for number in range(300)])
+        ids = {row.username: row.id for row in await connection.execute(sa.select(customers))}
+        rows = [order_values(number, ids[f"user-{number:03}"]) for number in range(0, 300, 2)]
+        await connection.execute(orders.insert(), rows)
+    data = await api.data(PARENTS, where={"reference": {"isNull": False}})
+    found = {node["username"]: node["orders"] for alias in "abc" for node in data[alias]["nodes"]}
+
+    assert [f"user-{number:03}" for number in range(300)] == sorted(found)
+    for number in range(300):
+        nodes = [] if number % 2 else [{"reference": f"SO-{number:03}"}]
+        assert {"nodes": nodes, "totalCount": {"value": len(nodes)}} == found[f"user-{number:03}"]
+
+
+def customer_values(number: int) -> dict[str, Any]:
+    """The names go on where the handles have stopped, so that two sorts begin with different ones."""
+    moment = datetime(2026, 2, 28, tzinfo=UTC)
+    values = {"username": f"user-{number:03}", "name": f"Name {(number - 100) % 300:03}", "version": 1}
+    return {**values, "created_at": moment, "updated_at": moment}
+
+
+def order_values(number: int, customer_id: int) -> dict[str, Any]:
+    moment = datetime(2026, 2, 28, tzinfo=UTC)
+    values = {"customer_id": customer_id, "reference": f"SO-{number:03}", "status": "PAID", "version": 1}
+    values |= {"total": Decimal(1), "currency": "EUR", "placed_at": moment}
+    return {**values, "created_at": moment, "updated_at": moment}

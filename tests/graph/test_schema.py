@@ -1,0 +1,288 @@
+"""The schema itself: committed as it is, described in sentences, and named as the product says."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    build_schema,
+    is_specified_scalar_type,
+)
+
+from graph.schema import sdl
+
+SENTENCE = re.compile(r"[A-Z][^\n]* [^\n]*\.")
+ROOT = Path(__file__).parents[2]
+SCHEMA = build_schema(sdl())
+TYPES = {
+    name: each
+    for name, each in SCHEMA.type_map.items()
+    if not name.startswith("__") and not is_specified_scalar_type(each)
+}
+
+INPUTS = {
+    "MoneyInput": {"amount": "Decimal!", "currency": "CurrencyCode!"},
+    "OrderLineInput": {
+        "sku": "String!",
+        "name": "String!",
+        "quantity": "Int!",
+        "unitPrice": "MoneyInput!",
+    },
+    "CreateCustomerInput": {"username": "String!", "name": "String!", "email": "String"},
+    "UpdateCustomerInput": {"id": "ID!", "username": "String", "name": "String", "email": "String"},
+    "ArchiveCustomerInput": {"id": "ID!"},
+    "RestoreCustomerInput": {"id": "ID!"},
+    "DeleteCustomerInput": {"id": "ID!"},
+    "CreateOrderInput": {
+        "customerId": "ID!",
+        "total": "MoneyInput",
+        "lines": "[OrderLineInput!]",
+        "reference": "String",
+        "placedAt": "DateTime",
+    },
+    "UpdateOrderInput": {
+        "id": "ID!",
+        "total": "MoneyInput",
+        "lines": "[OrderLineInput!]",
+        "reference": "String",
+        "placedAt": "DateTime",
+    },
+    "TransitionOrderInput": {"id": "ID!", "to": "OrderStatus!"},
+    "DeleteOrderInput": {"id": "ID!"},
+    "CustomerBy": {"id": "ID", "username": "String", "email": "String"},
+    "OrderBy": {"id": "ID", "reference": "String"},
+}
+PAGING = {
+    "first": "Int",
+    "after": "String",
+    "last": "Int",
+    "before": "String",
+    "snapshot": "SnapshotMode",
+}
+AS_OF = {"asOf": "DateTime"}
+OF_ORDERS = PAGING | {"where": "OrderWhere", "orderBy": "[OrderOrder!]"}
+OF_CUSTOMERS = PAGING | {
+    "where": "CustomerWhere",
+    "orderBy": "[CustomerOrder!]",
+    "includeArchived": "Boolean",
+    "search": "String",
+}
+# What is compared and sorted by: an input for each type of value, each with the operators of its kind.
+CONDITIONS = re.compile(r"\w+(Filter|Where|Order)")
+USER_ERROR = {"code": "UserErrorCode!", "message": "String!", "path": "[String!]!"}
+CONNECTIONS = {
+    f"{node}Connection": {
+        "edges": f"[{node}Edge!]!",
+        "nodes": f"[{node}!]!",
+        "pageInfo": "PageInfo!",
+        "totalCount": "Count!",
+        **more,
+    }
+    for node, more in (("Customer", {"bestFirst": "Boolean"}), ("Order", {}))
+}
+OBJECTS = CONNECTIONS | {
+    "Customer": {
+        "id": "ID!",
+        "username": "String!",
+        "name": "String!",
+        "email": "String",
+        "version": "Int!",
+        "createdAt": "DateTime!",
+        "updatedAt": "DateTime!",
+        "archivedAt": "DateTime",
+        "orders": "OrderConnection!",
+        "orderStats": "[OrderStats!]!",
+    },
+    "Order": {
+        "id": "ID!",
+        "customer": "Customer!",
+        "reference": "String",
+        "status": "OrderStatus!",
+        "total": "Money!",
+        "placedAt": "DateTime!",
+        "lines": "[OrderLine!]!",
+        "allowedTransitions": "[OrderStatus!]!",
+        "version": "Int!",
+        "createdAt": "DateTime!",
+        "updatedAt": "DateTime!",
+    },
+    "OrderLine": {
+        "position": "Int!",
+        "sku": "String!",
+        "name": "String!",
+        "quantity": "Int!",
+        "unitPrice": "Money!",
+        "total": "Money!",
+    },
+    "Money": {"amount": "Decimal!", "currency": "CurrencyCode!"},
+    "CustomerEdge": {"cursor": "String!", "node": "Customer!"},
+    "OrderEdge": {"cursor": "String!", "node": "Order!"},
+    "PageInfo": {
+        "hasNextPage": "Boolean!",
+        "hasPreviousPage": "Boolean!",
+        "startCursor": "String",
+        "endCursor": "String",
+        "snapshot": "Snapshot",
+    },
+    "Count": {"value": "Int!", "exact": "Boolean!"},
+    "Snapshot": {"at": "DateTime", "pinned": "Boolean!"},
+    "Bucket": {"start": "DateTime!", "end": "DateTime!"},
+    "OrderStats": {"count": "Int!", "total": "Money!"},
+    "OrderSummary": {
+        "status": "OrderStatus",
+        "customer": "Customer",
+        "bucket": "Bucket",
+        "count": "Int!",
+        "total": "Money!",
+    },
+    "Query": {
+        "customer": "Customer",
+        "customers": "CustomerConnection!",
+        "order": "Order",
+        "orders": "OrderConnection!",
+        "orderSummary": "[OrderSummary!]!",
+        "node": "Node",
+        "nodes": "[Node]!",
+    },
+    "InvalidInputError": USER_ERROR,
+    "ValueTakenError": USER_ERROR | {"value": "String!"},
+    "NotFoundError": USER_ERROR | {"id": "ID!"},
+    "IllegalTransitionError": USER_ERROR | {"current": "OrderStatus!", "allowed": "[OrderStatus!]!"},
+}
+MUTATIONS = {
+    "createCustomer": {"customer": "Customer"},
+    "updateCustomer": {"customer": "Customer"},
+    "archiveCustomer": {"customer": "Customer"},
+    "restoreCustomer": {"customer": "Customer"},
+    "deleteCustomer": {"deletedId": "ID"},
+    "createOrder": {"order": "Order"},
+    "updateOrder": {"order": "Order"},
+    "transitionOrder": {"order": "Order"},
+    "deleteOrder": {"deletedId": "ID"},
+}
+
+
+def described() -> Iterator[tuple[str, str | None]]:
+    """Every name in the schema that can have a description, and the one it has."""
+    for name, each in TYPES.items():
+        yield name, each.description
+        members = getattr(each, "fields", getattr(each, "values", {}))
+        for member, definition in members.items():
+            yield f"{name}.{member}", definition.description
+            for argument, its in getattr(definition, "args", {}).items():
+                yield f"{name}.{member}({argument})", its.description
+
+
+def fields_of(name: str) -> dict[str, str]:
+    return {field: str(definition.type) for field, definition in SCHEMA.type_map[name].fields.items()}  # type: ignore[attr-defined]
+
+
+def arguments_of(name: str, field: str) -> dict[str, str]:
+    arguments = SCHEMA.type_map[name].fields[field].args  # type: ignore[attr-defined]
+    return {argument: str(definition.type) for argument, definition in arguments.items()}
+
+
+def test_the_committed_schema_is_current() -> None:
+    """`schema.graphql` is what `tidegraph schema` prints."""
+    assert sdl() == (ROOT / "schema.graphql").read_text()
+
+
+def test_every_name_is_described_in_a_sentence() -> None:
+    """Types, fields, arguments, enum values and inputs: a capital letter, words, a full stop."""
+    names = dict(described())
+
+    assert 150 < len(names)
+    assert {} == {name: text for name, text in names.items() if not SENTENCE.fullmatch(text or "")}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs_are_as_published(name: str) -> None:
+    """Each input has these fields of these types and no others."""
+    assert INPUTS[name] == fields_of(name)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_are_as_published(name: str) -> None:
+    """Each object has these fields of these types and no others."""
+    assert OBJECTS[name] == fields_of(name)
+
+
+def test_no_type_is_unpublished() -> None:
+    """Every input, object and interface of the schema is in one of the tables above."""
+    kinds = (GraphQLInputObjectType, GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType)
+    payloads = {f"{name[0].upper()}{name[1:]}Payload" for name in MUTATIONS}
+
+    assert {*INPUTS, *OBJECTS, *payloads, "Mutation", "Node", "UserError"} == {
+        name
+        for name, each in TYPES.items()
+        if (isinstance(each, kinds) and not CONDITIONS.fullmatch(name)) or name in {*INPUTS, *OBJECTS}
+    }
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_mutations_take_an_input_and_give_a_payload(name: str) -> None:
+    """`XInput!` in, `XPayload!` out, with user errors beside what was changed."""
+    capitalised = name[0].upper() + name[1:]
+
+    assert {"input": f"{capitalised}Input!"} == arguments_of("Mutation", name)
+    assert f"{capitalised}Payload!" == fields_of("Mutation")[name]
+    assert MUTATIONS[name] | {"userErrors": "[UserError!]!"} == fields_of(f"{capitalised}Payload")
+
+
+def test_there_are_no_other_mutations() -> None:
+    """The nine of the table."""
+    assert set(MUTATIONS) == set(fields_of("Mutation"))
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "expected"),
+    [
+        ("Query", "customer", {"by": "CustomerBy!"} | AS_OF),
+        ("Query", "customers", OF_CUSTOMERS | AS_OF),
+        ("Query", "order", {"by": "OrderBy!"} | AS_OF),
+        ("Query", "orders", OF_ORDERS | AS_OF),
+        ("Query", "node", {"id": "ID!"} | AS_OF),
+        ("Query", "nodes", {"ids": "[ID!]!"} | AS_OF),
+        ("Customer", "orders", OF_ORDERS),
+    ],
+)
+def test_arguments_are_as_published(name: str, field: str, expected: dict[str, str]) -> None:
+    """The same paging arguments everywhere, and one key for a look-up."""
+    assert expected == arguments_of(name, field)
+
+
+def test_interfaces_are_as_published() -> None:
+    """A node has an id; a user error says what, in words, and where."""
+    assert {"id": "ID!"} == fields_of("Node")
+    assert USER_ERROR == fields_of("UserError")
+    assert {"Customer", "Order"} == implementing("Node")
+    assert {"InvalidInputError", "ValueTakenError", "NotFoundError", "IllegalTransitionError"} == (
+        implementing("UserError")
+    )
+
+
+def implementing(name: str) -> set[str]:
+    interface = SCHEMA.type_map[name]
+    assert isinstance(interface, GraphQLInterfaceType)
+    return {each.name for each in SCHEMA.get_possible_types(interface)}
+
+
+def test_statuses_are_as_published() -> None:
+    """The five of an order's life."""
+    status = TYPES["OrderStatus"]
+
+    assert isinstance(status, GraphQLEnumType)
+    assert ["PENDING", "PAID", "FULFILLED", "CANCELLED", "REFUNDED"] == list(status.values)
+
+
+def test_look_ups_take_exactly_one_key() -> None:
+    """`@oneOf` says so to clients."""
+    one_of = {name for name, each in TYPES.items() if getattr(each, "is_one_of", False)}
+
+    assert {"CustomerBy", "OrderBy"} == one_of

@@ -1,0 +1,121 @@
+"""Least privilege on a real TiDB: one user who migrates, and one who serves."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from graph import operations
+from graph.operations import Failed
+from graph.settings import Settings
+from tests.processes import Serving, Spawn
+from tests.session import SharedTidb, execute
+
+pytestmark = pytest.mark.tidb
+
+MIGRATES = "SELECT, INSERT, UPDATE, CREATE, INDEX, REFERENCES"
+SERVES = "SELECT, INSERT, UPDATE, DELETE"
+READ = """
+query ($customer: ID!, $order: ID!) {
+  customer(by: {id: $customer}) { orders(last: 1) { nodes { reference lines { sku } customer { name } } } }
+  customers { nodes { username } }
+  order(by: {reference: "SO-1"}) { status }
+  orders { nodes { status } }
+  node(id: $order) { id }
+  nodes(ids: [$customer, $order]) { id }
+}
+"""
+LINE = {
+    "sku": "MUG-01",
+    "name": "Mug",
+    "quantity": 2,
+    "unitPrice": {"amount": "12.5", "currency": "EUR"},
+}
+
+
+class Users(NamedTuple):
+    """The URLs of the two who use one database."""
+
+    migrating: str
+    serving: str
+
+
+@pytest.fixture
+def users(tidb: SharedTidb) -> Iterator[Users]:
+    """With nothing but their grants, on a database that has no schema yet."""
+    name = f"grants_{uuid4().hex[:8]}"
+    grants = f"""
+        CREATE DATABASE {name};
+        CREATE USER {name}_m IDENTIFIED BY 'm1grates';
+        GRANT {MIGRATES} ON {name}.* TO {name}_m;
+        CREATE USER {name}_s IDENTIFIED BY 's3rves';
+        GRANT {SERVES} ON {name}.* TO {name}_s
+    """
+    asyncio.run(execute(tidb.url(), grants))
+    url = sa.make_url(tidb.url(name))
+    migrating = url.set(username=f"{name}_m", password="m1grates")
+    serving = url.set(username=f"{name}_s", password="s3rves")
+    yield Users(*(each.render_as_string(hide_password=False) for each in (migrating, serving)))
+    asyncio.run(execute(tidb.url(), f"DROP USER {name}_m; DROP USER {name}_s; DROP DATABASE {name}"))
+
+
+def change(serving: Serving, mutation: str, **sent: Any) -> str:
+    """Send a mutation that must succeed; the id of what it made, changed or deleted."""
+    kind = "customer" if mutation.endswith("Customer") else "order"
+    result = "deletedId" if mutation.startswith("delete") else f"{kind} {{ id }}"
+    document = f"""
+        mutation ($input: {mutation[0].upper()}{mutation[1:]}Input!) {{
+          {mutation}(input: $input) {{ {result} userErrors {{ code message }} }}
+        }}
+    """
+    payload = serving.post(document, input=sent)["data"][mutation]
+    assert [] == payload["userErrors"]
+    changed: str = payload["deletedId"] if mutation.startswith("delete") else payload[kind]["id"]
+    return changed
+
+
+def test_two_users_are_enough(users: Users, spawn: Spawn) -> None:
+    """One migrates; the other, who reads and writes rows and nothing else, serves the whole API."""
+    migrated = spawn.run("migrate", database_url=users.migrating)
+    assert 0 == migrated.returncode, migrated.stderr
+    serving = spawn.serve(database_url=users.serving)
+    customer = change(serving, "createCustomer", username="ada", name="Ada Lovelace")
+    order = change(serving, "createOrder", customerId=customer, lines=[LINE], reference="SO-1")
+    changes = {
+        "updateCustomer": {"id": customer, "name": "Ada King"},
+        "archiveCustomer": {"id": customer},
+        "restoreCustomer": {"id": customer},
+        "updateOrder": {"id": order, "lines": [LINE, LINE]},
+        "transitionOrder": {"id": order, "to": "CANCELLED"},
+    }
+    lines = [{"sku": "MUG-01"}, {"sku": "MUG-01"}]
+    orders = [{"reference": "SO-1", "lines": lines, "customer": {"name": "Ada King"}}]
+
+    assert [sent["id"] for sent in changes.values()] == [
+        change(serving, mutation, **sent) for mutation, sent in changes.items()
+    ]
+    assert {
+        "data": {
+            "customer": {"orders": {"nodes": orders}},
+            "customers": {"nodes": [{"username": "ada"}]},
+            "order": {"status": "CANCELLED"},
+            "orders": {"nodes": [{"status": "CANCELLED"}]},
+            "node": {"id": order},
+            "nodes": [{"id": customer}, {"id": order}],
+        }
+    } == serving.post(READ, customer=customer, order=order)
+    assert order == change(serving, "deleteOrder", id=order)
+    assert customer == change(serving, "deleteCustomer", id=customer)
+
+
+async def test_the_serving_user_cannot_migrate(users: Users) -> None:
+    """What it was not granted stays undone, and the reason is one line."""
+    with pytest.raises(Failed) as caught:
+        await operations.migrate(Settings(_env_file=None, database_url=users.serving))
+
+    user = sa.make_url(users.serving).username
+    reason = f"CREATE command denied to user '{user}'@'%' for table 'alembic_version'"
+    assert str(caught.value).endswith(f": {reason}")

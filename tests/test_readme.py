@@ -1,0 +1,111 @@
+"""The README holds: its queries give its answers, its commands and its SQL run, its table is whole."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from graph.settings import PREFIX, Settings
+from tests.processes import Serving, Spawn
+from tests.session import SharedTidb, execute
+
+README = Path(__file__).parents[1] / "README.md"
+READING = README.parent / "docs" / "reading.md"
+SHOWN_AT = "http://127.0.0.1:8000"
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
+
+
+def examples(page: Path) -> list[tuple[str, str | None]]:
+    """The page's queries in order, each with the JSON that stands right below it, if any does."""
+    found = re.findall(r"^```graphql\n(.*?)^```$(?:\n\n^```json\n(.*?)^```$)?", page.read_text(), re.M | re.S)
+    return [(query, answer or None) for query, answer in found]
+
+
+def settings_table() -> str:
+    """The table of settings as the README must have it."""
+    rows = ["| setting | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        shown = f"`{default}`" if default != "" else "none"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def seeded(database_url: str, spawn: Spawn) -> Serving:
+    """A server over the sample data, as `make run` has it."""
+    spawn.run("seed", database_url=database_url)
+    return spawn.serve(database_url=database_url)
+
+
+def test_queries_give_their_answers(seeded: Serving) -> None:
+    """Each query, sent to a real server over a socket, gives the JSON that stands below it."""
+    shown = [*examples(README), *examples(READING)]
+
+    assert len(blocks("json")) + 4 <= len(shown)
+    for query, answer in shown:
+        answered = seeded.post(query)
+        assert (json.loads(answer) if answer else {"data": answered.get("data")}) == answered
+
+
+def test_curl_gets_an_answer(server: Serving) -> None:
+    """The curl command runs in a shell as it stands, but for the port."""
+    (command,) = [block for block in blocks("sh") if block.startswith("curl")]
+    shell = ["bash", "-c", command.replace(SHOWN_AT, server.url)]
+    answer: Any = json.loads(subprocess.check_output(shell, text=True))
+
+    assert ["orders"] == list(answer["data"])
+    assert 1 == len(answer["data"]["orders"]["nodes"])
+
+
+def test_make_commands_exist() -> None:
+    """Every `make` target that the README names is in the Makefile."""
+    makefile = (README.parent / "Makefile").read_text()
+    named = set(re.findall(r"make ([a-z-]+)", README.read_text()))
+
+    assert {"run", "test", "test-sqlite"} <= named
+    assert set() == {name for name in named if not re.search(rf"^{name}:", makefile, re.M)}
+
+
+def test_settings_are_all_in_the_table() -> None:
+    """The table is what the settings say of themselves."""
+    assert settings_table() in README.read_text()
+
+
+@pytest.mark.tidb
+async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
+    """The SQL runs as it stands, but for the names, and its two users can do what they are for."""
+    name = f"readme_{uuid4().hex[:8]}"
+    (script,) = (block.replace("tidegraph", name) for block in blocks("sql"))
+    cleaning = f"DROP USER {name}; DROP USER {name}_migrate; DROP DATABASE {name};"
+    address = f"127.0.0.1:{tidb.port}/{name}"
+    try:
+        await execute(tidb.url(), script)
+        migrated = spawn.run("migrate", database_url=f"tidb://{name}_migrate:change me@{address}")
+        serving = spawn.serve(database_url=f"tidb://{name}:change me too@{address}")
+
+        assert 0 == migrated.returncode, migrated.stderr
+        assert json.loads(blocks("json")[1]) == serving.post(blocks("graphql")[1])
+    finally:
+        await execute(tidb.url(), cleaning)
+
+
+def test_paths_exist() -> None:
+    """Every file and folder that the README and the docs name is there."""
+    root = README.parent
+    named = {
+        path
+        for page in [README, root / "CONTRIBUTING.md", *(root / "docs").glob("*.md")]
+        for path in re.findall(r"`((?:graph|db|tests|docs|bench)/[\w./]*)`", page.read_text())
+    }
+
+    assert len(named) > 20
+    assert set() == {path for path in named if not (root / path).exists()}

@@ -1,0 +1,172 @@
+"""A real server from its start to its end: what it says, and that it keeps what it acknowledged."""
+
+import asyncio
+import json
+import signal
+import sqlite3
+from contextlib import closing
+from itertools import count
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+
+from db.database import Database
+from db.models import customers
+from tests.conftest import KINDS, on_sqlite
+from tests.factories import create_customer, global_id
+from tests.processes import Serving, Spawn, wait_until
+
+CREATE = """
+mutation ($input: CreateCustomerInput!) {
+  createCustomer(input: $input) { customer { username } userErrors { code } }
+}
+"""
+UPDATE = """
+mutation ($input: UpdateCustomerInput!) {
+  updateCustomer(input: $input) { customer { name version } userErrors { code } }
+}
+"""
+both = pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
+
+
+def events(serving: Serving) -> list[dict[str, Any]]:
+    """Its log: every line is JSON."""
+    return [json.loads(line) for line in serving.output.splitlines()]
+
+
+@on_sqlite
+def test_production_speaks_json(database_url: str, spawn: Spawn) -> None:
+    """Start and end are events like any other, for those who collect logs."""
+    serving = spawn.serve(database_url=database_url, shutdown_delay="0")
+    code = serving.stop(signal.SIGTERM)
+    started, stopped = events(serving)
+
+    assert 0 == code
+    assert ("serving", "info", f"{serving.url}/graphql", database_url) == tuple(
+        started[key] for key in ("event", "level", "api", "database")
+    )
+    assert ("stopped", "info", "SIGTERM") == tuple(stopped[key] for key in ("event", "level", "signal"))
+
+
+@on_sqlite
+def test_development_speaks_to_people(database_url: str, spawn: Spawn) -> None:
+    """The addresses to open, and one line at the end; Ctrl-C is no failure."""
+    serving = spawn.serve(database_url=database_url, env="development")
+    code = serving.stop(signal.SIGINT)
+
+    assert 0 == code
+    assert [
+        f"Tidegraph is up, on {database_url}. Ctrl-C ends it.",
+        f"  API        {serving.url}/graphql  (POST)",
+        f"  GraphiQL   {serving.url}/graphql  (in a browser)",
+        f"  Readiness  {serving.url}/readyz",
+        "Tidegraph has ended.",
+    ] == serving.output.splitlines()
+
+
+@on_sqlite
+def test_a_bug_is_logged_once_and_without_data(database_url: str, spawn: Spawn) -> None:
+    """The client gets an id; the log has it with the traceback, but not what the client sent."""
+    serving = spawn.serve(database_url=database_url)
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("DROP TABLE customers")
+    answer = serving.post(CREATE, input={"username": "ada", "name": "Ada S3cret"})
+    (error,) = answer["errors"]
+    serving.stop(signal.SIGINT)
+    _, logged, _ = events(serving)
+
+    assert "INTERNAL_SERVER_ERROR" == error["extensions"]["code"]
+    assert ("internal error", "error") == (logged["event"], logged["level"])
+    assert error["extensions"]["errorId"] == logged["error_id"]
+    assert logged["exception"].endswith("\ndb.errors.StatementFailed: no such table: customers")
+    assert "S3cret" not in serving.output
+
+
+class Load:
+    """Clients that create customers one after the other until the server is gone."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.acknowledged: set[str] = set()
+        self.failed: set[str] = set()
+        self.refused: list[Any] = []
+        self._numbers = count(1)
+
+    async def run(self, clients: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(self._client())
+
+    async def _client(self) -> None:
+        async with httpx2.AsyncClient(timeout=30, verify=False) as client:
+            while not self.failed:
+                await self._create(client, f"customer-{next(self._numbers)}")
+
+    async def _create(self, client: httpx2.AsyncClient, username: str) -> None:
+        body = {"query": CREATE, "variables": {"input": {"username": username, "name": "Ada"}}}
+        try:
+            answer = (await client.post(f"{self.url}/graphql", json=body)).json()
+        except httpx2.TransportError:
+            self.failed.add(username)
+            return
+        if answer == {"data": {"createCustomer": {"customer": {"username": username}, "userErrors": []}}}:
+            self.acknowledged.add(username)
+        else:
+            self.refused.append(answer)
+
+
+async def usernames(database: Database) -> set[str]:
+    return {row.username for row in await database.reader().fetch(sa.select(customers.c.username))}
+
+
+@both
+async def test_what_was_acknowledged_is_stored(database_url: str, database: Database, spawn: Spawn) -> None:
+    """SIGTERM in the middle of many writes loses none that a client was told of, and fails none."""
+    serving = await asyncio.to_thread(spawn.serve, database_url=database_url, shutdown_delay="0.3")
+    load = Load(serving.url)
+    running = asyncio.create_task(load.run(clients=16))
+    await asyncio.to_thread(wait_until, lambda: len(load.acknowledged) >= 50)
+    code = await asyncio.to_thread(serving.stop, signal.SIGTERM)
+    await running
+    stored = await usernames(database)
+
+    assert 0 == code
+    assert [] == load.refused
+    assert set() == load.acknowledged - stored
+    assert set() == stored - load.acknowledged - load.failed
+
+
+async def refuses_connections(serving: Serving) -> None:
+    """Wait until nobody listens at the server's address."""
+    port = int(serving.url.rpartition(":")[2])
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return
+        writer.close()
+        await writer.wait_closed()
+
+
+@both
+async def test_an_answer_under_way_is_completed(database_url: str, database: Database, spawn: Spawn) -> None:
+    """A write that waits for a lock when the listener closes is stored, and its client gets to know."""
+    customer = await create_customer(database)
+    limits = {"lock_timeout": "25", "request_timeout": "30", "shutdown_delay": "1"}
+    serving = await asyncio.to_thread(spawn.serve, database_url=database_url, **limits)
+    async with database.writes.connect() as other:
+        await other.execute(customers.update().values(version=7))
+        waiting = asyncio.create_task(
+            asyncio.to_thread(serving.post, UPDATE, input={"id": global_id(customer), "name": "Ada"})
+        )
+        serving.process.send_signal(signal.SIGTERM)
+        await refuses_connections(serving)
+        assert not waiting.done()
+        await other.rollback()
+    changed = {"customer": {"name": "Ada", "version": 2}, "userErrors": []}
+
+    assert {"data": {"updateCustomer": changed}} == await waiting
+    assert 0 == await asyncio.to_thread(serving.process.wait, 30)
+    assert '"event": "stopped"' in serving.output.splitlines()[-1]

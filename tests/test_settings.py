@@ -1,0 +1,167 @@
+"""Settings: where they come from, and the one line that a bad one ends with."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from graph import settings
+from graph.settings import BadSettings, Settings
+
+FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
+AN_ORIGIN = "takes origins such as https://app.example.com, not"
+BAD = [
+    ("database_url", "postgres://db/shop", f"must look like {FORMS}."),
+    ("database_url", "", f"must look like {FORMS}."),
+    ("env", "staging", "must be 'development' or 'production'."),
+    ("cors_origins", "*", f"{AN_ORIGIN} '*'."),
+    ("cors_origins", "https://a.example, b.example", f"{AN_ORIGIN} 'b.example'."),
+    ("cors_origins", "https://a.example/", f"{AN_ORIGIN} 'https://a.example/'."),
+    ("request_timeout", "ten", "must be a valid number."),
+    ("request_timeout", "0", "must be greater than 0."),
+    ("request_timeout", "nan", "must be a finite number."),
+    ("lock_timeout", "-1", "must be greater than 0."),
+    ("pool_size", "0", "must be greater than or equal to 1."),
+    ("pool_size", "1.5", "must be a valid integer."),
+    ("pool_timeout", "", "must be a valid number."),
+    ("cost_limit", "0", "must be greater than or equal to 1."),
+    ("shutdown_delay", "-1", "must be greater than or equal to 0."),
+    ("shutdown_delay", "inf", "must be a finite number."),
+]
+KNOWN = ", ".join(sorted(f"TIDEGRAPH_{name.upper()}" for name in Settings.model_fields))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working directory, and no setting in the environment."""
+    for name in os.environ:
+        if name.upper().startswith("TIDEGRAPH_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def refused() -> str:
+    with pytest.raises(BadSettings) as caught:
+        settings.load()
+    return str(caught.value)
+
+
+def test_defaults_are_sqlite_in_production() -> None:
+    """Without any setting it has a file of its own and helps nobody to look inside."""
+    expected = {
+        "database_url": "sqlite:///tidegraph.db",
+        "env": "production",
+        "cors_origins": (),
+        "request_timeout": 10.0,
+        "lock_timeout": 3.0,
+        "pool_size": 10,
+        "pool_timeout": 5.0,
+        "cost_limit": 20_000,
+        "shutdown_delay": 1.0,
+    }
+
+    assert expected == settings.load().model_dump()
+
+
+@pytest.mark.parametrize(("name", "value", "reason"), BAD)
+def test_a_bad_value_is_named(name: str, value: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has the variable's name and what it takes."""
+    monkeypatch.setenv(f"TIDEGRAPH_{name.upper()}", value)
+
+    assert f"TIDEGRAPH_{name.upper()} {reason}" == refused()
+
+
+def test_every_setting_is_checked() -> None:
+    """Each setting has a value above that it does not take."""
+    assert set(Settings.model_fields) == {name for name, _, _ in BAD}
+
+
+@pytest.mark.parametrize("name", ["TIDEGRAPH_POOLSIZE", "tidegraph_poolsize"])
+def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt setting does not pass as its default."""
+    monkeypatch.setenv(name, "5")
+
+    assert f"{name} in the environment is not a setting. Known: {KNOWN}." == refused()
+
+
+def test_an_unknown_name_in_the_file_is_refused() -> None:
+    """The same in `.env`, whose other names are another program's."""
+    Path(".env").write_text("COMPOSE_PROFILES=single\nTIDEGRAPH_POOLSIZE=5\n")
+
+    assert f"TIDEGRAPH_POOLSIZE in .env is not a setting. Known: {KNOWN}." == refused()
+
+
+def test_names_of_tests_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TIDEGRAPH_TEST_… is for the suite, wherever it stands."""
+    monkeypatch.setenv("TIDEGRAPH_TEST_TIDB", "required")
+    Path(".env").write_text("TIDEGRAPH_TEST_TIDB_URL=tidb://root@127.0.0.1:4000/\n")
+
+    assert 10 == settings.load().pool_size
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.env` of the working directory gives what the environment does not."""
+    Path(".env").write_text("export TIDEGRAPH_POOL_SIZE=7\ntidegraph_env='development'\n")
+    monkeypatch.setenv("TIDEGRAPH_POOL_SIZE", "8")
+    loaded = settings.load()
+
+    assert (8, "development") == (loaded.pool_size, loaded.env)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"# comment\n\nTIDEGRAPH_ENV: development\n", ".env, line 3: write NAME=value."),
+        (b"TIDEGRAPH_ENV=\xff\n", ".env cannot be read: 'utf-8' codec can't decode byte 0xff in position 14"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(content: bytes, reason: str) -> None:
+    """Nothing of `.env` is skipped in silence."""
+    Path(".env").write_bytes(content)
+
+    assert reason == refused().partition(": invalid")[0]
+
+
+def test_origins_are_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commas with or without spaces, written as browsers write them."""
+    monkeypatch.setenv("TIDEGRAPH_CORS_ORIGINS", "https://App.example.com, http://[::1]:3000,,")
+
+    assert ("https://app.example.com", "http://[::1]:3000") == settings.load().cors_origins
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tidb://shop:s3cret@127.0.0.1:port/shop",
+        "tidb://shop:s3cret@127.0.0.1/",
+        "tidb://shop:s3cret@/shop",
+        "tidb://shop:s3cret@127.0.0.1/shop?tls=maybe",
+        "tidb://shop:s3cret@127.0.0.1/shop?ca=/nowhere/ca.pem",
+        "tidb://shop:s3cret@127.0.0.1/shop?charset=latin1",
+        "tidb://shop:pass@s3cret@127.0.0.1/shop",
+        "postgres://shop:s3cret@127.0.0.1/shop",
+    ],
+)
+def test_a_bad_url_keeps_its_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with the URL, the message does not quote the password."""
+    monkeypatch.setenv("TIDEGRAPH_DATABASE_URL", url)
+
+    assert "s3cret" not in refused()
+
+
+def test_settings_do_not_show_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither printed whole nor by the name of the database."""
+    monkeypatch.setenv("TIDEGRAPH_DATABASE_URL", "tidb://shop:s3cret@127.0.0.1/shop")
+    loaded = settings.load()
+
+    assert "tidb://shop:***@127.0.0.1:4000/shop" == loaded.shown_database
+    assert "s3cret" not in repr(loaded)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_setting_says_what_it_is(name: str) -> None:
+    """In one sentence, which the README's table shows."""
+    description = Settings.model_fields[name].description or ""
+
+    assert description.endswith(".")
+    assert ". " not in description
