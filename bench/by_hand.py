@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from bench.meter import Meter
 from bench.queries import LIST, NESTED
+from db.money import as_text
 from graph.ids import GlobalId
-from graph.types.scalars import serialize_decimal
 
 CUSTOMERS = (
     "SELECT id, username, name FROM customers WHERE archived_at IS NULL"
@@ -87,7 +87,7 @@ class ByHand:
                         "id": GlobalId("Order", row_id).encode(),
                         "status": status,
                         "placedAt": shown(placed),
-                        "total": {"amount": serialize_decimal(total), "currency": currency},
+                        "total": {"amount": as_text(total), "currency": currency},
                     }
                 )
         nodes = [
@@ -107,7 +107,7 @@ class ByHand:
         order = {
             "id": sent,
             "status": row[1],
-            "total": {"amount": serialize_decimal(row[2]), "currency": row[3]},
+            "total": {"amount": as_text(row[2]), "currency": row[3]},
             "customer": {
                 "id": GlobalId("Customer", row[4]).encode(),
                 "username": row[5],

@@ -18,6 +18,11 @@ TABLE_OPTIONS: dict[str, Any] = {
     "mysql_collate": COLLATION,
     "sqlite_autoincrement": True,
 }
+# Of tables that have no id of their own: their rows lie in the order of their key.
+KEYED_OPTIONS = {**TABLE_OPTIONS, "sqlite_autoincrement": False, "sqlite_with_rowid": False}
+# For how long TiDB keeps a row past its `expires_at`.
+EXPIRY = "`expires_at` + INTERVAL 1 HOUR"
+LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 

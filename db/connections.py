@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from db import pages, statements
-from db.models import Customer, Order
+from db.models import Change, Customer, Order
 from db.pages import Page, Scope, Slice, Snapshot
 from db.reader import Reader
 from db.statements import EARLIER, LATER, SHOWN
 
-ROWS: dict[str, type[Any]] = {"customers": Customer, "orders": Order}
+ROWS: dict[str, type[Any]] = {"customers": Customer, "orders": Order, "history": Change}
 
 # A parent with more than this many times the page's rows is read by itself, by its index, in order.
 MANY = 4

@@ -26,6 +26,18 @@ async def lock(transaction: Transaction, customer_id: int, field: str = "id") ->
     return Customer._make(rows[0])
 
 
+def active(customer_id: int) -> sa.Select[Any]:
+    """Selects the customer for update, if it is there and not archived."""
+    found = sa.select(*customers.c).where(customers.c.id == customer_id, customers.c.archived_at.is_(None))
+    return found.with_for_update()
+
+
+async def require_active(transaction: Transaction, customer_id: int, field: str = "customer_id") -> None:
+    """Raises NotFound or CustomerArchived."""
+    if (await lock(transaction, customer_id, field)).archived_at:
+        raise errors.CustomerArchived
+
+
 async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
     """A new customer from `username`, `name` and `email`. Raises Taken."""
     moment = changes.now()
@@ -35,12 +47,16 @@ async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Custome
         customer_id = await transaction.insert(customers, columns)
     customer = Customer(id=customer_id, **columns)
     await words.insert(transaction, [customer])
+    await changes.created(transaction, customer)
     return customer
 
 
-async def update(transaction: Transaction, customer_id: int, values: Mapping[str, Any]) -> Customer:
-    """Change what `values` names. Raises NotFound or Taken."""
+async def update(
+    transaction: Transaction, customer_id: int, values: Mapping[str, Any], expected: int | None = None
+) -> Customer:
+    """Change what `values` names. Raises NotFound, VersionConflict or Taken."""
     customer = await lock(transaction, customer_id)
+    await changes.expect(transaction, customer, expected)
     with _taken(values):
         changed = await changes.apply(transaction, customers, customer, values)
     if words.of(changed) != words.of(customer):
@@ -48,27 +64,30 @@ async def update(transaction: Transaction, customer_id: int, values: Mapping[str
     return changed
 
 
-async def archive(transaction: Transaction, customer_id: int) -> Customer:
-    """Archive; an archived customer stays as it is. Raises NotFound."""
+async def archive(transaction: Transaction, customer_id: int, expected: int | None = None) -> Customer:
+    """Archive; an archived customer stays as it is. Raises NotFound or VersionConflict."""
     customer = await lock(transaction, customer_id)
+    await changes.expect(transaction, customer, expected)
     moment = customer.archived_at or changes.now()
     return await changes.apply(transaction, customers, customer, {"archived_at": moment})
 
 
-async def restore(transaction: Transaction, customer_id: int) -> Customer:
-    """Take out of the archive; others stay as they are. Raises NotFound."""
+async def restore(transaction: Transaction, customer_id: int, expected: int | None = None) -> Customer:
+    """Take out of the archive; others stay as they are. Raises NotFound or VersionConflict."""
     customer = await lock(transaction, customer_id)
+    await changes.expect(transaction, customer, expected)
     return await changes.apply(transaction, customers, customer, {"archived_at": None})
 
 
-async def delete(transaction: Transaction, customer_id: int) -> int:
-    """Delete a customer without orders; its id. Raises NotFound or CustomerHasOrders."""
+async def delete(transaction: Transaction, customer_id: int, expected: int | None = None) -> int:
+    """Delete a customer without orders; its id. Raises NotFound, VersionConflict or CustomerHasOrders."""
+    customer = await lock(transaction, customer_id)
+    await changes.expect(transaction, customer, expected)
     try:
-        result = await transaction.execute(customers.delete().where(customers.c.id == customer_id))
+        await transaction.execute(customers.delete().where(customers.c.id == customer_id))
     except errors.BrokenReference as error:
         raise errors.CustomerHasOrders from error
-    if not result.rowcount:
-        raise errors.NotFound("Customer", customer_id)
+    await changes.deleted(transaction, customer)
     return customer_id
 
 

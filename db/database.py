@@ -1,23 +1,35 @@
 """One database: its pools, its reads, and its writes in transactions that may run more than once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import engines, errors, retry
 from db.abandoned import Abandoned
+from db.author import SYSTEM, Author
 from db.deadline import Deadline
 from db.engines import Limits
 from db.reader import AnyResult, Parameters, Reader, Transaction, send
 from db.receipt import Receipt
+from db.retry import Attempts
 from db.urls import DatabaseUrl
 
 T = TypeVar("T")
 Work = Callable[[Transaction], Awaitable[T]]
+
+
+class Run(NamedTuple):
+    """Until when a transaction may run, what it costs, and for whom it is."""
+
+    deadline: Deadline
+    receipt: Receipt
+    author: Author
+
 
 # How long COMMIT and ROLLBACK may take although the request's deadline is over.
 ENDING = 2.0
@@ -26,7 +38,7 @@ ENDING = 2.0
 class Database:
     """The pools of one server process. Use as an async context manager, or `close()` it."""
 
-    def __init__(self, url: DatabaseUrl, limits: Limits | None = None, attempts: int = 12) -> None:
+    def __init__(self, url: DatabaseUrl, limits: Limits | None = None) -> None:
         self.url = url
         self.limits = limits or Limits()
         self.reads = engines.reading(url, self.limits)
@@ -34,7 +46,6 @@ class Database:
         self._abandoned = Abandoned(url, self.limits)
         for engine in (self.reads, self.writes):
             self._abandoned.watch(engine)
-        self._attempts = attempts
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,7 +82,13 @@ class Database:
             return await send(connection, statement, parameters, deadline, receipt)
 
     async def write(
-        self, work: Work[T], deadline: Deadline | None = None, receipt: Receipt | None = None
+        self,
+        work: Work[T],
+        deadline: Deadline | None = None,
+        receipt: Receipt | None = None,
+        *,
+        author: Author = SYSTEM,
+        attempts: Attempts | None = None,
     ) -> T:
         """Run `work` in one transaction and commit; what it returns comes back.
 
@@ -79,31 +96,61 @@ class Database:
         Raises Conflict, Unavailable or DeadlineExceeded when nothing was written, OutcomeUnknown when
         the connection was lost during COMMIT, and whatever `work` raises, after a rollback.
         """
-        deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
-        attempts = retry.Attempts(deadline, self._attempts)
+        run = Run(deadline or Deadline.none(), receipt or Receipt(), author)
+        attempts = attempts or self.attempts(run.deadline)
+        return await self._until_done(partial(self._write_once, work, run), run, attempts)
+
+    @asynccontextmanager
+    async def rehearsal(
+        self, work: Work[T], deadline: Deadline, receipt: Receipt, *, author: Author, attempts: Attempts
+    ) -> AsyncIterator[tuple[T, Reader]]:
+        """What `work` returns, and a Reader of what would be, until it is rolled back.
+
+        Raises as `write` does.
+        """
+        run = Run(deadline, receipt, author)
+        done = partial(self._work, work, run)
+        connection, result = await self._until_done(done, run, attempts)
+        try:
+            yield result, Transaction(connection, *run).reader()
+        finally:
+            await _finish(_roll_back(connection))
+
+    def attempts(self, deadline: Deadline) -> Attempts:
+        """A new budget of runs, which transactions can share."""
+        return Attempts(deadline, self.limits.retry_attempts, self.limits.retry_seconds)
+
+    async def _until_done(self, once: Callable[[], Awaitable[T]], run: Run, attempts: Attempts) -> T:
         while True:
             try:
-                return await self._write_once(work, deadline, receipt)
+                return await once()
             except sa.exc.DBAPIError as error:
                 await attempts.next(error)
-                receipt.retried_for.append(attempts.reasons[-1])
+                run.receipt.retried_for.append(attempts.reasons[-1])
+            except errors.Overtaken as error:
+                await attempts.after(retry.CONFLICT, error)
+                run.receipt.retried_for.append(attempts.reasons[-1])
             except sa.exc.SQLAlchemyError as error:
                 raise retry.translate(error) from error
 
-    async def _write_once(self, work: Work[T], deadline: Deadline, receipt: Receipt) -> T:
-        receipt.attempts += 1
-        async with deadline.limit():
+    async def _write_once(self, work: Work[T], run: Run) -> T:
+        connection, result = await self._work(work, run)
+        with run.receipt.time():
+            await _finish(_commit(connection))
+        return result
+
+    async def _work(self, work: Work[T], run: Run) -> tuple[AsyncConnection, T]:
+        """What `work` returns, with its transaction still open."""
+        run.receipt.attempts += 1
+        async with run.deadline.limit():
             connection = await self.writes.connect()
         try:
-            async with deadline.limit():
+            async with run.deadline.limit():
                 await connection.begin()
-                result = await work(Transaction(connection, deadline, receipt))
+                return connection, await work(Transaction(connection, *run))
         except BaseException:
             await _finish(_roll_back(connection))
             raise
-        with receipt.time():
-            await _finish(_commit(connection))
-        return result
 
 
 async def _finish(ending: Awaitable[None]) -> None:

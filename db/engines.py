@@ -16,7 +16,9 @@ from db.urls import DatabaseUrl
 class Limits:
     """Bounds of the pools and of waiting; times in seconds.
 
-    TiDB ends a transaction that nothing was asked of for `idle_timeout`, should its process be lost.
+    TiDB ends a transaction that nothing was asked of for `idle_timeout`, should its process be lost. All
+    transactions of a request are run at most `retry_attempts` times, and none again when the first one that
+    failed did so `retry_seconds` ago. An idempotency key lives for `key_lifetime`.
     """
 
     pool_size: int = 10
@@ -24,6 +26,9 @@ class Limits:
     connect_timeout: float = 5.0
     lock_timeout: float = 3.0
     idle_timeout: float = 10.0
+    retry_attempts: int = 12
+    retry_seconds: float = 8.0
+    key_lifetime: float = 24 * 3600.0
 
 
 def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:

@@ -10,6 +10,7 @@ DatabaseError
 ├── OutcomeUnknown       the connection was lost while COMMIT was on its way
 ├── StatementFailed      the database refused a statement: a bug, or a limit of its own
 │   └── Inconsistent     TiDB found its own data inconsistent: page somebody
+├── Overtaken            others stored what was about to be stored; run the transaction again
 ├── BrokenConstraint     a statement broke a constraint of a table
 │   ├── DuplicateKey     a value that must be unique is taken
 │   └── BrokenReference  a foreign key points at nothing, or would
@@ -20,7 +21,10 @@ DatabaseError
 └── Refused              a rule says no; the user can mend it, and nothing was written
     ├── NotFound         the object named by an input is not there
     ├── Taken            another object has this unique value
-    ├── CustomerArchived, CustomerHasOrders
+    ├── KeyReused        the idempotency key belongs to another change
+    ├── VersionConflict  the caller changes an older version than there is
+    ├── BatchRefused, Repeated
+    ├── CustomerArchived, CustomerHasOrders, OtherCustomer
     ├── IllegalTransition, NotEditable, NotDeletable
     ├── HasLines         an order that has lines is changed by its lines only
     └── AmountOutOfRange, MixedCurrencies
@@ -31,7 +35,12 @@ from typing import Any
 
 
 class DatabaseError(Exception):
-    """The root of everything that `db` raises on purpose."""
+    """The root of everything that `db` raises on purpose.
+
+    With a `retry_after`, in seconds, nothing was written, and the same may succeed after such a pause.
+    """
+
+    retry_after: float | None = None
 
 
 class Unavailable(DatabaseError):
@@ -59,7 +68,14 @@ class Conflict(DatabaseError):
 
 
 class OutcomeUnknown(DatabaseError):
-    """COMMIT was sent and its answer never came: the change is there, or it is not."""
+    """COMMIT was sent and its answer never came: the change is there, or it is not.
+
+    With its `key` it can be sent again, and is carried out once.
+    """
+
+    def __init__(self, reason: str, key: str | None = None) -> None:
+        super().__init__(reason)
+        self.key = key
 
 
 class StatementFailed(DatabaseError):
@@ -68,6 +84,10 @@ class StatementFailed(DatabaseError):
 
 class Inconsistent(StatementFailed):
     """TiDB reports inconsistent data (8141, 8138-8140, 8223)."""
+
+
+class Overtaken(DatabaseError):
+    """Others have stored a key that was free a moment ago; the transaction is run again, and sees it."""
 
 
 class BrokenConstraint(DatabaseError):
@@ -130,6 +150,47 @@ class Taken(Refused):
 
     field: str | None
     value: str
+
+
+@dataclass(eq=False)
+class KeyReused(Refused):
+    """The caller has used `key` before, for another input or another `mutation`."""
+
+    key: str
+    mutation: str
+    field: str | None = "idempotency_key"
+
+
+@dataclass(eq=False)
+class VersionConflict(Refused):
+    """`current` is the row as it is now, `since` the Changes that came after the `expected` version."""
+
+    current: Any
+    since: tuple[Any, ...]
+    expected: int
+    field: str | None = "expected_version"
+
+
+@dataclass(eq=False)
+class Repeated(Refused):
+    """An earlier item of the same batch has the same value in its unique `field`."""
+
+    field: str | None
+
+
+@dataclass(eq=False)
+class OtherCustomer(Refused):
+    """The order belongs to another customer, and stays there."""
+
+    field: str | None = "customer_id"
+
+
+@dataclass(eq=False)
+class BatchRefused(Refused):
+    """Items were refused, so that nothing of the batch was stored; `items` says which."""
+
+    items: tuple[Any, ...]
+    field: str | None = "items"
 
 
 @dataclass(eq=False)

@@ -1,7 +1,7 @@
 """All SQL on order lines; an order's lines are written as a whole, with their order."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,26 +31,33 @@ async def exist(reader: Reader, order_id: int) -> bool:
     return bool(await reader.fetch(statement))
 
 
-async def insert(transaction: Transaction, order_id: int, lines: Sequence[Line]) -> None:
-    """Store lines 1, 2, 3 … of an order that has none."""
-    if lines:
-        await transaction.execute(order_lines.insert(), _rows(order_id, lines))
+async def insert_many(transaction: Transaction, lines: Mapping[int, Sequence[Line]]) -> None:
+    """Store lines 1, 2, 3 … of orders that have none, by the order's id."""
+    rows = [row for order_id, each in lines.items() for row in _rows(order_id, each)]
+    if rows:
+        await transaction.execute(order_lines.insert(), rows)
 
 
-async def replace(transaction: Transaction, order_id: int, lines: Sequence[Line]) -> bool:
-    """Make these the order's lines; False when they already were."""
-    rows = _rows(order_id, lines)
+async def replace(transaction: Transaction, order_id: int, lines: Sequence[Line]) -> list[OrderLine] | None:
+    """Make these the order's lines; those that were there before, None when they were these already."""
     stored = (await get_by_order(transaction, [order_id])).get(order_id, [])
-    if [line._asdict() for line in stored] == rows:
-        return False
-    await delete(transaction, order_id)
-    await transaction.execute(order_lines.insert(), rows)
-    return True
+    if are(stored, lines):
+        return None
+    if stored:
+        await delete_many(transaction, [order_id])
+    await insert_many(transaction, {order_id: lines})
+    return stored
 
 
-async def delete(transaction: Transaction, order_id: int) -> None:
-    """Delete the order's lines."""
-    await transaction.execute(order_lines.delete().where(order_lines.c.order_id == order_id))
+async def delete_many(transaction: Transaction, order_ids: Sequence[int]) -> None:
+    """Delete the lines of orders."""
+    await transaction.execute(order_lines.delete().where(order_lines.c.order_id.in_(order_ids)))
+
+
+def are(stored: Sequence[OrderLine], lines: Sequence[Line]) -> bool:
+    """Whether an order's stored lines are these."""
+    order_id = stored[0].order_id if stored else 0
+    return [line._asdict() for line in stored] == _rows(order_id, lines)
 
 
 def _rows(order_id: int, lines: Sequence[Line]) -> list[dict[str, Any]]:

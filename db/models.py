@@ -7,8 +7,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from db.columns import (
+    EXPIRY,
+    KEYED_OPTIONS,
     TABLE_OPTIONS,
     Amount,
+    LongText,
     RowId,
     UtcDateTime,
     auto_random_id,
@@ -61,6 +64,20 @@ class OrderLine(NamedTuple):
     def total(self) -> Decimal:
         """Computed, not stored: a line's total cannot disagree with the line."""
         return self.unit_price * self.quantity
+
+
+class Change(NamedTuple):
+    """A row of `history`, its columns in the table's order."""
+
+    object_id: int
+    kind: str
+    version: int
+    action: str
+    at: datetime
+    principal: str
+    request_id: str | None
+    idempotency_key: str | None
+    fields: str
 
 
 customers = sa.Table(
@@ -124,7 +141,7 @@ order_lines = sa.Table(
     sa.Column("unit_price", Amount, nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
     sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name="fk_order_lines_order_id"),
-    **{**TABLE_OPTIONS, "sqlite_autoincrement": False, "sqlite_with_rowid": False},
+    **KEYED_OPTIONS,
 )
 
 # What search finds a customer by. The key begins with the word, so that words with one beginning lie
@@ -138,5 +155,37 @@ customer_words = sa.Table(
         ["customer_id"], ["customers.id"], name="fk_customer_words_customer_id", ondelete="CASCADE"
     ),
     index("ix_customer_words_customer_id_word", "customer_id", "word"),
-    **{**TABLE_OPTIONS, "sqlite_autoincrement": False, "sqlite_with_rowid": False},
+    **KEYED_OPTIONS,
+)
+
+# No foreign key: what was deleted stays here. Each change of an object raises its version, so the key is
+# its place in the history; it scatters as the objects' own ids do, and takes no further index.
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("object_id", RowId, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("principal", sa.String(250), nullable=False),
+    sa.Column("request_id", sa.String(128)),
+    sa.Column("idempotency_key", sa.String(128)),
+    sa.Column("fields", LongText, nullable=False),
+    **KEYED_OPTIONS,
+)
+
+# A row is written with the change that it stands for; TiDB deletes it some time after it has expired.
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("principal", sa.String(250), primary_key=True),
+    sa.Column("idempotency_key", sa.String(128), primary_key=True),
+    sa.Column("mutation", sa.String(64), nullable=False),
+    sa.Column("input_hash", sa.String(64), nullable=False),
+    sa.Column("outcome", LongText, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    **KEYED_OPTIONS,
+    mysql_ttl=EXPIRY,
 )

@@ -25,6 +25,12 @@ class Line(NamedTuple):
     unit_price: Money
 
 
+def as_text(amount: Decimal) -> str:
+    """Plain digits without trailing zeros: "0.1", "20"."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def in_range(amount: Decimal) -> bool:
     return 0 <= amount <= LARGEST
 

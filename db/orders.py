@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from db import changes, customers, errors, lines, money
+from db.changes import Lines
 from db.models import Order, orders
 from db.money import Line, Money
 from db.reader import Reader, Transaction
@@ -44,19 +45,18 @@ async def insert(
     Locks the customer, as the foreign key would do anyway. Raises NotFound, CustomerArchived, Taken,
     MixedCurrencies and AmountOutOfRange.
     """
-    total = total or money.total_of(sent)
-    customer = await customers.lock(transaction, values["customer_id"], "customer_id")
-    if customer.archived_at:
-        raise errors.CustomerArchived
     moment = changes.now()
-    columns = {"reference": None, "placed_at": moment, **values, **_columns(total)}
+    columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(sent))}
     columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
     try:
-        order_id = await transaction.insert(orders, columns)
+        inserted = await transaction.execute(_insertion(columns))
     except errors.DuplicateKey as error:
         raise errors.Taken(error.column, columns[error.column]) from error
-    order = Order(id=order_id, **columns)
-    await lines.insert(transaction, order.id, sent)
+    if not inserted.rowcount:
+        await customers.require_active(transaction, values["customer_id"])
+    order = Order(id=inserted.lastrowid, **columns)
+    await lines.insert_many(transaction, {order.id: sent})
+    await changes.created(transaction, order, sent)
     return order
 
 
@@ -66,44 +66,64 @@ async def update(
     values: Mapping[str, Any],
     total: Money | None = None,
     sent: Sequence[Line] = (),
+    expected: int | None = None,
 ) -> Order:
     """Change what `values` names, and the total or the lines while PENDING.
 
-    Raises NotFound, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange.
+    Raises NotFound, VersionConflict, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange.
     """
     order = await lock(transaction, order_id)
+    await changes.expect(transaction, order, expected)
     if total or sent:
         _require_pending(order, "lines" if sent else "total")
-    touched = False
+    replaced = None
     if sent:
         total = money.total_of(sent)
-        touched = await lines.replace(transaction, order.id, sent)
+        before = await lines.replace(transaction, order.id, sent)
+        replaced = None if before is None else Lines(before, sent)
     elif total and await lines.exist(transaction, order.id):
         raise errors.HasLines
     try:
         stored = {**values, **(_columns(total) if total else {})}
-        return await changes.apply(transaction, orders, order, stored, touched=touched)
+        return await changes.apply(transaction, orders, order, stored, replaced)
     except errors.DuplicateKey as error:
         raise errors.Taken(error.column, values[error.column]) from error
 
 
-async def transition(transaction: Transaction, order_id: int, to: str) -> Order:
-    """Move the order to another status. Raises NotFound or IllegalTransition."""
+async def transition(transaction: Transaction, order_id: int, to: str, expected: int | None = None) -> Order:
+    """Move the order to another status. Raises NotFound, VersionConflict or IllegalTransition."""
     order = await lock(transaction, order_id)
-    allowed = TRANSITIONS[order.status]
-    if to not in allowed:
-        raise errors.IllegalTransition(order.status, to, allowed)
+    await changes.expect(transaction, order, expected)
+    require_transition(order, to)
     return await changes.apply(transaction, orders, order, {"status": to})
 
 
-async def delete(transaction: Transaction, order_id: int) -> int:
-    """Delete an order with its lines; its id. Raises NotFound or NotDeletable."""
+async def delete(transaction: Transaction, order_id: int, expected: int | None = None) -> int:
+    """Delete an order with its lines; its id. Raises NotFound, VersionConflict or NotDeletable."""
     order = await lock(transaction, order_id)
+    await changes.expect(transaction, order, expected)
     if order.status not in DELETABLE:
         raise errors.NotDeletable(order.status)
-    await lines.delete(transaction, order.id)
+    stored = (await lines.get_by_order(transaction, [order.id])).get(order.id, [])
+    if stored:
+        await lines.delete_many(transaction, [order.id])
     await transaction.execute(orders.delete().where(orders.c.id == order.id))
+    await changes.deleted(transaction, order, stored)
     return order_id
+
+
+def require_transition(order: Order, to: str) -> None:
+    """Raises IllegalTransition."""
+    allowed = TRANSITIONS[order.status]
+    if to not in allowed:
+        raise errors.IllegalTransition(order.status, to, allowed)
+
+
+def _insertion(columns: Mapping[str, Any]) -> sa.Insert:
+    """Inserts the order if its customer is there and not archived, and locks the customer: one statement."""
+    values = [sa.literal(value, orders.c[name].type).label(name) for name, value in columns.items()]
+    owner = customers.active(columns["customer_id"]).with_only_columns(*values)
+    return orders.insert().from_select(list(columns), owner, include_defaults=False)
 
 
 def _columns(total: Money) -> dict[str, Any]:

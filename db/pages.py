@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from db import cursors, models
 from db.cursors import Codec, Key
 from db.filters import EVERYTHING, Condition
-from db.models import Customer, Order
+from db.models import Change, Customer, Order
 from db.sorts import Sort
 
-RowT = TypeVar("RowT", Customer, Order)
+RowT = TypeVar("RowT", Customer, Order, Change)
 
 
 @dataclass(frozen=True, slots=True)

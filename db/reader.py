@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import errors, past, retry
+from db.author import SYSTEM, Author
 from db.deadline import Deadline
 from db.receipt import Receipt
 from db.time_limit import DEADLINE
@@ -96,10 +97,18 @@ class Reader:
 class Transaction(Reader):
     """A Reader inside a running transaction, which can write too; one statement at a time."""
 
-    def __init__(self, connection: AsyncConnection, deadline: Deadline, receipt: Receipt) -> None:
+    def __init__(
+        self, connection: AsyncConnection, deadline: Deadline, receipt: Receipt, author: Author = SYSTEM
+    ) -> None:
         super().__init__(self._run, deadline, receipt)
+        self.author = author
+        self.is_sqlite = connection.dialect.name == "sqlite"
         self._connection = connection
         self._turn = asyncio.Lock()
+
+    def reader(self) -> Reader:
+        """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
+        return Reader(self._run, self.deadline, self.receipt)
 
     async def _run(self, statement: sa.Executable, parameters: Parameters) -> AnyResult:
         async with self._turn:

@@ -5,7 +5,9 @@ The codes are TiDB's and MySQL's; their meaning is in TiDB's documentation, "Err
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
+from math import inf
 
 import sqlalchemy as sa
 
@@ -25,7 +27,16 @@ class Rule:
 
     def wait(self, rerun: int) -> float:
         """Full jitter: transactions that met once must not meet again."""
-        return random.uniform(0, min(self.cap, self.pause * 1.5**rerun))  # noqa: S311
+        return random.uniform(0, self._longest(rerun))  # noqa: S311
+
+    def error(self, rerun: int = 1) -> errors.DatabaseError:
+        """What is told when there is no other run."""
+        error = self.exhausted(self.reason)
+        error.retry_after = self._longest(rerun)
+        return error
+
+    def _longest(self, rerun: int) -> float:
+        return min(self.cap, self.pause * 1.5**rerun)
 
 
 CONFLICT = Rule("write conflict", 10, errors.Conflict)
@@ -35,6 +46,8 @@ SCHEMA_CHANGED = Rule("schema changed", 5, errors.Unavailable)
 STORAGE = Rule("storage unavailable", 4, errors.Unavailable, pause=0.5)
 THROTTLED = Rule("resource group throttled", 2, errors.Unavailable, pause=2.0, cap=5.0)
 LOST = Rule("connection lost", 3, errors.Unavailable)
+# Of a change that carries its key: run again, it is stored once all the same.
+UNKNOWN = Rule("outcome unknown", 8, errors.OutcomeUnknown, cap=1.0)
 
 DUPLICATE, LAZY_CHECK = 1062, 8147
 RULES = (
@@ -75,11 +88,16 @@ def rule_of(error: sa.exc.DBAPIError) -> Rule | None:
 
 
 class Attempts:
-    """Counts the runs of one transaction and says whether there is another."""
+    """Counts the runs of a request's transactions and says whether there is another.
 
-    def __init__(self, deadline: Deadline, limit: int) -> None:
+    There are `limit` of them at most, the first one included, and none `seconds` after the first failed.
+    """
+
+    def __init__(self, deadline: Deadline, limit: int, seconds: float = inf) -> None:
         self._deadline = deadline
         self._limit = limit
+        self._seconds = seconds
+        self._until: float | None = None
         self._by_rule: dict[Rule, int] = {}
         self.reasons: list[str] = []
 
@@ -88,13 +106,22 @@ class Attempts:
         rule = rule_of(error)
         if rule is None:
             raise translate(error) from error
+        await self.after(rule, error)
+
+    async def after(self, rule: Rule, error: Exception) -> None:
+        """The same by the rule itself; raises its error when the budget is used up."""
         rerun = self._by_rule[rule] = self._by_rule.get(rule, 0) + 1
         wait = rule.wait(rerun)
         spent = rerun > rule.reruns or len(self.reasons) + 1 >= self._limit
-        if spent or wait >= self._deadline.remaining():
-            raise rule.exhausted(rule.reason) from error
+        if spent or wait >= min(self._deadline.remaining(), self._left()):
+            raise rule.error(rerun) from error
         self.reasons.append(rule.reason)
         await asyncio.sleep(wait)
+
+    def _left(self) -> float:
+        now = time.monotonic()
+        self._until = now + self._seconds if self._until is None else self._until
+        return self._until - now
 
 
 def translate(error: sa.exc.SQLAlchemyError) -> errors.DatabaseError:
@@ -114,7 +141,7 @@ def translate(error: sa.exc.SQLAlchemyError) -> errors.DatabaseError:
     if code in UNREACHABLE or error.connection_invalidated:
         return errors.Unavailable("the database cannot be reached")
     rule = rule_of(error)
-    return rule.exhausted(rule.reason) if rule else errors.StatementFailed(str(error.orig))
+    return rule.error() if rule else errors.StatementFailed(str(error.orig))
 
 
 def breaks_constraint(error: sa.exc.DBAPIError) -> bool:

@@ -43,4 +43,6 @@ ORDER_SORTS = (
     Sort(("TOTAL",), ("total",), pinned=("currency",)),
     Sort(("STATUS", "PLACED_AT"), ("status", "placed_at")),
 )
+# No choice of a client's: the only order that a history has.
+HISTORY_SORT = Sort(("VERSION",), ("version",), unique=True)
 SORTS = {customers.name: CUSTOMER_SORTS, orders.name: ORDER_SORTS}

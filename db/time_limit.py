@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 DEADLINE = "tidegraph_deadline"
 SELECT = "SELECT "
+HINTS = "/*+ "
 
 
 def write_into_selects(engine: AsyncEngine) -> None:
@@ -25,4 +26,7 @@ def _limit(
     if deadline is None or deadline.at is None or not statement.startswith(SELECT):
         return statement, parameters
     left = max(1, round(deadline.remaining() * 1000))
-    return f"SELECT /*+ MAX_EXECUTION_TIME({left}) */ {statement.removeprefix(SELECT)}", parameters
+    hinted = statement.removeprefix(SELECT)
+    # TiDB reads the first comment of hints and no other.
+    others, rest = (" ", hinted[len(HINTS) :]) if hinted.startswith(HINTS) else (" */ ", hinted)
+    return f"SELECT {HINTS}MAX_EXECUTION_TIME({left}){others}{rest}", parameters

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from db import idempotency
 from db.database import Database
 from graph import schema
 from graph.documents import Documents
@@ -45,7 +46,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database:
+        async with database, idempotency.swept(database):
             yield
 
     async def graphql(request: Request) -> Response:

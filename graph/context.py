@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from uuid import uuid4
 
 import strawberry
 from strawberry.dataloader import DataLoader
 
 from db.database import Database
 from db.deadline import Deadline
+from db.idempotency import Key, Once
 from db.reader import Reader, Transaction
 from db.receipt import Receipt
 from graph.times import Place, Times
@@ -82,6 +85,21 @@ async def _load(
     return await batch(reader, keys, *arguments)
 
 
+class Write(Protocol):
+    """What a mutation's resolver writes with: `Context.write`, which knows how the mutation is asked for."""
+
+    async def __call__(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T: ...
+
+
+class Asked(NamedTuple):
+    """How a mutation is asked for: its name, a digest of its input, the client's key, if it is to last."""
+
+    mutation: str
+    input_hash: str
+    key: str | None = None
+    dry_run: bool = False
+
+
 @dataclass
 class Context:
     """The context of one GraphQL request."""
@@ -89,6 +107,7 @@ class Context:
     database: Database
     deadline: Deadline
     principal: str = "anonymous"
+    request_id: str = field(default_factory=lambda: uuid4().hex)
     receipt: Receipt = field(default_factory=Receipt)
     reader: Reader = field(init=False)
     loaders: Loaders = field(init=False)
@@ -96,19 +115,45 @@ class Context:
     times: Times = field(init=False, default_factory=Times)
 
     def __post_init__(self) -> None:
-        self.reader = self.database.reader(self.deadline, self.receipt)
-        self.loaders = Loaders(self.reader)
+        self._attempts = self.database.attempts(self.deadline)
+        self._rehearsal = AsyncExitStack()
+        self._read_from(self.database.reader(self.deadline, self.receipt))
 
-    async def write(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        """`work(transaction, *arguments)` in one transaction, which may run more than once."""
+    async def write(self, asked: Asked, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """`work(transaction, *arguments)` in one transaction, which may run more than once and lasts once.
+
+        A dry run does not last: its transaction is what the mutation's payload is read from, and is then
+        rolled back. Raises what `Once.run` does.
+        """
 
         async def run(transaction: Transaction) -> T:
             return await work(transaction, *arguments)
 
+        once = Once(
+            self.database, self._key(asked), self.request_id, self.deadline, self.receipt, self._attempts
+        )
         try:
-            return await self.database.write(run, self.deadline, self.receipt)
+            if not asked.dry_run:
+                return cast(T, await once.run(run))
+            outcome, reader = await once.rehearse(run, self._rehearsal)
+            self._read_from(reader)
+            return cast(T, outcome)
         finally:
             self.loaders.clear()
+
+    async def end_rehearsal(self) -> None:
+        """Roll back what a dry run did; everything after it is read from the database again."""
+        await self._rehearsal.aclose()
+        self._read_from(self.database.reader(self.deadline, self.receipt))
+
+    def _read_from(self, reader: Reader) -> None:
+        self.reader = reader
+        self.loaders = Loaders(reader)
+
+    def _key(self, asked: Asked) -> Key:
+        lifetime = timedelta(seconds=self.database.limits.key_lifetime)
+        text = asked.key or uuid4().hex
+        return Key(self.principal, text, asked.mutation, asked.input_hash, lifetime, given=bool(asked.key))
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -1,5 +1,6 @@
 """The codes a client sees in `extensions.code`, and the one place where an exception becomes one."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,7 @@ PUBLIC: tuple[tuple[type[Exception], str, str], ...] = (
     (
         errors.OutcomeUnknown,
         OUTCOME_UNKNOWN,
-        "The database did not confirm the change: it may be stored or not. Read before you try again.",
+        "The database did not confirm the change: it may be stored or not. Send it again with this key.",
     ),
     (errors.PoolExhausted, SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
     (
@@ -137,11 +138,20 @@ def logged(original: Exception, path: Sequence[str | int] | None = None) -> Grap
     for kind, code, message in PUBLIC:
         if isinstance(original, kind):
             log.warning("request failed", code=code, path=path, reason=str(original))
-            return coded(message, code)
+            return coded(message, code, **advice(original))
     error_id = uuid.uuid4().hex
     level = log.critical if isinstance(original, errors.Inconsistent) else log.error
     level("internal error", error_id=error_id, path=path, exc_info=original)
     return coded(MASKED_MESSAGE, INTERNAL_SERVER_ERROR, errorId=error_id)
+
+
+def advice(original: Exception) -> dict[str, Any]:
+    """What a program can do about it: send again after a while, or with the key that makes it happen once."""
+    if isinstance(original, errors.OutcomeUnknown) and original.key is not None:
+        return {"retryable": True, "idempotencyKey": original.key}
+    if isinstance(original, errors.DatabaseError) and original.retry_after is not None:
+        return {"retryable": True, "retryAfterMs": math.ceil(original.retry_after * 1000)}
+    return {}
 
 
 def _replaced(error: GraphQLError, shown: GraphQLError) -> GraphQLError:

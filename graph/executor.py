@@ -1,6 +1,6 @@
 """graphql-core's executor with a short way for the fields that are read straight off a row."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -42,7 +42,17 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
                 return read(source)
             except Exception:  # noqa: S110
                 pass
-        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        result: Any = super().execute_field(parent_type, source, field_details_list, path, position_context)
+        if parent_type is self.schema.mutation_type and is_pending(result):
+            return self._ended(result)
+        return result
+
+    async def _ended(self, result: Awaitable[Any]) -> Any:
+        """The mutation's whole payload; a dry run lasts until it has been read."""
+        try:
+            return await result
+        finally:
+            await self.context_value.end_rehearsal()
 
 
 @lru_cache(8)

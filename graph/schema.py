@@ -5,9 +5,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
 from graph.resolvers import customers, orders
-from graph.types import payloads
+from graph.types import batch_payloads, payloads
 from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
 from graph.types.found import CustomerConnection
+from graph.types.history import Change, history_of
 from graph.types.lookups import CustomerBy, OrderBy, lookup, node, nodes
 from graph.types.nodes import Customer, Node, Order
 from graph.types.payloads import mutation
@@ -48,6 +49,9 @@ class Query:
     order_summary: list[OrderSummary] = order_summary(
         description="Orders counted and summed up, by currency at least; what has no orders is left out."
     )
+    history: Connection[Change] = history_of(
+        description="What was changed of an object, the newest first; also of one that was deleted."
+    )
     node: Node | None = node(
         loaders.nodes_by_id, description="Any object by its id; null where there is none."
     )
@@ -75,6 +79,15 @@ class Mutation:
     delete_customer: payloads.DeleteCustomerPayload = mutation(
         resolver=customers.delete, description="Delete a customer who has no orders."
     )
+    erase_customer: payloads.EraseCustomerPayload = mutation(
+        resolver=customers.erase,
+        description="Erase a customer's handle, name and e-mail address, in the history too, and archive it. "
+        "Orders stay, and so does the fact of every change.",
+    )
+    upsert_customers: batch_payloads.UpsertCustomersPayload = mutation(
+        resolver=customers.upsert_many,
+        description="Create customers, or change those that are there, by their handles.",
+    )
     create_order: payloads.CreateOrderPayload = mutation(
         resolver=orders.create, description="Create a PENDING order with either a total or lines."
     )
@@ -87,6 +100,16 @@ class Mutation:
     )
     delete_order: payloads.DeleteOrderPayload = mutation(
         resolver=orders.delete, description="Delete an order that is PENDING or CANCELLED."
+    )
+    create_orders: batch_payloads.CreateOrdersPayload = mutation(
+        resolver=orders.create_many, description="Create PENDING orders, each with either a total or lines."
+    )
+    upsert_orders: batch_payloads.UpsertOrdersPayload = mutation(
+        resolver=orders.upsert_many,
+        description="Create orders, or change those that are there, by their references.",
+    )
+    transition_orders: batch_payloads.TransitionOrdersPayload = mutation(
+        resolver=orders.transition_many, description="Move orders to other statuses."
     )
 
 

@@ -50,6 +50,17 @@ class Settings(BaseSettings):
         description="Points that an operation may cost; docs/reading-cost.md prices it.",
     )
     lock_timeout: Seconds = Field(3, description="Seconds to wait for a row that another transaction locks.")
+    retry_attempts: int = Field(
+        12, ge=1, le=100, description="Runs of a request's transactions, all together, before CONFLICT."
+    )
+    retry_timeout: Seconds = Field(8, description="Seconds from the first failed run to the last.")
+    idempotency_hours: float = Field(
+        24,
+        gt=0,
+        le=24 * 365,
+        allow_inf_nan=False,
+        description="Hours that an idempotency key is kept.",
+    )
     pool_size: int = Field(10, ge=1, le=1000, description="Connections for reading, and as many for writing.")
     pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
     shutdown_delay: float = Field(
@@ -98,6 +109,9 @@ class Settings(BaseSettings):
             pool_timeout=self.pool_timeout,
             lock_timeout=self.lock_timeout,
             idle_timeout=self.request_timeout,
+            retry_attempts=self.retry_attempts,
+            retry_seconds=self.retry_timeout,
+            key_lifetime=self.idempotency_hours * 3600,
         )
         return Database(DatabaseUrl.parse(self.database_url), limits)
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from db import models
 from db.database import Database
+from db.money import as_text
 from graph.ids import GlobalId
-from graph.types.scalars import serialize_date_time, serialize_decimal
+from graph.types.scalars import serialize_date_time
 from tests.reference import Row
 
 TEXTS = [
@@ -118,5 +119,5 @@ def _shown(kind: str, row_id: int, values: dict[str, Any]) -> Row:
         field = name if name == "customer_id" else head + "".join(map(str.title, tail))
         row[field] = serialize_date_time(value) if isinstance(value, datetime) else value
     if kind == "Order":
-        row["amount"] = serialize_decimal(row.pop("total"))
+        row["amount"] = as_text(row.pop("total"))
     return row

@@ -1,34 +1,43 @@
 """Mutations of customers."""
 
-from db import customers
+from db import customer_batches, customers, erasure
 from db.models import Customer
-from graph.context import Info
+from graph.context import Write
+from graph.types.batch_inputs import UpsertCustomersInput
+from graph.types.batches import Result, write_batch
 from graph.types.inputs import (
     ArchiveCustomerInput,
     CreateCustomerInput,
     DeleteCustomerInput,
+    EraseCustomerInput,
     RestoreCustomerInput,
     UpdateCustomerInput,
-    decode_id,
 )
 
 
-async def create(info: Info, input: CreateCustomerInput) -> Customer:
-    return await info.context.write(customers.insert, input.decode())
+async def create(write: Write, input: CreateCustomerInput) -> Customer:
+    return await write(customers.insert, input.decode())
 
 
-async def update(info: Info, input: UpdateCustomerInput) -> Customer:
-    customer_id, values = input.decode()
-    return await info.context.write(customers.update, customer_id, values)
+async def update(write: Write, input: UpdateCustomerInput) -> Customer:
+    return await write(customers.update, *input.decode())
 
 
-async def archive(info: Info, input: ArchiveCustomerInput) -> Customer:
-    return await info.context.write(customers.archive, decode_id("Customer", input.id))
+async def archive(write: Write, input: ArchiveCustomerInput) -> Customer:
+    return await write(customers.archive, *input.decode())
 
 
-async def restore(info: Info, input: RestoreCustomerInput) -> Customer:
-    return await info.context.write(customers.restore, decode_id("Customer", input.id))
+async def restore(write: Write, input: RestoreCustomerInput) -> Customer:
+    return await write(customers.restore, *input.decode())
 
 
-async def delete(info: Info, input: DeleteCustomerInput) -> int:
-    return await info.context.write(customers.delete, decode_id("Customer", input.id))
+async def delete(write: Write, input: DeleteCustomerInput) -> int:
+    return await write(customers.delete, *input.decode())
+
+
+async def erase(write: Write, input: EraseCustomerInput) -> Customer:
+    return await write(erasure.erase, *input.decode())
+
+
+async def upsert_many(write: Write, input: UpsertCustomersInput) -> list[Result]:
+    return await write_batch(write, customer_batches.upsert, input)

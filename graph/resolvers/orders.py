@@ -1,30 +1,43 @@
 """Mutations of orders."""
 
-from db import orders
+from db import order_batches, orders
 from db.models import Order
-from graph.context import Info
+from graph.context import Write
+from graph.types.batch_inputs import CreateOrdersInput, TransitionOrdersInput, UpsertOrdersInput
+from graph.types.batches import Result, write_batch
 from graph.types.inputs import (
     CreateOrderInput,
     DeleteOrderInput,
     TransitionOrderInput,
     UpdateOrderInput,
-    decode_id,
 )
 
 
-async def create(info: Info, input: CreateOrderInput) -> Order:
-    return await info.context.write(orders.insert, *input.decode())
+async def create(write: Write, input: CreateOrderInput) -> Order:
+    return await write(orders.insert, *input.decode())
 
 
-async def update(info: Info, input: UpdateOrderInput) -> Order:
-    order_id, content = input.decode()
-    return await info.context.write(orders.update, order_id, *content)
+async def update(write: Write, input: UpdateOrderInput) -> Order:
+    order_id, content, expected = input.decode()
+    return await write(orders.update, order_id, *content, expected)
 
 
-async def transition(info: Info, input: TransitionOrderInput) -> Order:
-    order_id = decode_id("Order", input.id)
-    return await info.context.write(orders.transition, order_id, input.to.value)
+async def transition(write: Write, input: TransitionOrderInput) -> Order:
+    order_id, expected = input.decode()
+    return await write(orders.transition, order_id, input.to.value, expected)
 
 
-async def delete(info: Info, input: DeleteOrderInput) -> int:
-    return await info.context.write(orders.delete, decode_id("Order", input.id))
+async def delete(write: Write, input: DeleteOrderInput) -> int:
+    return await write(orders.delete, *input.decode())
+
+
+async def create_many(write: Write, input: CreateOrdersInput) -> list[Result]:
+    return await write_batch(write, order_batches.create, input)
+
+
+async def upsert_many(write: Write, input: UpsertOrdersInput) -> list[Result]:
+    return await write_batch(write, order_batches.upsert, input)
+
+
+async def transition_many(write: Write, input: TransitionOrdersInput) -> list[Result]:
+    return await write_batch(write, order_batches.transition, input)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import strawberry
 
 from db.money import Line, Money
-from graph.types.rules import LONGEST_KEY, MOST_LINES, Problems
+from graph.types.asking import MutationInput, VersionedInput
+from graph.types.rules import LONGEST_KEY, MOST_LINES, Problems, unset
 from graph.types.scalars import CurrencyCode
 from graph.types.status import OrderStatus
 from graph.types.user_errors import UserErrorCode
@@ -36,7 +37,7 @@ class OrderLineInput:
 
 
 @strawberry.input(description="Who the new customer is.")
-class CreateCustomerInput:
+class CreateCustomerInput(MutationInput):
     username: str = strawberry.field(description="The unique handle, 1 to 250 characters once trimmed.")
     name: str = strawberry.field(description="The name, 1 to 250 characters.")
     email: str | None = strawberry.field(
@@ -55,7 +56,7 @@ class CreateCustomerInput:
 
 
 @strawberry.input(description="What to change of a customer: a field left out is kept.")
-class UpdateCustomerInput:
+class UpdateCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
     username: strawberry.Maybe[str | None] = strawberry.field(
         description="The new handle; it cannot be cleared."
@@ -65,9 +66,10 @@ class UpdateCustomerInput:
         description="The new e-mail address; null clears it."
     )
 
-    def decode(self) -> tuple[int, dict[str, Any]]:
+    def decode(self) -> tuple[int, dict[str, Any], int | None]:
         problems = Problems()
         customer_id = problems.row_id("Customer", self.id)
+        expected = problems.version(self.expected_version)
         values: dict[str, Any] = {}
         if self.username:
             values["username"] = problems.username(self.username.value)
@@ -76,22 +78,39 @@ class UpdateCustomerInput:
         if self.email:
             values["email"] = problems.email(self.email.value)
         problems.done()
-        return customer_id, values
+        return customer_id, values, expected
 
 
 @strawberry.input(description="Which customer to archive.")
-class ArchiveCustomerInput:
+class ArchiveCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self)
 
 
 @strawberry.input(description="Which customer to take out of the archive.")
-class RestoreCustomerInput:
+class RestoreCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self)
 
 
 @strawberry.input(description="Which customer to delete; it must have no orders.")
-class DeleteCustomerInput:
+class DeleteCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self)
+
+
+@strawberry.input(description="Which customer's personal data to erase.")
+class EraseCustomerInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self)
 
 
 class OrderContent(NamedTuple):
@@ -102,8 +121,10 @@ class OrderContent(NamedTuple):
     lines: tuple[Line, ...]
 
 
-@strawberry.input(description="A new order, with either a total or lines.")
-class CreateOrderInput:
+@strawberry.input
+class NewOrder:
+    """What createOrder takes, and an item of createOrders and upsertOrders."""
+
     customer_id: strawberry.ID = strawberry.field(description="Who places the order.")
     total: MoneyInput | None = strawberry.field(
         default=strawberry.UNSET, description="What the order costs, where it has no lines."
@@ -111,18 +132,14 @@ class CreateOrderInput:
     lines: list[OrderLineInput] | None = strawberry.field(
         default=strawberry.UNSET, description="The order's lines, 1 to 200, in one currency."
     )
-    reference: str | None = strawberry.field(
-        default=strawberry.UNSET, description="A unique key of your own, 1 to 64 characters."
-    )
     placed_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When it was placed: now, if left out."
     )
 
-    def decode(self) -> OrderContent:
-        problems = Problems()
+    def content(self, problems: Problems, reference: str | None) -> OrderContent:
         values: dict[str, Any] = {
             "customer_id": problems.row_id("Customer", self.customer_id, "customer_id"),
-            "reference": None if unset(self.reference) else problems.reference(self.reference),
+            "reference": None if unset(reference) else problems.reference(reference),
         }
         if not unset(self.placed_at):
             values["placed_at"] = self.placed_at
@@ -130,12 +147,24 @@ class CreateOrderInput:
         lines = () if unset(self.lines) else decode_lines(problems, self.lines)
         if unset(self.total) == unset(self.lines):
             problems.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
-        problems.done()
         return OrderContent(values, total, lines)
 
 
+@strawberry.input(description="A new order, with either a total or lines.")
+class CreateOrderInput(NewOrder, MutationInput):
+    reference: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A unique key of your own, 1 to 64 characters."
+    )
+
+    def decode(self) -> OrderContent:
+        problems = Problems()
+        content = self.content(problems, self.reference)
+        problems.done()
+        return content
+
+
 @strawberry.input(description="What to change of an order: a field left out is kept.")
-class UpdateOrderInput:
+class UpdateOrderInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The order's id.")
     total: strawberry.Maybe[MoneyInput | None] = strawberry.field(
         description="The new total of a PENDING order without lines; it cannot be cleared."
@@ -150,9 +179,10 @@ class UpdateOrderInput:
         description="The new time of placing; it cannot be cleared."
     )
 
-    def decode(self) -> tuple[int, OrderContent]:
+    def decode(self) -> tuple[int, OrderContent, int | None]:
         problems = Problems()
         order_id = problems.row_id("Order", self.id)
+        expected = problems.version(self.expected_version)
         values: dict[str, Any] = {}
         if self.reference:
             values["reference"] = problems.reference(self.reference.value)
@@ -160,7 +190,7 @@ class UpdateOrderInput:
             values["placed_at"] = required(problems, self.placed_at.value, "placed_at")
         total, lines = self._decode_content(problems)
         problems.done()
-        return order_id, OrderContent(values, total, lines)
+        return order_id, OrderContent(values, total, lines), expected
 
     def _decode_content(self, problems: Problems) -> tuple[Money | None, tuple[Line, ...]]:
         if self.total and self.lines:
@@ -175,19 +205,20 @@ class UpdateOrderInput:
 
 
 @strawberry.input(description="Which order to move, and to which status.")
-class TransitionOrderInput:
+class TransitionOrderInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The order's id.")
     to: OrderStatus = strawberry.field(description="The status to move to.")
 
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Order", self)
+
 
 @strawberry.input(description="Which order to delete; it must be PENDING or CANCELLED.")
-class DeleteOrderInput:
+class DeleteOrderInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The order's id.")
 
-
-def unset(value: object) -> bool:
-    """Left out and null are the same in an input that creates."""
-    return value is None or value is strawberry.UNSET
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Order", self)
 
 
 def required(problems: Problems, value: Any, field: str) -> Any:
@@ -196,12 +227,12 @@ def required(problems: Problems, value: Any, field: str) -> Any:
     return value
 
 
-def decode_id(kind: str, sent: strawberry.ID) -> int:
-    """The row's id; raises InvalidInput with NOT_FOUND."""
+def decode_id(kind: str, sent: Any) -> tuple[int, int | None]:
+    """The row's id and the version that is expected of it. Raises InvalidInput."""
     problems = Problems()
-    row_id = problems.row_id(kind, sent)
+    row_id, expected = problems.row_id(kind, sent.id), problems.version(sent.expected_version)
     problems.done()
-    return row_id
+    return row_id, expected
 
 
 def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tuple[Line, ...]:

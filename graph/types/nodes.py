@@ -11,6 +11,7 @@ from graph import loaders
 from graph.ids import GlobalId
 from graph.types.connections import ORDER_ARGUMENTS, Connection, connection
 from graph.types.fields import column, computed, relation
+from graph.types.history import Change, history
 from graph.types.identities import identity
 from graph.types.money import Money
 from graph.types.prices import LINES
@@ -57,6 +58,9 @@ class Customer(ReadFromRow, Node):
     )
     order_stats: list[OrderStats] = order_stats(
         description="The customer's orders summed up, one entry a currency by its code; empty without orders."
+    )
+    history: Connection[Change] = history(
+        "Customer", description="What was changed of the customer, the newest first."
     )
 
 
@@ -112,3 +116,6 @@ class Order(ReadFromRow, Node):
     version: int = column("It starts at 1 and every change raises it by 1.")
     created_at: datetime = column("When the order was created here.")
     updated_at: datetime = column("When the order was last changed.")
+    history: Connection[Change] = history(
+        "Order", description="What was changed of the order and its lines, the newest first."
+    )

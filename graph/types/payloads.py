@@ -1,8 +1,7 @@
 """Payloads: the object as it is now, or why it is as it was."""
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from inspect import signature
+from functools import partial, wraps
 from typing import Any, NamedTuple, get_type_hints
 
 import strawberry
@@ -10,6 +9,7 @@ import strawberry
 from db import errors
 from graph.context import Info
 from graph.ids import GlobalId
+from graph.types.asking import MutationInput, asked, options_last
 from graph.types.fields import argument, column, computed, mutating
 from graph.types.nodes import Customer, Order
 from graph.types.user_errors import InvalidInput, UserError, user_error
@@ -26,9 +26,10 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
     """Make an Answer of what a mutation's resolver returns, or of the mistake that it raises."""
 
     @wraps(resolver)
-    async def answer(info: Info, **arguments: Any) -> Answer:
+    async def answer(info: Info, input: MutationInput) -> Answer:
         try:
-            return Answer(await resolver(info, **arguments), [])
+            write = partial(info.context.write, asked(info.field_name, input))
+            return Answer(await resolver(write, input), [])
         except InvalidInput as invalid:
             return Answer(None, invalid.user_errors)
         except errors.Refused as refused:
@@ -38,13 +39,11 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
 
 
 def mutation(*, resolver: Callable[..., Awaitable[Any]], description: str) -> Any:
-    """A mutation; its arguments are the resolver's, after `info`."""
-    hints = get_type_hints(resolver)
-    arguments = [
-        argument(name, hints[name], "What to change, and how.")
-        for name in list(signature(resolver).parameters)[1:]
-    ]
-    return mutating(answering(resolver), arguments, description=description)
+    """A mutation; its one argument is the resolver's `input`."""
+    input_type = get_type_hints(resolver)["input"]
+    options_last(input_type)
+    input_argument = argument("input", input_type, "What to change, and how.")
+    return mutating(answering(resolver), [input_argument], description=description)
 
 
 def row(description: str) -> Any:
@@ -89,6 +88,12 @@ class RestoreCustomerPayload:
 @strawberry.type(description="What deleteCustomer did.")
 class DeleteCustomerPayload:
     deleted_id: strawberry.ID | None = deleted("Customer")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What eraseCustomer did.")
+class EraseCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
     user_errors: list[UserError] = user_errors()
 
 

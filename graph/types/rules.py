@@ -20,14 +20,19 @@ from graph.types.user_errors import (
 )
 
 LONGEST_HANDLE, LONGEST_NAME, LONGEST_EMAIL, LONGEST_KEY = 250, 250, 254, 64
+LONGEST_IDEMPOTENCY_KEY = 128
 MOST_LINES, LARGEST_QUANTITY = 200, 1_000_000
 
 
 class Problems:
-    """Collects user errors; each rule gives back the value to store, or one that will not be stored."""
+    """Collects user errors; each rule gives back the value to store, or one that will not be stored.
 
-    def __init__(self) -> None:
+    Fields are named from `prefix` on, as `items.3.`.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
         self.found: list[UserError] = []
+        self._prefix = prefix
 
     def done(self) -> None:
         """Raises InvalidInput when any rule found a mistake."""
@@ -35,7 +40,7 @@ class Problems:
             raise InvalidInput(*self.found)
 
     def add(self, code: UserErrorCode, message: str, field: str) -> None:
-        self.found.append(InvalidInputError(code=code, message=message, path=path_of(field)))
+        self.found.append(InvalidInputError(code=code, message=message, path=self._path(field)))
 
     def text(self, value: str | None, field: str, longest: int) -> str:
         """Stored as it was sent: 1 to `longest` characters."""
@@ -80,11 +85,32 @@ class Problems:
             self.add(UserErrorCode.UNKNOWN_CURRENCY, message, f"{field}.currency")
         return Money(amount, value.currency)
 
+    def key(self, value: str | None, field: str = "idempotency_key") -> str:
+        text = self.text(value, field, LONGEST_IDEMPOTENCY_KEY)
+        if not text.isprintable():
+            self.add(UserErrorCode.NOT_PRINTABLE, "Printable characters only.", field)
+        return text
+
+    def version(self, value: int | None, field: str = "expected_version") -> int | None:
+        if unset(value):
+            return None
+        if value is not None and value < 1:
+            self.add(UserErrorCode.OUT_OF_RANGE, "Versions start at 1.", field)
+        return value
+
     def row_id(self, kind: str, value: strawberry.ID, field: str = "id") -> int:
         row_id = ids.row_id(kind, value)
         if row_id is None:
-            self.found.append(not_found(kind, value, path_of(field)))
+            self.found.append(not_found(kind, value, self._path(field)))
         return row_id or 0
+
+    def _path(self, field: str) -> list[str]:
+        return path_of(self._prefix + field)
+
+
+def unset(value: object) -> bool:
+    """Left out and null are the same, where there is nothing to clear."""
+    return value is None or value is strawberry.UNSET
 
 
 def handle(value: str) -> str:

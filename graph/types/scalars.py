@@ -10,6 +10,8 @@ import strawberry
 from graphql import GraphQLError, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
+from db import money
+
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{1,4})?", re.ASCII)
 CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 DATE_TIME = re.compile(
@@ -26,12 +28,6 @@ def parse_decimal(value: object) -> Decimal:
         raise GraphQLError('Decimal must be a string such as "19.99", with at most 4 decimal places.')
     # Zero has no sign here.
     return Decimal(value) or Decimal(0)
-
-
-def serialize_decimal(value: Decimal) -> str:
-    """Plain digits without trailing zeros: "0.1", "20"."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def parse_date_time(value: object) -> datetime:
@@ -77,7 +73,7 @@ SCALARS: dict[Any, ScalarDefinition] = {
             "An exact decimal number as a string, never a JSON number: an optional minus, digits without "
             "a leading zero, and up to four decimal places. It comes back without trailing zeros."
         ),
-        serialize=serialize_decimal,
+        serialize=money.as_text,
         parse_value=parse_decimal,
         parse_literal=literal(parse_decimal),
     ),

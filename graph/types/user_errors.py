@@ -7,6 +7,9 @@ import strawberry
 
 from db import errors
 from graph.ids import GlobalId
+from graph.types.history import Change
+from graph.types.naming import camel
+from graph.types.nodes import Node
 from graph.types.status import OrderStatus
 
 
@@ -29,7 +32,22 @@ class UserErrorCode(Enum):
     TOTAL_OR_LINES = strawberry.enum_value(
         "TOTAL_OR_LINES", description="An order takes either a total or lines."
     )
+    NOT_PRINTABLE = strawberry.enum_value(
+        "NOT_PRINTABLE", description="The text has characters that cannot be printed."
+    )
+    KEY_REUSED = strawberry.enum_value(
+        "KEY_REUSED", description="The idempotency key was used before, for another mutation or input."
+    )
+    VERSION_CONFLICT = strawberry.enum_value(
+        "VERSION_CONFLICT", description="The object has another version than the one that is expected."
+    )
     TAKEN = strawberry.enum_value("TAKEN", description="Another object has this unique value.")
+    REPEATED = strawberry.enum_value(
+        "REPEATED", description="An earlier item of the same batch has this unique value."
+    )
+    OTHER_CUSTOMER = strawberry.enum_value(
+        "OTHER_CUSTOMER", description="An order stays with the customer that it has."
+    )
     NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is no object with this id.")
     CUSTOMER_ARCHIVED = strawberry.enum_value(
         "CUSTOMER_ARCHIVED", description="An archived customer gets no new orders."
@@ -80,7 +98,27 @@ class IllegalTransitionError(UserError):
     allowed: list[OrderStatus] = strawberry.field(description="Where the order can go now.")
 
 
-USER_ERRORS = [InvalidInputError, ValueTakenError, NotFoundError, IllegalTransitionError]
+@strawberry.type(description="An idempotency key that belongs to another change.")
+class KeyReusedError(UserError):
+    mutation: str = strawberry.field(description="The mutation that it was used for.")
+
+
+@strawberry.type(description="Somebody else has changed the object since it was read.")
+class VersionConflictError(UserError):
+    current: Node = strawberry.field(description="The object as it is now.")
+    changes: list[Change] = strawberry.field(
+        description="What was changed since that version, by whom and when, the oldest first; at most 20."
+    )
+
+
+USER_ERRORS = [
+    InvalidInputError,
+    ValueTakenError,
+    NotFoundError,
+    IllegalTransitionError,
+    KeyReusedError,
+    VersionConflictError,
+]
 
 
 class InvalidInput(Exception):
@@ -94,6 +132,11 @@ class InvalidInput(Exception):
 RULES: dict[type[errors.Refused], tuple[UserErrorCode, str]] = {
     errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
     errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
+    errors.OtherCustomer: (
+        UserErrorCode.OTHER_CUSTOMER,
+        "This order belongs to another customer.",
+    ),
     errors.NotEditable: (UserErrorCode.NOT_EDITABLE, "This order is no longer PENDING."),
     errors.NotDeletable: (
         UserErrorCode.NOT_DELETABLE,
@@ -108,9 +151,9 @@ RULES: dict[type[errors.Refused], tuple[UserErrorCode, str]] = {
 }
 
 
-def user_error(refused: errors.Refused) -> UserError:
-    """The payload's form of a rule that `db` enforces."""
-    path = path_of(refused.field)
+def user_error(refused: errors.Refused, prefix: str = "") -> UserError:
+    """The payload's form of a rule that `db` enforces; its field is named from `prefix` on."""
+    path = path_of(f"{prefix}{refused.field or ''}".rstrip("."))
     match refused:
         case errors.NotFound(kind=kind, id=row_id):
             return not_found(kind, GlobalId(kind, row_id).encode(), path)
@@ -124,6 +167,19 @@ def user_error(refused: errors.Refused) -> UserError:
                 path=path,
                 current=OrderStatus(current),
                 allowed=[OrderStatus(each) for each in allowed],
+            )
+        case errors.KeyReused(mutation=mutation):
+            message = f"This key was used for another input of {mutation}."
+            return KeyReusedError(
+                code=UserErrorCode.KEY_REUSED, message=message, path=path, mutation=mutation
+            )
+        case errors.VersionConflict(current=row, since=since):
+            return VersionConflictError(
+                code=UserErrorCode.VERSION_CONFLICT,
+                message=f"The version is {row.version}.",
+                path=path,
+                current=row,
+                changes=list(since),
             )
     code, message = RULES[type(refused)]
     return InvalidInputError(code=code, message=message, path=path)
@@ -139,8 +195,3 @@ def path_of(field: str | None, *rest: Any) -> list[str]:
     """`unit_price.amount` as ["input", "unitPrice", "amount"]."""
     parts = [*(field.split(".") if field else []), *rest]
     return ["input", *(camel(str(part)) for part in parts)]
-
-
-def camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(each.capitalize() for each in others)

@@ -196,6 +196,8 @@ async def test_tidb_scatters_keys_that_javascript_can_hold(database: Database) -
     expected = [
         ("customer_words", "NOT_SHARDED", "CLUSTERED"),
         ("customers", "PK_AUTO_RANDOM_BITS=5, RANGE BITS=54", "CLUSTERED"),
+        ("history", "NOT_SHARDED", "CLUSTERED"),
+        ("idempotency_keys", "NOT_SHARDED", "CLUSTERED"),
         ("order_lines", "NOT_SHARDED", "CLUSTERED"),
         ("orders", "PK_AUTO_RANDOM_BITS=5, RANGE BITS=54", "CLUSTERED"),
     ]
@@ -223,7 +225,7 @@ async def test_tidb_has_the_types_and_keys_that_the_models_mean(database: Databa
     )
 
     kinds = {row[0] for row in types if not row[0].startswith("varchar")}
-    assert {"bigint", "int", "datetime(6)", "decimal(19,4)"} == kinds
+    assert {"bigint", "int", "datetime(6)", "decimal(19,4)", "mediumtext"} == kinds
     assert [("utf8mb4_0900_bin",)] == collations
     expected = [("customer_words", "customers"), ("order_lines", "orders"), ("orders", "customers")]
     assert expected == references

@@ -105,6 +105,10 @@ class TidbProxy:
         pattern = re.compile(re.escape(beginning) + ".*", re.IGNORECASE | re.DOTALL)
         self._cuts.append(Cut(pattern, runs=True, times=times))
 
+    def mend(self) -> None:
+        """Forget the cuts that are still to come."""
+        self._cuts.clear()
+
     def stall(self) -> None:
         """Pass nothing on, either way, until `resume`; also the end of a connection."""
         self._flow.clear()

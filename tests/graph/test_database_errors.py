@@ -39,7 +39,7 @@ async def failure(api: Api, query: str, **variables: Any) -> tuple[str, str]:
     assert [("warning", error["extensions"]["code"])] == [
         (event["log_level"], event["code"]) for event in logs
     ]
-    assert {"code": error["extensions"]["code"]} == error["extensions"]
+    assert {"code", "retryable", "retryAfterMs", "idempotencyKey"} >= set(error["extensions"])
     return error["extensions"]["code"], error["message"]
 
 
@@ -142,13 +142,30 @@ async def test_a_lock_held_past_the_wait_is_a_conflict(database_url: str) -> Non
 
 
 @on_tidb
-async def test_a_commit_without_an_answer_has_an_unknown_outcome(proxied: Database, proxy: TidbProxy) -> None:
-    """It is not run again, and here it is stored."""
+async def test_a_commit_without_an_answer_is_found_out(proxied: Database, proxy: TidbProxy) -> None:
+    """The mutation meets its own key, and answers as if nothing had been."""
     await create_customer(proxied)
     async with Api.of(proxied) as api:
-        proxy.cut_after_commit()
-        code, message = await failure(api, CREATE)
+        proxy.cut_after_commit(times=3)
+        created = await api.data(CREATE)
 
-    assert "OUTCOME_UNKNOWN" == code
-    assert "it may be stored or not" in message
+    assert created["createCustomer"]["customer"]["id"]
+    assert 2 == len((await stored(proxied))["customers"])
+
+
+@on_tidb
+async def test_commits_that_never_arrive_have_an_unknown_outcome(proxied: Database, proxy: TidbProxy) -> None:
+    """The key that the server made comes with the error, and makes the mutation happen once."""
+    await create_customer(proxied)
+    async with Api.of(proxied) as api:
+        proxy.cut_before_commit(times=100)
+        (error,) = (await api.send(CREATE))["errors"]
+        proxy.mend()
+        key = error["extensions"]["idempotencyKey"]
+        again = CREATE.replace('name: "Ada"', f'name: "Ada", idempotencyKey: "{key}"')
+        first, second = await api.data(again), await api.data(again)
+
+    assert "OUTCOME_UNKNOWN" == error["extensions"]["code"]
+    assert error["extensions"]["retryable"]
+    assert first == second
     assert 2 == len((await stored(proxied))["customers"])

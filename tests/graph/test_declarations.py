@@ -20,8 +20,10 @@ from db.sample import Sample
 from db.sums import Group
 from graph import loaders
 from graph.schema import build
+from graph.types.batches import Result
 from graph.types.connections import EdgeRow
 from graph.types.fields import Batched, Column, Computed, DeclaredField, Mutating, declaration
+from graph.types.history import FieldChangeRow
 from graph.types.payloads import Answer
 from tests.api import Api
 from tests.session import Statements
@@ -55,6 +57,9 @@ READ_FROM: dict[str, type] = {
     "Snapshot": Snapshot,
     "Bucket": Bucket,
     "OrderSummary": Group,
+    "FieldChange": FieldChangeRow,
+    "CustomerResult": Result,
+    "OrderResult": Result,
     "OrderStats": Group,
 }
 
@@ -87,12 +92,16 @@ def test_relations_connections_and_root_fields_are_batched() -> None:
         "Query.order": loaders.orders_by_unique,
         "Query.orders": loaders.pages,
         "Query.order_summary": loaders.order_summary,
+        "Query.history": loaders.pages,
         "Query.node": loaders.nodes_by_id,
         "Query.nodes": loaders.nodes_by_id,
         "Customer.orders": loaders.pages,
         "Customer.order_stats": loaders.order_stats_by_customer_id,
         "Order.customer": loaders.customers_by_id,
         "OrderSummary.customer": loaders.customers_by_id,
+        "Customer.history": loaders.pages,
+        "Order.history": loaders.pages,
+        "ChangeConnection.total_count": loaders.counts,
         "CustomerConnection.total_count": loaders.counts,
         "OrderConnection.total_count": loaders.counts,
         "Order.lines": loaders.lines_by_order_id,
@@ -100,9 +109,9 @@ def test_relations_connections_and_root_fields_are_batched() -> None:
 
 
 def test_every_mutation_is_declared_as_one() -> None:
-    """The nine mutations, and nothing else, change something."""
+    """All mutations, and nothing else, change something."""
     assert {name for name in FIELDS if name.startswith("Mutation.")} == set(declared(Mutating))
-    assert 9 == len(declared(Mutating))
+    assert 14 == len(declared(Mutating))
 
 
 @pytest.mark.parametrize("name", declared(Column))

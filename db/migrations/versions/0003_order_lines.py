@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import TABLE_OPTIONS, Amount, RowId, auto_random_id
+from db.columns import KEYED_OPTIONS, Amount, RowId, auto_random_id
 
 revision = "0003"
 down_revision = "0002"
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("unit_price", Amount, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name="fk_order_lines_order_id"),
-        **{**TABLE_OPTIONS, "sqlite_autoincrement": False, "sqlite_with_rowid": False},
+        **KEYED_OPTIONS,
     ).create(op.get_bind(), checkfirst=True)
 
 

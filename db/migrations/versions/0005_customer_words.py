@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from db import folding
-from db.columns import TABLE_OPTIONS, RowId, auto_random_id, index
+from db.columns import KEYED_OPTIONS, RowId, auto_random_id, index
 
 revision = "0005"
 down_revision = "0004"
@@ -31,7 +31,7 @@ def upgrade() -> None:
             ["customer_id"], ["customers.id"], name="fk_customer_words_customer_id", ondelete="CASCADE"
         ),
         index("ix_customer_words_customer_id_word", "customer_id", "word"),
-        **{**TABLE_OPTIONS, "sqlite_autoincrement": False, "sqlite_with_rowid": False},
+        **KEYED_OPTIONS,
     )
     words.create(op.get_bind(), checkfirst=True)
     _fill(op.get_bind(), customers, words)

@@ -1,0 +1,115 @@
+"""History: what each change did to an object, by whom and when; it outlives the object."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
+import sqlalchemy as sa
+
+from db import money
+from db.errors import Refused, VersionConflict
+from db.models import Change, Customer, Order, OrderLine, history
+from db.money import Line, Money
+from db.reader import Reader, Transaction
+
+CREATED, UPDATED, DELETED, ERASED = "CREATED", "UPDATED", "DELETED", "ERASED"
+PERSONAL = ("username", "name", "email")
+# How many of the changes since a version are told to whoever has an older one.
+MOST_SINCE = 20
+
+Content: TypeAlias = Mapping[str, Any]
+
+
+class Entry(NamedTuple):
+    """A change to be recorded: the object as it is after it, what was done, and its content on both sides."""
+
+    row: Customer | Order
+    action: str
+    at: datetime
+    before: Content
+    after: Content
+
+
+def content(row: Customer | Order, lines: Sequence[Line | OrderLine] = ()) -> Content:
+    """What clients can change of an object, as plain JSON by field; null and the empty list left out."""
+    if isinstance(row, Customer):
+        found: dict[str, Any] = {name: getattr(row, name) for name in (*PERSONAL, "archived_at")}
+    else:
+        found = {name: getattr(row, name) for name in ("customer_id", "reference", "status", "placed_at")}
+        found["total"] = _money(Money(row.total, row.currency))
+        found["lines"] = [_line(line) for line in lines]
+    shown = {name: _moment(value) if isinstance(value, datetime) else value for name, value in found.items()}
+    return {name: value for name, value in shown.items() if value is not None and value != []}
+
+
+async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
+    """Store what was changed by this transaction's author, all of it in one statement."""
+    author = transaction.author
+    rows = [
+        Change(
+            object_id=entry.row.id,
+            kind=type(entry.row).__name__,
+            version=entry.row.version,
+            action=entry.action,
+            at=entry.at,
+            principal=author.principal,
+            request_id=author.request_id,
+            idempotency_key=author.key,
+            fields=orjson.dumps(_differences(entry.before, entry.after)).decode(),
+        )._asdict()
+        for entry in entries
+    ]
+    if rows:
+        await transaction.execute(history.insert(), rows)
+
+
+async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None:
+    """Tell each VersionConflict among these the changes since, the oldest first, MOST_SINCE at most.
+
+    One statement for all of them, and none without any.
+    """
+    conflicts = [each for each in refusals if isinstance(each, VersionConflict)]
+    if not conflicts:
+        return
+    found: dict[tuple[str, int], list[Change]] = defaultdict(list)
+    newer = [_newer(each.current, each.expected) for each in conflicts]
+    statement = sa.select(*history.c).where(sa.or_(*newer)).order_by(history.c.version)
+    for row in await reader.fetch(statement.limit(MOST_SINCE * len(conflicts))):
+        change = Change._make(row)
+        found[change.kind, change.object_id].append(change)
+    for each in conflicts:
+        each.since = tuple(found[type(each.current).__name__, each.current.id][:MOST_SINCE])
+
+
+def _newer(row: Customer | Order, version: int) -> sa.ColumnElement[bool]:
+    mine = sa.and_(history.c.object_id == row.id, history.c.kind == type(row).__name__)
+    return sa.and_(mine, history.c.version > version)
+
+
+def differences(change: Change) -> dict[str, tuple[Any, Any]]:
+    """By field what it was before and after; what was not there is None."""
+    found: dict[str, tuple[Any, Any]] = orjson.loads(change.fields)
+    return found
+
+
+def _differences(before: Content, after: Content) -> dict[str, tuple[Any, Any]]:
+    names = dict.fromkeys((*before, *after))
+    sides = {name: (before.get(name), after.get(name)) for name in names}
+    return {name: side for name, side in sides.items() if side[0] != side[1]}
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _money(amount: Money) -> dict[str, str]:
+    return {"amount": money.as_text(amount.amount), "currency": amount.currency}
+
+
+def _line(line: Line | OrderLine) -> dict[str, Any]:
+    price = line.unit_price
+    unit_price = price if isinstance(price, Money) else Money(price, line.currency)  # type: ignore[union-attr]
+    shown = {"sku": line.sku, "name": line.name, "quantity": line.quantity}
+    return {**shown, "unit_price": _money(unit_price)}

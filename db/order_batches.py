@@ -1,0 +1,162 @@
+"""Many orders in one transaction: the number of statements does not depend on how many they are."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from db import changes, errors, history, items, lines, many
+from db.history import Entry, content
+from db.items import CREATED, UPDATED, Item
+from db.models import Customer, Order, OrderLine, customers, order_lines, orders
+from db.order_plans import New, Plan, Stored
+from db.orders import require_transition
+from db.reader import Transaction
+
+CHANGED = ("total", "currency", "placed_at", "version", "updated_at")
+
+
+class Transition(NamedTuple):
+    """An order by its id, where it is to go, and the version it is expected to have."""
+
+    order_id: int
+    to: str
+    expected: int | None = None
+
+
+async def create(transaction: Transaction, sent: Sequence[New], all_or_nothing: bool) -> tuple[Item, ...]:
+    """Create orders; an item an order, in their order.
+
+    An item is refused with NotFound, CustomerArchived, Taken, Repeated, MixedCurrencies or AmountOutOfRange,
+    and spoils no other; with `all_or_nothing` it raises BatchRefused. Raises Overtaken when others took a
+    reference meanwhile.
+    """
+    return await _write(transaction, Plan(), sent, all_or_nothing)
+
+
+async def upsert(transaction: Transaction, sent: Sequence[New], all_or_nothing: bool) -> tuple[Item, ...]:
+    """Create or change orders by `reference`, as `create` does.
+
+    An order that is there is refused with OtherCustomer, VersionConflict, NotEditable or HasLines, too.
+    """
+    return await _write(transaction, Plan(changes_stored=True), sent, all_or_nothing)
+
+
+async def transition(
+    transaction: Transaction, sent: Sequence[Transition], all_or_nothing: bool
+) -> tuple[Item, ...]:
+    """Move orders to other statuses; an item an order, in their order.
+
+    An item is refused with NotFound, Repeated, VersionConflict or IllegalTransition, and spoils no other;
+    with `all_or_nothing` it raises BatchRefused.
+    """
+    ids = {each.order_id for each in sent}
+    rows = await transaction.fetch(sa.select(*orders.c).where(orders.c.id.in_(ids)).with_for_update())
+    waiting = {row.id: Order._make(row) for row in rows}
+    found: list[Item] = []
+    seen: set[int] = set()
+    for each in sent:
+        found.append(items.attempt(_moved, each, waiting, seen))
+    await history.fill_since(transaction, [item.refused for item in found])
+    if all_or_nothing:
+        items.require_all(found)
+    moved = [item.row for item in found if item.row]
+    if moved:
+        await many.update(transaction, orders, moved, ("status", "version", "updated_at"))
+        await history.record(transaction, [changes.updated(waiting[row.id], row) for row in moved])
+    return tuple(found)
+
+
+def _moved(each: Transition, waiting: dict[int, Order], seen: set[int]) -> Item:
+    if each.order_id in seen:
+        raise errors.Repeated("id")
+    seen.add(each.order_id)
+    order = waiting.get(each.order_id)
+    if order is None:
+        raise errors.NotFound("Order", each.order_id)
+    changes.require_version(order, each.expected)
+    require_transition(order, each.to)
+    return Item(changes.changed_row(order, {"status": each.to}), UPDATED)
+
+
+async def _write(
+    transaction: Transaction, plan: Plan, sent: Sequence[New], all_or_nothing: bool
+) -> tuple[Item, ...]:
+    references = [each.reference for each in sent if each.reference is not None]
+    if references:
+        plan.stored = await _stored(transaction, references)
+    owners = {each.values["customer_id"] for each in sent if each.reference not in plan.stored}
+    if owners:
+        plan.owners = await _owners(transaction, owners)
+    for each in sent:
+        plan.add(each)
+    await history.fill_since(transaction, [item.refused for item in plan.items])
+    if all_or_nothing:
+        items.require_all(plan.items)
+    try:
+        await _store(transaction, plan)
+    except errors.DuplicateKey as error:
+        raise errors.Overtaken from error
+    return tuple(plan.items)
+
+
+async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[str, Stored]:
+    """The orders with their lines, by reference; locked."""
+    both = orders.outerjoin(order_lines, order_lines.c.order_id == orders.c.id)
+    statement = (
+        sa.select(*orders.c, *order_lines.c)
+        .select_from(both)
+        .where(orders.c.reference.in_(references))
+        .order_by(orders.c.id, order_lines.c.position)
+        .with_for_update()
+    )
+    found: dict[str, Stored] = {}
+    width = len(orders.c)
+    for row in await transaction.fetch(statement):
+        order, line = Order._make(row[:width]), OrderLine._make(row[width:])
+        stored = found.setdefault(str(order.reference), Stored(order, []))
+        if line.order_id is not None:
+            stored.lines.append(line)
+    return found
+
+
+async def _owners(transaction: Transaction, ids: set[int]) -> dict[int, Customer]:
+    """The customers, locked, as the foreign keys of new orders would do anyway."""
+    statement = sa.select(*customers.c).where(customers.c.id.in_(ids)).order_by(customers.c.id)
+    rows = await transaction.fetch(statement.with_for_update())
+    return {row.id: Customer._make(row) for row in rows}
+
+
+async def _store(transaction: Transaction, plan: Plan) -> None:
+    places = [place for place, item in enumerate(plan.items) if item.done in (CREATED, UPDATED)]
+    rows = [_columns(plan.items[place].row) for place in places]
+    if not rows:
+        return
+    if plan.changes_stored:
+        by_reference = await many.upsert(transaction, orders, rows, "reference", CHANGED)
+        ids = [by_reference[row["reference"]] for row in rows]
+    else:
+        ids = await many.insert(transaction, orders, rows)
+    for place, row_id in zip(places, ids, strict=True):
+        item = plan.items[place]
+        plan.items[place] = item._replace(row=item.row._replace(id=row_id))
+    written = {plan.items[place].row.id: plan.lines[place] for place in places if place in plan.lines}
+    emptied = [order_id for order_id, each in written.items() if each.before]
+    if emptied:
+        await lines.delete_many(transaction, emptied)
+    await lines.insert_many(transaction, {order_id: each.after for order_id, each in written.items()})
+    await history.record(transaction, list(_entries(plan, places)))
+
+
+def _columns(row: Order) -> dict[str, Any]:
+    return {name: value for name, value in row._asdict().items() if name != "id"}
+
+
+def _entries(plan: Plan, places: Sequence[int]) -> Iterator[Entry]:
+    for place in places:
+        item, written = plan.items[place], plan.lines.get(place)
+        if item.done == CREATED:
+            after = content(item.row, written.after if written else ())
+            yield Entry(item.row, history.CREATED, item.row.created_at, {}, after)
+        else:
+            yield changes.updated(plan.stored[item.row.reference].order, item.row, written)
