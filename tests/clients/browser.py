@@ -83,6 +83,21 @@ class GraphiQL:
         self.editor.click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
+        if text:
+            self._wait_for_tab("(tab.query || '').replace(/\\s/g, '')", "".join(text.split()))
+
+    def open(self, operation: str) -> None:
+        """Go to the tab of an operation."""
+        self.button(operation).click()
+        self._wait_for_tab("tab.operationName", operation)
+
+    def _wait_for_tab(self, what: str, expected: str) -> None:
+        # GraphiQL looks at the text a moment later, and until then sends the last operation's name.
+        state = "JSON.parse(localStorage['graphiql:tabState'] || '{\"tabs\": []}')"
+        looked = f"(state => state.tabs[state.activeTabIndex])({state})"
+        self.page.wait_for_function(
+            f"expected => {{ const tab = {looked}; return tab && {what} === expected }}", arg=expected
+        )
 
     def wait_for_result(self, text: str) -> None:
         """Until the response pane shows the text (any white space is as good as another)."""
