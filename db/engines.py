@@ -96,6 +96,9 @@ def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
             f"tidb_idle_transaction_timeout = {math.ceil(limits.idle_timeout)}"
         ),
     }
+    if url.driver_url.password:
+        # Both drivers send text as Latin-1, and TiDB knows a password by its UTF-8.
+        arguments["password"] = str(url.driver_url.password).encode().decode("latin-1")
     if url.tls_context:
         arguments["ssl"] = url.tls_context
     if url.driver_url.get_driver_name() == "aiomysql":

@@ -16,6 +16,7 @@ DRIVERS = {
     "mysql+asyncmy": "mysql+asyncmy",
 }
 FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
+PORTS = range(1, 65536)
 TLS_VALUES = {"true": True, "false": False}
 
 
@@ -53,12 +54,23 @@ class DatabaseUrl:
             raise BadUrl("names no database")
         if self.is_sqlite and self.driver_url.database == ":memory:":
             raise BadUrl("needs a file: a database in memory is gone with its connection")
-        if not self.is_sqlite and not self.driver_url.host:
-            raise BadUrl("names no host")
-        if self.is_sqlite and self.driver_url.host:
+        if not self.is_sqlite:
+            self._require_address()
+        if self.is_sqlite and (self.driver_url.host or self.driver_url.port or self.driver_url.username):
             raise BadUrl("names a host; a file of SQLite has three slashes before it, four from the root")
         if self.is_sqlite and (self.tls or self.ca):
             raise BadUrl("has no use for tls or ca with SQLite")
+
+    def _require_address(self) -> None:
+        host, port = self.driver_url.host, self.driver_url.port
+        if not host:
+            raise BadUrl("names no host")
+        if port not in PORTS:
+            raise BadUrl(f"names a port that is not in {PORTS.start} to {PORTS.stop - 1}")
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise BadUrl("names a host whose name has an empty part, or one above 63 characters") from None
 
     def _require_certificates(self) -> None:
         try:
@@ -97,11 +109,22 @@ def _split(text: str) -> URL:
     # SQLAlchemy takes the first @ for the password's end: the rest of it would show in host or name.
     if url.password and "@" in f"{url.host} {url.database}":
         raise BadUrl("has an @ too many: in a password it is written %40")
+    _require_text(url)
     # It drops an option without a value, and `?tls` must not mean plain text.
     options = text.rpartition("@")[2].partition("?")[2]
     if options and not all(part.partition("=")[2] for part in options.split("&")):
         raise BadUrl("has an option without a value")
     return url
+
+
+def _require_text(url: URL) -> None:
+    parts = "".join(str(part) for part in (url.username, url.password, url.database) if part)
+    if "\0" in parts:
+        raise BadUrl("has a NUL character in it")
+    try:
+        parts.encode()
+    except UnicodeEncodeError:
+        raise BadUrl("is not in UTF-8") from None
 
 
 def _with_driver(url: URL) -> URL:
@@ -114,5 +137,7 @@ def _with_driver(url: URL) -> URL:
         raise BadUrl(f"must look like {FORMS}")
     if driver == "mysql+asyncmy" and importlib.util.find_spec("asyncmy") is None:
         raise BadUrl('needs the extra "asyncmy": pip install "tidegraph[asyncmy]"')
-    port = None if driver.startswith("sqlite") else url.port or 4000
+    if driver.startswith("sqlite"):
+        return url.set(drivername=driver, query={})
+    port = 4000 if url.port is None else url.port
     return url.set(drivername=driver, port=port, query={})

@@ -4,16 +4,23 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
+from db.database import Database
 from db.urls import BadUrl, DatabaseUrl
+from tests.session import SharedTidb, execute
 
 PASSWORD = "s3cr3t"
 FORMS = (
     "must look like sqlite:///file.db, tidb://user:password@host:4000/name, "
     "mysql+aiomysql://… or mysql+asyncmy://…"
 )
+NO_PORT = "names a port that is not in 1 to 65535"
+NO_HOST = "names a host whose name has an empty part, or one above 63 characters"
+NUL = "has a NUL character in it"
 HOST_IN_SQLITE = "names a host; a file of SQLite has three slashes before it, four from the root"
 WITHOUT_ASYNCMY = """
 import sys
@@ -44,6 +51,7 @@ except BadUrl as error:
         ("mysql+asyncmy://user:word@host/name", "mysql+asyncmy://user:word@host:4000/name"),
         ("mysql+aiomysql://user:p%40ss@host/name", "mysql+aiomysql://user:p%40ss@host:4000/name"),
         ("tidb://user@[::1]:4000/name", "mysql+asyncmy://user@[::1]:4000/name"),
+        ("tidb://user@bücher.example:65535/name", "mysql+asyncmy://user@bücher.example:65535/name"),
     ],
 )
 def test_each_form_leads_to_its_driver(text: str, driver_url: str) -> None:
@@ -84,6 +92,15 @@ def test_without_asyncmy_the_driver_is_aiomysql(text: str, answer: str) -> None:
         (f"tidb://user:{PASSWORD}@host:port/name", FORMS),
         (f"tidb://user:{PASSWORD}@host", "names no database"),
         (f"tidb://user:{PASSWORD}@host:4000/", "names no database"),
+        (f"tidb://user:{PASSWORD}@host:0/name", NO_PORT),
+        (f"tidb://user:{PASSWORD}@host:65536/name", NO_PORT),
+        (f"mysql+aiomysql://user:{PASSWORD}@host:-1/name", NO_PORT),
+        (f"tidb://user:{PASSWORD}@a..b/name", NO_HOST),
+        (f"tidb://user:{PASSWORD}@{'a' * 64}.example/name", NO_HOST),
+        (f"tidb://user:%00{PASSWORD}@host/name", NUL),
+        (f"tidb://us%00er:{PASSWORD}@host/name", NUL),
+        (f"tidb://user:{PASSWORD}@host/na%00me", NUL),
+        (f"tidb://user:\udcff{PASSWORD}@host/name", "is not in UTF-8"),
         ("tidb:///name", "names no host"),
         ("mysql+aiomysql:///name", "names no host"),
         (f"tidb://user:p@{PASSWORD}@host/name", "has an @ too many: in a password it is written %40"),
@@ -92,6 +109,9 @@ def test_without_asyncmy_the_driver_is_aiomysql(text: str, answer: str) -> None:
         ("sqlite:///", "names no database"),
         ("sqlite://file.db", "names no database"),
         ("sqlite://folder/file.db", HOST_IN_SQLITE),
+        ("sqlite://:4000/file.db", HOST_IN_SQLITE),
+        (f"sqlite://user:{PASSWORD}@/file.db", HOST_IN_SQLITE),
+        ("sqlite:///a%00b.db", NUL),
         ("sqlite:///:memory:", "needs a file: a database in memory is gone with its connection"),
         ("sqlite:///file.db?tls=true", "has no use for tls or ca with SQLite"),
         ("sqlite:///file.db?mode=ro", "does not know the option 'mode'; it takes tls and ca"),
@@ -114,6 +134,21 @@ def test_a_bad_url_gets_one_clear_message(text: str, message: str) -> None:
 
     assert message == str(refused.value)
     assert not [line for line in traceback.format_exception(refused.value) if f"{PASSWORD}@" in line]
+    assert PASSWORD not in message
+
+
+@pytest.mark.tidb
+@pytest.mark.parametrize("driver", ["asyncmy", "aiomysql"])
+async def test_a_password_may_be_in_any_script(driver: str, tidb: SharedTidb) -> None:
+    """Each driver hands it over as TiDB keeps it, although by itself it would know only Latin-1."""
+    user, password = f"script_{uuid4().hex[:8]}", "pä€語"
+    await execute(tidb.url(), f"CREATE USER {user} IDENTIFIED BY '{password}'")
+    url = sa.make_url(tidb.url(driver=f"mysql+{driver}")).set(username=user, password=password)
+    async with Database(DatabaseUrl.parse(url.render_as_string(hide_password=False))) as database:
+        found = await database.reader().fetch(sa.text("SELECT CURRENT_USER()"))
+    await execute(tidb.url(), f"DROP USER {user}")
+
+    assert [(f"{user}@%",)] == found
 
 
 def test_a_url_shows_no_password() -> None:
