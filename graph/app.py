@@ -38,6 +38,7 @@ def create_app(
         built,
         documents,
         database,
+        health,
         ide,
         settings.request_timeout,
         settings.cost_limit,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -12,6 +13,8 @@ from db.deadline import Deadline
 from db.migrate import State
 
 READINESS_TIMEOUT = 1.0
+
+log = structlog.get_logger("tidegraph")
 
 
 @dataclass
@@ -38,19 +41,24 @@ class Health:
         deadline = Deadline.after(READINESS_TIMEOUT)
         try:
             version = await ping(self.database, deadline)
-            await self._look_at_schema(deadline)
+            fits = await self.sees_schema(deadline)
         except errors.DeadlineExceeded:
             return not_ready("The database did not answer within a second.")
         except errors.DatabaseError:
             return not_ready("The database cannot be reached.")
-        if not self.schema_fits:
+        if not fits:
             return not_ready("The database's schema is behind.")
         return JSONResponse({"status": "ok", "database": version})
 
-    async def _look_at_schema(self, deadline: Deadline) -> None:
+    async def sees_schema(self, deadline: Deadline) -> bool:
+        """Whether the schema fits; looked at until it once did. Raises Unavailable, DeadlineExceeded."""
         if not self.schema_fits:
             async with deadline.limit():
-                self.schema_fits = await migrate.state(self.database) in {State.CURRENT, State.AHEAD}
+                state = await migrate.state(self.database)
+            self.schema_fits = state in {State.CURRENT, State.AHEAD}
+            if state is State.AHEAD:
+                log.warning(newer(self.database))
+        return self.schema_fits
 
     def routes(self) -> list[Route]:
         return [
@@ -58,6 +66,11 @@ class Health:
             Route("/livez", self.live),
             Route("/readyz", self.ready),
         ]
+
+
+def newer(database: Database) -> str:
+    """What an operator is told of a schema that is AHEAD."""
+    return f"the schema of {database.url} is newer than this program; serving it all the same"
 
 
 def not_ready(reason: str) -> Response:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from db import errors
 from db.database import Database
 from db.deadline import Deadline
 from graph import wire
@@ -15,6 +16,7 @@ from graph.context import Context
 from graph.documents import Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
 from graph.execution import execute
+from graph.health import Health
 from graph.ide import Ide
 from graph.params import Params
 
@@ -32,6 +34,7 @@ class GraphQLEndpoint:
     schema: strawberry.Schema
     documents: Documents
     database: Database
+    health: Health
     ide: Ide
     request_timeout: float
     cost_limit: int
@@ -50,6 +53,8 @@ class GraphQLEndpoint:
             return wire.rejection(media_type, rejected)
         except HTTPException:
             raise
+        except errors.DatabaseError as error:
+            return wire.rejection(media_type, Rejected(logged(error), status=503))
         except Exception as bug:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
@@ -59,7 +64,10 @@ class GraphQLEndpoint:
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")
-        context = Context(self.database, Deadline.after(self.request_timeout))
+        deadline = Deadline.after(self.request_timeout)
+        if not await self.health.sees_schema(deadline):
+            raise errors.Unavailable("the schema is behind")
+        context = Context(self.database, deadline)
         executed = await execute(self.schema, document, operation, params, context, self.cost_limit)
         receipts = self.receipts or request.headers.get(RECEIPT) == "1"
         return wire.result(media_type, executed, receipts)

@@ -10,6 +10,7 @@ from db import migrate as migrations
 from db.database import Database, ping
 from db.deadline import Deadline
 from db.migrate import State
+from graph.health import newer
 from graph.notes import Notes
 from graph.progress import progress
 from graph.settings import Settings
@@ -67,7 +68,7 @@ async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan
 async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Plan | None) -> None:
     state = await (_state_or_empty if migrate else _state)(database)
     if state is State.AHEAD:
-        notes.warn(f"the schema of {database.url} is newer than this program; serving it all the same")
+        notes.warn(newer(database))
     elif state is not State.CURRENT:
         if not migrate:
             raise Failed(f"{database.url} {STANDING[state]}: {ADVICE}, or serve --migrate")

@@ -2,11 +2,20 @@
 
 import signal
 
+import httpx2
 import pytest
+from structlog.testing import capture_logs
 
+from db import migrate
+from db.database import Database
+from graph.app import create_app
+from graph.settings import Settings
 from tests.api import Api
-from tests.conftest import on_sqlite
+from tests.conftest import KINDS, on_sqlite
 from tests.processes import Serving, Spawn, wait_until
+from tests.session import execute
+
+READ = "{ orders { nodes { id } } }"
 
 
 async def test_ready_with_its_database(api: Api) -> None:
@@ -39,7 +48,7 @@ def test_not_ready_as_soon_as_it_is_told_to_end(database_url: str, spawn: Spawn)
 
     assert {"status": "unavailable", "reason": reason} == serving.get("/readyz").json()
     assert 200 == serving.get("/livez").status_code
-    assert {"data": {"orders": {"nodes": []}}} == serving.post("{ orders { nodes { id } } }")
+    assert {"data": {"orders": {"nodes": []}}} == serving.post(READ)
     assert 0 == serving.stop(signal.SIGTERM)
 
 
@@ -52,3 +61,25 @@ def test_not_ready_without_a_database(spawn: Spawn) -> None:
     assert {"status": "unavailable", "reason": "The database cannot be reached."} == ready.json()
     assert 200 == serving.get("/livez").status_code
     assert "s3cret" not in serving.output
+
+
+@pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
+@pytest.mark.parametrize(("revision", "served", "warnings"), [("0004", False, 0), ("9999", True, 1)])
+async def test_a_schema_that_was_not_seen_is_looked_at(
+    database: Database, database_url: str, revision: str, served: bool, warnings: int
+) -> None:
+    """By requests, too: one that is behind is no bug of ours, one that is ahead gets its warning once."""
+    await execute(database_url, f"UPDATE alembic_version SET version_num = '{revision}'")
+    app = create_app(Settings(_env_file=None), database, schema_fits=False)
+    transport = httpx2.ASGITransport(app=app)
+    with capture_logs() as logged:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            answers = [await client.post("/graphql", json={"query": READ}) for _ in range(2)]
+    await execute(database_url, f"UPDATE alembic_version SET version_num = '{migrate.head()}'")
+    newer = f"the schema of {database.url} is newer than this program; serving it all the same"
+
+    assert [200 if served else 503] * 2 == [answer.status_code for answer in answers]
+    assert served == ("data" in answers[0].json())
+    assert served or "SERVICE_UNAVAILABLE" == answers[0].json()["errors"][0]["extensions"]["code"]
+    assert warnings == [line["event"] for line in logged].count(newer)
+    assert "error" not in {line["log_level"] for line in logged}

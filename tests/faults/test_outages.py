@@ -86,11 +86,16 @@ async def test_a_late_database_needs_its_schema(url: str, mortal: TidbServer, sp
     await asyncio.to_thread(mortal.start)
     await asyncio.to_thread(wait_until, lambda: ready(serving) != without_it)
     without_schema = await asyncio.to_thread(ready, serving)
+    refused = await asyncio.to_thread(serving.post, "{ orders { nodes { id } } }")
     async with Database(DatabaseUrl.parse(late)) as database:
         await migrate.upgrade(database)
 
     assert (503, "The database cannot be reached.") == without_it
     assert (503, "The database's schema is behind.") == without_schema
+    assert ["SERVICE_UNAVAILABLE"] == [error["extensions"]["code"] for error in refused["errors"]]
+    assert "Traceback" not in serving.output
+    answer = await asyncio.to_thread(serving.post, "{ orders { nodes { id } } }")
+    assert {"data": {"orders": {"nodes": []}}} == answer
     assert (200, "") == await asyncio.to_thread(ready, serving)
 
 

@@ -19,6 +19,7 @@ from db.database import Database
 from db.errors import Inconsistent
 from graph.documents import Documents
 from graph.errors import MASKED_MESSAGE
+from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.types.fields import Load, batched
@@ -138,7 +139,8 @@ class Broken:
 
     async def ask(self, database: Any, query: str) -> httpx2.Response:
         documents = Documents(self.schema._schema, suggestions=False)
-        endpoint = GraphQLEndpoint(self.schema, documents, database, Ide(), 10, 20_000)
+        health = Health(database)
+        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000)
 
         async def graphql(request: Request) -> Response:
             return await endpoint(request)
