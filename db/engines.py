@@ -1,14 +1,14 @@
 """Engines for reading and for writing, on SQLite and on TiDB."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
-from db import drivers, past, time_limit
+from db import drivers, errors, past, time_limit
 from db.urls import DatabaseUrl
 
 
@@ -31,17 +31,27 @@ class Limits:
     key_lifetime: float = 24 * 3600.0
 
 
+class OneWriter(AsyncAdaptedQueuePool):
+    """SQLite's one connection for writing: who waits for it waits for a lock."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """Raises Conflict."""
+        try:
+            return super().connect()
+        except sa.exc.TimeoutError as error:
+            raise errors.Conflict("others have been writing all the time") from error
+
+
 def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
     """Autocommit: one packet a statement, because nothing is begun and nothing rolled back."""
-    return _create(url, limits, limits.pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
+    return _create(url, limits, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
 
 
 def stopping(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
     """One connection, seldom used, for what is said about the others: so it may have died meanwhile."""
     return _create(
         url,
-        limits,
-        1,
+        replace(limits, pool_size=1),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_pre_ping=True,
@@ -50,19 +60,25 @@ def stopping(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
 
 def writing(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
     """Transactions; `Database.write` ends each itself, so a connection comes back clean."""
+    if not url.is_sqlite:
+        return _create(url, limits, pool_reset_on_return=None)
     # SQLite has one writer at a time: waiting in our queue is fair, waiting in SQLite is not.
-    size = 1 if url.is_sqlite else limits.pool_size
-    engine = _create(url, limits, size, pool_reset_on_return=None)
-    if url.is_sqlite:
-        sa.event.listen(engine.sync_engine, "begin", _begin_immediate)
+    limits = replace(limits, pool_size=1, pool_timeout=limits.lock_timeout)
+    engine = _create(url, limits, OneWriter, pool_reset_on_return=None)
+    sa.event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
 
 
-def _create(url: DatabaseUrl, limits: Limits, size: int, **options: Any) -> AsyncEngine:
+def _create(
+    url: DatabaseUrl,
+    limits: Limits,
+    pool: type[AsyncAdaptedQueuePool] = AsyncAdaptedQueuePool,
+    **options: Any,
+) -> AsyncEngine:
     engine = create_async_engine(
         url.driver_url,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=size,
+        poolclass=pool,
+        pool_size=limits.pool_size,
         max_overflow=0,
         pool_timeout=limits.pool_timeout,
         connect_args=_sqlite_arguments(limits) if url.is_sqlite else _tidb_arguments(url, limits),

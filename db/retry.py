@@ -42,6 +42,8 @@ class Rule:
 CONFLICT = Rule("write conflict", 10, errors.Conflict)
 DEADLOCK = Rule("deadlock", 10, errors.Conflict)
 LOCKED = Rule("lock wait timeout", 1, errors.Conflict)
+# SQLite's: its one writer has waited in our queue already.
+LOCKED_FILE = Rule("database is locked", 0, errors.Conflict)
 SCHEMA_CHANGED = Rule("schema changed", 5, errors.Unavailable)
 STORAGE = Rule("storage unavailable", 4, errors.Unavailable, pause=0.5)
 THROTTLED = Rule("resource group throttled", 2, errors.Unavailable, pause=2.0, cap=5.0)
@@ -83,7 +85,7 @@ def rule_of(error: sa.exc.DBAPIError) -> Rule | None:
     if code in RULES:
         return RULES[code]
     if "database is locked" in message:
-        return LOCKED
+        return LOCKED_FILE
     return LOST if error.connection_invalidated and code not in UNREACHABLE else None
 
 

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv.parser import parse_stream
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.database import Database
@@ -49,7 +50,14 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Points that an operation may cost; docs/reading-cost.md prices it.",
     )
-    lock_timeout: Seconds = Field(3, description="Seconds to wait for a row that another transaction locks.")
+    lock_timeout: Seconds = Field(
+        3,
+        validate_default=True,
+        description=(
+            "Seconds to wait for a row that another transaction locks, in each of two tries; whole seconds "
+            "on TiDB."
+        ),
+    )
     retry_attempts: int = Field(
         12, ge=1, le=100, description="Runs of a request's transactions, all together, before CONFLICT."
     )
@@ -76,6 +84,14 @@ class Settings(BaseSettings):
     def _check_database_url(cls, text: str) -> str:
         DatabaseUrl.parse(text)
         return text
+
+    @field_validator("lock_timeout")
+    @classmethod
+    def _check_lock_timeout(cls, seconds: float, info: ValidationInfo) -> float:
+        # Else what is locked ends with TIMEOUT, which says less than CONFLICT. A bad one is told by itself.
+        if 2 * seconds >= info.data.get("request_timeout", inf):
+            raise ValueError(f"must be below half of {PREFIX}REQUEST_TIMEOUT, as a lock is waited for twice")
+        return seconds
 
     @field_validator("cors_origins", mode="before")
     @classmethod

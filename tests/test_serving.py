@@ -154,7 +154,7 @@ async def refuses_connections(serving: Serving) -> None:
 async def test_an_answer_under_way_is_completed(database_url: str, database: Database, spawn: Spawn) -> None:
     """A write that waits for a lock when the listener closes is stored, and its client gets to know."""
     customer = await create_customer(database)
-    limits = {"lock_timeout": "25", "request_timeout": "30", "shutdown_delay": "1"}
+    limits = {"lock_timeout": "14", "request_timeout": "30", "shutdown_delay": "1"}
     serving = await asyncio.to_thread(spawn.serve, database_url=database_url, **limits)
     async with database.writes.connect() as other:
         await other.execute(customers.update().values(version=7))
@@ -170,3 +170,19 @@ async def test_an_answer_under_way_is_completed(database_url: str, database: Dat
     assert {"data": {"updateCustomer": changed}} == await waiting
     assert 0 == await asyncio.to_thread(serving.process.wait, 30)
     assert '"event": "stopped"' in serving.output.splitlines()[-1]
+
+
+@both
+async def test_a_held_lock_is_a_conflict(database_url: str, database: Database, spawn: Spawn) -> None:
+    """Under the settings' defaults that comes before the deadline, for those behind the first one, too."""
+    customer = await create_customer(database)
+    serving = await asyncio.to_thread(spawn.serve, database_url=database_url)
+    async with database.writes.connect() as other:
+        await other.execute(customers.update().values(version=7))
+        change = {"id": global_id(customer), "name": "Ada"}
+        waiting = [asyncio.to_thread(serving.post, UPDATE, input=change) for _ in range(2)]
+        answers = await asyncio.gather(*waiting)
+        await other.rollback()
+    codes = [error["extensions"]["code"] for answer in answers for error in answer["errors"]]
+
+    assert ["CONFLICT", "CONFLICT"] == codes

@@ -21,6 +21,7 @@ BAD = [
     ("request_timeout", "0", "must be greater than 0."),
     ("request_timeout", "nan", "must be a finite number."),
     ("lock_timeout", "-1", "must be greater than 0."),
+    ("lock_timeout", "5", "must be below half of TIDEGRAPH_REQUEST_TIMEOUT, as a lock is waited for twice."),
     ("retry_attempts", "0", "must be greater than or equal to 1."),
     ("retry_timeout", "0", "must be greater than 0."),
     ("idempotency_hours", "0", "must be greater than 0."),
@@ -75,6 +76,13 @@ def test_a_bad_value_is_named(name: str, value: str, reason: str, monkeypatch: p
     monkeypatch.setenv(f"TIDEGRAPH_{name.upper()}", value)
 
     assert f"TIDEGRAPH_{name.upper()} {reason}" == refused()
+
+
+def test_half_of_a_short_request_timeout_is_below_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who shortens the one is told to shorten the other."""
+    monkeypatch.setenv("TIDEGRAPH_REQUEST_TIMEOUT", "6")
+
+    assert refused().startswith("TIDEGRAPH_LOCK_TIMEOUT must be below half of TIDEGRAPH_REQUEST_TIMEOUT")
 
 
 def test_every_setting_is_checked() -> None:

@@ -173,7 +173,15 @@ def test_a_lost_connection_runs_again_only_if_it_was_there() -> None:
     """SQLAlchemy says so where the driver has no number; one that was never made is no conflict."""
     assert LOST == retry.rule_of(_error("not connected", lost=True))
     assert retry.rule_of(_error(2003, lost=True)) is None
-    assert LOCKED == retry.rule_of(_sqlite_error("OperationalError", "database is locked"))
+
+
+async def test_a_locked_file_is_not_waited_for_again() -> None:
+    """Its time-out has passed, and TiDB's row locks alone are worth a second try."""
+    attempts = Attempts(Deadline.none(), 12)
+    with pytest.raises(errors.Conflict, match="database is locked"):
+        await attempts.next(_sqlite_error("OperationalError", "database is locked"))
+
+    assert [] == attempts.reasons
 
 
 @pytest.mark.parametrize("code", [9007, 1213, 1205, 8028, 9005, 8252, 2013])

@@ -95,7 +95,7 @@ async def test_a_lock_held_past_the_deadline_is_a_timeout(database: Database) ->
     """The request ends by its own time-out, long before the wait for the lock would."""
     customer = await create_customer(database, name="Old")
     before = await stored(database)
-    async with Api.of(database, request_timeout=0.3) as api:
+    async with Api.of(database, request_timeout=0.3, lock_timeout=0.1) as api:
         async with locked(database, customer):
             started = time.monotonic()
             timeout = await failure(api, RENAME, id=global_id(customer))
@@ -115,7 +115,7 @@ async def test_a_silent_database_is_a_timeout(proxied: Database, proxy: TidbProx
     """Its connection is open and nothing comes."""
     await create_customer(proxied)
     await stored(proxied)
-    async with Api.of(proxied, request_timeout=0.3) as api:
+    async with Api.of(proxied, request_timeout=0.3, lock_timeout=0.1) as api:
         proxy.stall()
         timeout = await failure(api, query)
         proxy.resume()
