@@ -1,6 +1,7 @@
 """What tests stand on: a real TiDB for the session, and a database of its own for each test."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from db.urls import DatabaseUrl
 from tests.api import Api
 from tests.faults.proxy import TidbProxy
 from tests.processes import Serving, Spawn
-from tests.session import SharedTidb, Statements, execute
+from tests.session import REQUIRED, SharedTidb, Statements, execute
+from tests.tidb import build
+from tests.tidb.server import TidbServer
 
 KINDS = [
     pytest.param("sqlite", id="sqlite"),
@@ -71,11 +74,20 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def tidb(request: pytest.FixtureRequest) -> SharedTidb:
-    """The session's TiDB; tests that kill or pause one start their own TidbServer."""
+    """The session's TiDB, for tests that neither end nor pause it."""
     shared = request.config.stash[SHARED]
     if not shared.address:
         pytest.skip("no TiDB here: run `make tidb`")
     return shared
+
+
+@pytest.fixture(scope="session")
+def own_tidb() -> type[TidbServer]:
+    """Starts a TiDB to kill, to pause or to configure: one that was given is nobody's to do so."""
+    if build.binary() is None:
+        miss = pytest.fail if os.environ.get(REQUIRED) == "required" else pytest.skip
+        miss("no TiDB of this machine's own: run `make tidb`")
+    return TidbServer
 
 
 @pytest.fixture(scope="session")
@@ -137,14 +149,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def proxy(tidb: SharedTidb) -> AsyncIterator[TidbProxy]:
     """A way to the session's TiDB that sees each packet and breaks on cue."""
-    async with TidbProxy(tidb.port) as proxy:
+    async with TidbProxy(tidb.address) as proxy:
         yield proxy
 
 
 @pytest.fixture
 async def proxied(database_url: str, proxy: TidbProxy) -> AsyncIterator[Database]:
     """The server's own pools over `database_url`, through `proxy`; only with `on_tidb`."""
-    url = sa.make_url(database_url).set(port=proxy.port).render_as_string(hide_password=False)
+    url = (
+        sa.make_url(database_url).set(host=proxy.host, port=proxy.port).render_as_string(hide_password=False)
+    )
     async with Database(DatabaseUrl.parse(url), Limits(pool_timeout=30, lock_timeout=5)) as database:
         yield database
 

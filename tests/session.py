@@ -40,8 +40,9 @@ class SharedTidb:
         return cls(server.url(), server)
 
     @property
-    def port(self) -> int:
-        return sa.make_url(self.address).port or 4000
+    def place(self) -> str:
+        """Host and port as a URL has them."""
+        return self.address.rpartition("@")[2].removeprefix("tidb://")
 
     def url(self, database: str = "", driver: str = "tidb") -> str:
         """The address of a database there, with a driver of choice."""

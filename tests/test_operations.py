@@ -1,6 +1,7 @@
 """What migrating, checking and preparing make of a database, in whatever state they find it."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -231,10 +232,10 @@ async def failures(url: sa.URL) -> set[str]:
 @on_tidb
 async def test_a_wrong_password_is_refused(account: sa.URL) -> None:
     """By every command: a server would not become ready by waiting."""
-    user = f"'{account.username}'@'127.0.0.1'"
-    refused = f"Access denied for user {user} (using password: YES)"
+    refused = rf"Access denied for user '{account.username}'@'[^']+' \(using password: YES\)"
+    (reason,) = await failures(account.set(password="wr0ng"))
 
-    assert {refused} == await failures(account.set(password="wr0ng"))
+    assert re.fullmatch(refused, reason)
 
 
 @on_tidb

@@ -86,7 +86,7 @@ async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
     name = f"readme_{uuid4().hex[:8]}"
     (script,) = (block.replace("tidegraph", name) for block in blocks("sql"))
     cleaning = f"DROP USER {name}; DROP USER {name}_migrate; DROP DATABASE {name};"
-    address = f"127.0.0.1:{tidb.port}/{name}"
+    address = f"{tidb.place}/{name}"
     try:
         await execute(tidb.url(), script)
         migrated = spawn.run("migrate", database_url=f"tidb://{name}_migrate:change me@{address}")

@@ -39,8 +39,8 @@ class Secured(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def secured(tidb: SharedTidb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """One server for the tests of this file; only where one can be started at all."""
+def secured(own_tidb: type[TidbServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """One server for the tests of this file."""
     folder = tmp_path_factory.mktemp("tls")
     _write_authority(folder, "other")
     _write_certificate(folder, _write_authority(folder, "ca"))
@@ -50,7 +50,7 @@ def secured(tidb: SharedTidb, tmp_path_factory: pytest.TempPathFactory) -> Itera
         ssl-cert = "{folder / "server.pem"}"
         ssl-key = "{folder / "server.key"}"
     """
-    with TidbServer(config=config) as server:
+    with own_tidb(config=config) as server:
         yield Secured(server, folder / "ca.pem", folder / "other.pem")
 
 
@@ -97,7 +97,7 @@ async def test_the_systems_authorities_do_not_know_it(secured: Secured, driver: 
 @drivers
 async def test_a_server_without_tls_gets_no_statement(tidb: SharedTidb, driver: str) -> None:
     """Neither a read nor a write goes on in plain text: the server sees not one command."""
-    async with TidbProxy(tidb.port) as proxy:
+    async with TidbProxy(tidb.address) as proxy:
         url = DatabaseUrl.parse(f"{driver}://root@127.0.0.1:{proxy.port}/mysql?tls=true")
         async with Database(url) as database:
             with pytest.raises(errors.Unavailable):

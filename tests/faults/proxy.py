@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import sqlalchemy as sa
+
 HOST = "127.0.0.1"
 HEADER = 4
 QUERY = 0x03
@@ -53,7 +55,7 @@ class Link:
 
 
 class TidbProxy:
-    """A free port on loopback that leads to TiDB's, and the faults to be had on the way.
+    """A free port on loopback that leads to the TiDB at `address`, and the faults to be had on the way.
 
     cut_before_commit: the next COMMIT never reaches TiDB, and both sides are closed.
     cut_after_commit: the next COMMIT is done, and both sides are closed instead of its answer.
@@ -66,11 +68,11 @@ class TidbProxy:
     the order of their arrival, `connections` says how many connections were accepted.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, address: str) -> None:
         self.packets: list[Packet] = []
         self.connections = 0
-        self.port = 0
-        self._target = port
+        self.host, self.port = HOST, 0
+        self._target = sa.make_url(address)
         self._cuts: list[Cut] = []
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,7 +82,8 @@ class TidbProxy:
 
     def url(self, database: str = "") -> str:
         """Return the address of `database` through this proxy, as the settings take it."""
-        return f"tidb://root@{HOST}:{self.port}/{database}"
+        url = self._target.set(host=HOST, port=self.port, database=database)
+        return url.render_as_string(hide_password=False)
 
     def clear(self) -> None:
         """Forget what was seen so far; faults stay set."""
@@ -153,7 +156,8 @@ class TidbProxy:
 
     async def _connect(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
-            answers, server = await asyncio.open_connection(HOST, self._target)
+            target = self._target.host, self._target.port or 4000
+            answers, server = await asyncio.open_connection(*target)
         except OSError:
             writer.transport.abort()
             return

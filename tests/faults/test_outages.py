@@ -16,7 +16,7 @@ from db.models import Customer, orders
 from db.urls import DatabaseUrl
 from tests.factories import create_customer, global_id
 from tests.processes import Serving, Spawn, wait_until
-from tests.session import SharedTidb, execute
+from tests.session import execute
 from tests.tidb.server import TidbServer
 
 pytestmark = pytest.mark.tidb
@@ -33,9 +33,9 @@ READ = "query ($customer: ID!) { customer(by: {id: $customer}) { username } }"
 
 
 @pytest.fixture(scope="module")
-def mortal(tidb: SharedTidb) -> Iterator[TidbServer]:
+def mortal(own_tidb: type[TidbServer]) -> Iterator[TidbServer]:
     """A TiDB to pause and to kill, with a user who has a password."""
-    with TidbServer() as mortal:
+    with own_tidb() as mortal:
         accounts = f"CREATE USER shop IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO shop"
         asyncio.run(execute(mortal.url("information_schema"), accounts))
         yield mortal

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import aiomysql
 import pytest
+import sqlalchemy as sa
 
 from tests.faults.proxy import QUERY, Packet, TidbProxy
 from tests.session import SharedTidb
@@ -19,8 +20,10 @@ Connection = Any
 LOST = 2013
 
 
-async def _connect(port: int, database: str = "") -> Connection:
-    return await aiomysql.connect(host="127.0.0.1", port=port, user="root", db=database)
+async def _connect(address: str) -> Connection:
+    url = sa.make_url(address)
+    port, password = url.port or 4000, str(url.password or "")
+    return await aiomysql.connect(url.host, url.username, password, url.database, port)
 
 
 async def _run(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
@@ -33,7 +36,7 @@ async def _run(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
 async def database(tidb: SharedTidb) -> AsyncIterator[str]:
     """A database of the test's own with a table `t (id)`."""
     name = f"proxy_{uuid4().hex}"
-    connection = await _connect(tidb.port)
+    connection = await _connect(tidb.url())
     await _run(connection, f"CREATE DATABASE {name}")
     await _run(connection, f"CREATE TABLE {name}.t (id BIGINT PRIMARY KEY)")
     yield name
@@ -44,14 +47,14 @@ async def database(tidb: SharedTidb) -> AsyncIterator[str]:
 @pytest.fixture
 async def proxy(tidb: SharedTidb) -> AsyncIterator[TidbProxy]:
     """A proxy in front of the server."""
-    async with TidbProxy(tidb.port) as proxy:
+    async with TidbProxy(tidb.address) as proxy:
         yield proxy
 
 
 @pytest.fixture
 async def client(proxy: TidbProxy, database: str) -> AsyncIterator[Connection]:
     """A connection through the proxy, all of it seen and forgotten."""
-    connection = await _connect(proxy.port, database)
+    connection = await _connect(proxy.url(database))
     proxy.clear()
     yield connection
     connection.close()
@@ -59,7 +62,7 @@ async def client(proxy: TidbProxy, database: str) -> AsyncIterator[Connection]:
 
 async def _stored(tidb: SharedTidb, database: str) -> list[int]:
     """Return what the table holds, asked past the proxy."""
-    connection = await _connect(tidb.port, database)
+    connection = await _connect(tidb.url(database))
     rows = await _run(connection, "SELECT id FROM t")
     connection.close()
     return [id_ for (id_,) in rows]
@@ -77,7 +80,7 @@ async def test_packets_are_the_clients_commands(proxy: TidbProxy, client: Connec
 
 async def test_logging_in_is_no_command(proxy: TidbProxy, tidb: SharedTidb) -> None:
     """Of a new connection only the driver's own statement shows."""
-    (await _connect(proxy.port)).close()
+    (await _connect(proxy.url())).close()
 
     assert proxy.statements == ["SET AUTOCOMMIT = 0"]
     assert proxy.connections == 1
@@ -123,10 +126,10 @@ async def test_a_cut_happens_as_often_as_told(proxy: TidbProxy, client: Connecti
     proxy.cut_before_commit(times=2)
     with pytest.raises(aiomysql.OperationalError):
         await client.commit()
-    second = await _connect(proxy.port, database)
+    second = await _connect(proxy.url(database))
     with pytest.raises(aiomysql.OperationalError):
         await _run(second, " commit; ")
-    third = await _connect(proxy.port, database)
+    third = await _connect(proxy.url(database))
     await third.commit()
     third.close()
 
@@ -151,7 +154,7 @@ async def test_stall_holds_everything_back_until_resume(proxy: TidbProxy, client
     """Connections stay open meanwhile, and a new one gets no greeting."""
     proxy.stall()
     statement = asyncio.create_task(_run(client, "SELECT 7"))
-    connecting = asyncio.create_task(_connect(proxy.port))
+    connecting = asyncio.create_task(_connect(proxy.url()))
     done, _ = await asyncio.wait({statement, connecting}, timeout=0.2)
 
     assert set() == done
@@ -168,7 +171,7 @@ async def test_cut_closes_the_connections_of_this_moment(proxy: TidbProxy, clien
     proxy.cut()
     with pytest.raises(aiomysql.OperationalError) as lost:
         await statement
-    other = await _connect(proxy.port)
+    other = await _connect(proxy.url())
 
     assert lost.value.args[0] == LOST
     assert await _run(other, "SELECT 7") == [(7,)]
@@ -179,10 +182,10 @@ async def test_refuse_lets_no_new_connection_in(proxy: TidbProxy, client: Connec
     """Old connections go on, and new ones work again afterwards."""
     proxy.refuse(True)
     with pytest.raises(aiomysql.OperationalError):
-        await _connect(proxy.port)
+        await _connect(proxy.url())
     rows = await _run(client, "SELECT 7")
     proxy.refuse(False)
-    (await _connect(proxy.port)).close()
+    (await _connect(proxy.url())).close()
 
     assert rows == [(7,)]
     assert proxy.connections == 2

@@ -14,16 +14,15 @@ from db.engines import Limits
 from db.reader import Transaction
 from db.urls import DatabaseUrl
 from tests.factories import create_customer
-from tests.session import SharedTidb
 from tests.tidb.server import TidbServer
 
 pytestmark = pytest.mark.tidb
 
 
 @pytest.fixture(scope="module")
-def server(tidb: SharedTidb) -> Iterator[TidbServer]:
-    """One to kill; only where a TiDB can be had at all."""
-    with TidbServer() as server:
+def server(own_tidb: type[TidbServer]) -> Iterator[TidbServer]:
+    """One to kill."""
+    with own_tidb() as server:
         yield server
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.processes import environment, wait_until
-from tests.tidb import build
 
 ROOT = Path(__file__).parents[2]
 WAITING = """
@@ -37,7 +36,7 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.tidb
-@pytest.mark.skipif(build.binary() is None, reason="no TiDB of this machine's own: run `make tidb`")
+@pytest.mark.usefixtures("own_tidb")
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_the_server_ends_with_the_tests(sent: signal.Signals, tmp_path: Path) -> None:
