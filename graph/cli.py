@@ -45,7 +45,6 @@ Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the databa
 Customers = Annotated[int, typer.Option(metavar="N", min=0, help="How many customers.")]
 Orders = Annotated[int, typer.Option(metavar="N", min=0, help="How many orders for each customer.")]
 SeedValue = Annotated[int, typer.Option(metavar="N", help="The same value gives the same data.")]
-IfEmpty = Annotated[bool, typer.Option("--if-empty", help="Where there is data already, leave it at that.")]
 Data = Annotated[
     bool,
     typer.Option("--data", help="Look through all rows, too; the words of search are mended where needed."),
@@ -150,14 +149,13 @@ def seed(
     customers: Customers = 1_000,
     orders: Orders = 10,
     seed_value: SeedValue = 1,
-    if_empty: IfEmpty = False,
 ) -> None:
     """Fill an empty database with sample data."""
     loaded = load_settings()
     from graph import operations
 
     plan = operations.Plan(customers, orders, seed_value)
-    typer.echo(run(operations.seed(loaded, plan, if_empty=if_empty)))
+    typer.echo(run(operations.seed(loaded, plan)))
 
 
 @app.command()

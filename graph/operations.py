@@ -90,18 +90,16 @@ async def migrate(settings: Settings) -> str:
         return await _upgrade(database)
 
 
-async def seed(settings: Settings, plan: Plan, *, if_empty: bool) -> str:
+async def seed(settings: Settings, plan: Plan) -> str:
     """Seed an empty database; a line that says what was written. Raises Failed."""
     async with _opened(settings) as database:
         state = await _state(database)
         if state in {State.EMPTY, State.BEHIND}:
             raise Failed(f"{database.url} {STANDING[state]}: {ADVICE} first")
-        if await _is_empty(database):
-            with progress(plan.rows) as advance:
-                return await _fill(database, plan, advance)
-        if if_empty:
-            return f"{database.url} has data already; nothing seeded."
-        raise Failed(f"{database.url} has data already; sample data goes into an empty one only")
+        if not await _is_empty(database):
+            raise Failed(f"{database.url} has data already; sample data goes into an empty one only")
+        with progress(plan.rows) as advance:
+            return await _fill(database, plan, advance)
 
 
 async def check(settings: Settings, *, data: bool = False) -> Report:

@@ -167,10 +167,10 @@ async def test_serve_seeds_only_an_empty_database(url: str, capsys: pytest.Captu
 async def test_seed_needs_a_schema(url: str) -> None:
     """It names the command that makes one."""
     with pytest.raises(Failed) as absent:
-        await operations.seed(settings_of(url), FEW, if_empty=True)
+        await operations.seed(settings_of(url), FEW)
     await bring_to(url, "0001")
     with pytest.raises(Failed) as behind:
-        await operations.seed(settings_of(url), FEW, if_empty=True)
+        await operations.seed(settings_of(url), FEW)
 
     assert f"{url}: there is no such database yet: run `tidegraph migrate`" == str(absent.value)
     assert f"{url} has a schema that is behind: run `tidegraph migrate` first" == str(behind.value)
@@ -221,7 +221,7 @@ async def failures(url: sa.URL) -> set[str]:
     settings = settings_of(url.render_as_string(hide_password=False))
     report = await operations.check(settings)
     messages = {report.lines[2].removeprefix("reachable   no: ")}
-    for work in (operations.migrate(settings), operations.seed(settings, FEW, if_empty=True)):
+    for work in (operations.migrate(settings), operations.seed(settings, FEW)):
         with pytest.raises(Failed) as caught:
             await work
         messages.add(str(caught.value).removeprefix(f"{settings.shown_database}: "))
@@ -268,7 +268,6 @@ async def test_seeding_twice_is_refused(database_url: str) -> None:
     settings = settings_of(database_url)
     full = f"{settings.shown_database} has data already"
 
-    assert "Seeded 3 customers with 6 orders." == await operations.seed(settings, FEW, if_empty=False)
-    assert f"{full}; nothing seeded." == await operations.seed(settings, FEW, if_empty=True)
+    assert "Seeded 3 customers with 6 orders." == await operations.seed(settings, FEW)
     with pytest.raises(Failed, match=f"{full}; sample data goes into an empty one only"):
-        await operations.seed(settings, FEW, if_empty=False)
+        await operations.seed(settings, FEW)
