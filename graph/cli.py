@@ -44,7 +44,9 @@ Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tid
 Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
 Customers = Annotated[int, typer.Option(metavar="N", min=0, help="How many customers.")]
 Orders = Annotated[int, typer.Option(metavar="N", min=0, help="How many orders for each customer.")]
-SeedValue = Annotated[int, typer.Option(metavar="N", help="The same value gives the same data.")]
+SeedValue = Annotated[
+    int, typer.Option(metavar="N", help="The same value gives the same data on the same day.")
+]
 Data = Annotated[
     bool,
     typer.Option("--data", help="Look through all rows, too; the words of search are mended where needed."),
