@@ -136,7 +136,7 @@ def _with_driver(url: URL) -> URL:
     else:
         raise BadUrl(f"must look like {FORMS}")
     if driver == "mysql+asyncmy" and importlib.util.find_spec("asyncmy") is None:
-        raise BadUrl('needs the extra "asyncmy": pip install "tidegraph[asyncmy]"')
+        raise BadUrl("needs the extra asyncmy: .venv/bin/pip install -e '.[asyncmy]'")
     if driver.startswith("sqlite"):
         return url.set(drivername=driver, query={})
     port = 4000 if url.port is None else url.port

@@ -34,7 +34,10 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///tidegraph.db",
         repr=False,
-        description="The database: SQLite, or `tidb://user:password@host:4000/name`.",
+        description=(
+            "The database: SQLite, `tidb://user:password@host:4000/name`, or the same by a driver of choice, "
+            "`mysql+asyncmy://…` or `mysql+aiomysql://…`."
+        ),
     )
     env: Literal["development", "production"] = Field(
         "production",
@@ -69,7 +72,12 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Hours that an idempotency key is kept.",
     )
-    pool_size: int = Field(10, ge=1, le=1000, description="Connections for reading, and as many for writing.")
+    pool_size: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Connections for reading, and as many for writing; on SQLite, one for writing.",
+    )
     pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
     shutdown_delay: float = Field(
         1,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 
 from graph.settings import PREFIX, Settings
@@ -66,6 +67,21 @@ def test_curl_gets_an_answer(server: Serving) -> None:
     assert 1 == len(answer["data"]["orders"]["nodes"])
 
 
+def test_statements_are_counted(server: Serving) -> None:
+    """The first query costs as many as the README says, and so it would for more customers."""
+    shown = server.post("{ customers(first: 1) { nodes { username } } }")["data"]["customers"]["nodes"]
+    one = blocks("graphql")[0].replace("drew.wade.613", shown[0]["username"])
+    many = "{ customers { nodes { name orders(first: 2) { nodes { reference lines { name } } } } } }"
+    statements = []
+    for query in (one, many):
+        headers = {"tidegraph-receipt": "1"}
+        answer = httpx2.post(f"{server.url}/graphql", json={"query": query}, headers=headers, verify=False)
+        statements.append(answer.json()["extensions"]["receipt"]["statements"])
+
+    assert "\nFour statements, however many customers are asked for" in README.read_text()
+    assert [4, 4] == statements
+
+
 def test_make_commands_exist() -> None:
     """Every `make` target that the README names is in the Makefile."""
     makefile = (README.parent / "Makefile").read_text()
@@ -73,6 +89,21 @@ def test_make_commands_exist() -> None:
 
     assert {"run", "test", "test-sqlite"} <= named
     assert set() == {name for name in named if not re.search(rf"^{name}:", makefile, re.M)}
+
+
+def test_options_are_all_in_the_table(spawn: Spawn) -> None:
+    """The options of a command's rows are those of its help."""
+    table = README.read_text().partition("| command |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `tidegraph (?:([a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
+    named: dict[str, set[str]] = {}
+    for command, option, text in rows:
+        named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", f"{option}{text}"))
+
+    assert {"", "serve", "migrate", "seed", "schema", "check"} == set(named)
+    for command, options in named.items():
+        shown = spawn.run(*filter(None, [command]), "--help").stdout
+        listed = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", shown.partition("Options:")[2], re.M))
+        assert options == listed - {"--help"}
 
 
 def test_settings_are_all_in_the_table() -> None:
@@ -99,13 +130,16 @@ async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
 
 
 def test_paths_exist() -> None:
-    """Every file and folder that the README and the docs name is there."""
+    """Every file and folder that the README and the docs name is there, with what they say is in it."""
     root = README.parent
-    named = {
-        path
-        for page in [README, root / "CONTRIBUTING.md", *(root / "docs").glob("*.md")]
-        for path in re.findall(r"`((?:graph|db|tests|docs|bench)/[\w./]*)`", page.read_text())
-    }
+    pages = [README, root / "CONTRIBUTING.md", *(root / "docs").glob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    named = set(re.findall(r"`((?:graph|db|tests|docs|bench)/[\w./]*)`", text))
+    inside = re.findall(r"`(\w+)` in `([\w/]+\.py)`", text)
 
     assert len(named) > 20
     assert set() == {path for path in named if not (root / path).exists()}
+    assert ("OrderStatus", "graph/types/status.py") in inside
+    assert [] == [
+        found for found in inside if not re.search(rf"\b{found[0]}\b", (root / found[1]).read_text())
+    ]

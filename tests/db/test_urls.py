@@ -68,7 +68,7 @@ def test_each_form_leads_to_its_driver(text: str, driver_url: str) -> None:
     [
         ("tidb://user@host/name", "mysql+aiomysql"),
         ("mysql+aiomysql://user@host/name", "mysql+aiomysql"),
-        ("mysql+asyncmy://u@host/name", 'needs the extra "asyncmy": pip install "tidegraph[asyncmy]"'),
+        ("mysql+asyncmy://u@host/name", "needs the extra asyncmy: .venv/bin/pip install -e '.[asyncmy]'"),
     ],
 )
 def test_without_asyncmy_the_driver_is_aiomysql(text: str, answer: str) -> None:
