@@ -19,7 +19,6 @@ from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.settings import Settings
 
-LARGEST_BODY = 1_000_000
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
@@ -62,7 +61,6 @@ def create_app(
         ],
         middleware=[cors(settings)],
         lifespan=lifespan,
-        max_body_size=LARGEST_BODY,
     )
     app.state.health = health
     return app

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import strawberry
 from graphql import OperationType
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -51,8 +50,6 @@ class GraphQLEndpoint:
             return await self._run(request, media_type)
         except Rejected as rejected:
             return wire.rejection(media_type, rejected)
-        except HTTPException:
-            raise
         except errors.DatabaseError as error:
             return wire.rejection(media_type, Rejected(logged(error), status=503))
         except Exception as bug:

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, Rejected, coded
 
+LARGEST_BODY = 1_000_000
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -30,7 +31,7 @@ class Params:
         if media_type != "application/json":
             raise bad_request("Send application/json.", status=415)
         try:
-            return cls.check(_from_json(await request.body()))
+            return cls.check(_from_json("The body", await _body(request)))
         except ClientDisconnect:
             raise bad_request("The body was cut off.") from None
 
@@ -56,22 +57,33 @@ def bad_request(message: str, status: int = 400) -> Rejected:
     return Rejected(coded(message, BAD_REQUEST), status=status)
 
 
+async def _body(request: Request) -> bytes:
+    # Starlette's own limit answers in plain text.
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise bad_request(f"The body is larger than {LARGEST_BODY:,} bytes.", status=413)
+        parts.append(part)
+    return b"".join(parts)
+
+
 def _from_url(request: Request) -> dict[str, Any]:
     fields: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):
         if name in fields:
-            fields[name] = _from_json(fields[name].encode()) if fields[name] else None
+            fields[name] = _from_json(name, fields[name].encode()) if fields[name] else None
     return fields
 
 
-def _from_json(body: bytes) -> Any:
+def _from_json(what: str, body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if "surrogate" in str(error) and LONE_SURROGATE.search(body):
             message = "Text must not contain a lone surrogate."
             raise Rejected(coded(message, BAD_USER_INPUT)) from None
-        raise bad_request("Send JSON in UTF-8.") from None
+        raise bad_request(f"{what} is not JSON that can be read.") from None
 
 
 def _storable(value: Any) -> bool:

@@ -145,6 +145,16 @@ async def test_a_malformed_request_is_400(api: Api, accept: str) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["empty", "truncated", "UTF-16", "100,000 lists deep", "5,000 digits"])
+async def test_one_message_fits_every_unreadable_body(api: Api, name: str) -> None:
+    """It blames neither the encoding nor the syntax, for it may be that there is too much of it."""
+    (error,) = (await post(api, BAD_BODIES[name])).json()["errors"]
+    (in_url,) = (await api.client.get("/graphql?query=x&variables={")).json()["errors"]
+
+    assert "The body is not JSON that can be read." == error["message"]
+    assert "variables is not JSON that can be read." == in_url["message"]
+
+
 @pytest.mark.parametrize("kind", ["[%s]", '{"a": %s}'], ids=["lists", "objects"])
 @pytest.mark.parametrize("depth", [100, 400, 900, 1000])
 async def test_deep_variables_are_refused(api: Api, kind: str, depth: int) -> None:

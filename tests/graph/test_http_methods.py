@@ -137,7 +137,7 @@ async def chunks() -> AsyncIterator[bytes]:
 
 
 async def test_a_body_over_the_limit_is_413(api: Api) -> None:
-    """With its length said beforehand, and in chunks."""
+    """With its length said beforehand, and in chunks; the answer is JSON like any other."""
     headers = {"Content-Type": JSON}
     body = b"".join([each async for each in chunks()])
 
@@ -146,6 +146,9 @@ async def test_a_body_over_the_limit_is_413(api: Api) -> None:
     small = await api.client.post("/graphql", content=body[:34] + b"x" * 500_000 + b'"}', headers=headers)
 
     assert [413, 413, 200] == [said.status_code, chunked.status_code, small.status_code]
+    for refused in (said, chunked):
+        message = "The body is larger than 1,000,000 bytes."
+        assert [{"message": message, "extensions": {"code": "BAD_REQUEST"}}] == refused.json()["errors"]
 
 
 DEEP = {
