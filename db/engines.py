@@ -117,7 +117,7 @@ def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
         arguments["password"] = str(url.driver_url.password).encode().decode("latin-1")
     if url.tls_context:
         arguments["ssl"] = url.tls_context
-    if url.driver_url.get_driver_name() == "aiomysql":
+    if url.driver == "aiomysql":
         arguments["async_creator_fn"] = drivers.connect_aiomysql
     return arguments
 

@@ -5,6 +5,7 @@ DatabaseError
 │   ├── PoolExhausted    every connection was in use for the pool's whole time-out
 │   ├── NoSuchDatabase   the server answers, and has no database of this name
 │   └── AccessDenied     the server answers, and refuses this user or this statement
+├── BadPath              SQLite's file cannot be where it is said to be
 ├── DeadlineExceeded     the request's time is over
 ├── Conflict             others kept changing the same rows, or held them locked
 ├── OutcomeUnknown       the connection was lost while COMMIT was on its way
@@ -57,6 +58,10 @@ class NoSuchDatabase(Unavailable):
 
 class AccessDenied(Unavailable):
     """The user or the password is wrong, or a privilege is missing."""
+
+
+class BadPath(DatabaseError):
+    """The folder of SQLite's file is not there, or no file can have this name."""
 
 
 class DeadlineExceeded(DatabaseError):

@@ -141,9 +141,16 @@ def translate(error: sa.exc.SQLAlchemyError) -> errors.DatabaseError:
         if code in codes:
             return ours(str(error.orig.args[1]) if error.orig else "")
     if code in UNREACHABLE or error.connection_invalidated:
-        return errors.Unavailable("the database cannot be reached")
+        return errors.Unavailable(f"the database cannot be reached: {_reason(error.orig)}")
     rule = rule_of(error)
     return rule.error() if rule else errors.StatementFailed(str(error.orig))
+
+
+def _reason(original: BaseException | None) -> str:
+    """One line for operators: the system's where there is one, which aiomysql leaves out of its own."""
+    *_, said = ("", *(original.args if original else ()))
+    cause = getattr(original, "__cause__", None)
+    return " ".join(str(cause if isinstance(cause, OSError) else said).split())
 
 
 def breaks_constraint(error: sa.exc.DBAPIError) -> bool:

@@ -86,6 +86,10 @@ class DatabaseUrl:
     def database(self) -> str:
         return self.driver_url.database or ""
 
+    @property
+    def driver(self) -> str:
+        return self.driver_url.get_driver_name()
+
     def without_database(self) -> URL:
         """The server alone, where the database is still to be created."""
         return self.driver_url.set(database="")

@@ -108,7 +108,8 @@ async def check(settings: Settings, *, data: bool = False) -> Report:
         found = [f"settings    ok ({settings.env})", f"database    {database.url}"]
         try:
             version = await _version(database)
-            found.append(f"reachable   yes, {version}")
+            driver = "" if database.url.is_sqlite else f", by {database.url.driver}"
+            found.append(f"reachable   yes, {version}{driver}")
             state = await _state(database)
         except errors.DatabaseError as error:
             what = "reachable   no" if len(found) == 2 else "schema      unknown"
@@ -215,5 +216,14 @@ async def _fill(database: Database, plan: Plan, advance: Callable[[int], object]
 
 def _require_file(database: Database) -> None:
     # Who only looks must not leave an empty file behind.
-    if database.url.is_sqlite and not Path(database.url.database).exists():
+    if not database.url.is_sqlite:
+        return
+    path = Path(database.url.database)
+    try:
+        there, folder_there = path.exists(), path.parent.is_dir()
+    except OSError as error:
+        raise errors.BadPath(error.strerror) from error
+    if not folder_there:
+        raise errors.BadPath(f"the folder {path.parent} is not there")
+    if not there:
         raise errors.NoSuchDatabase

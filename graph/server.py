@@ -41,7 +41,7 @@ def is_loopback(host: str) -> bool:
 def bind(host: str, port: int, *, insecure: bool) -> socket.socket:
     """A socket that has the address, and does not listen yet. Raises CannotListen."""
     if not insecure and not is_loopback(host):
-        raise CannotListen(f"{host} is beyond loopback, and there is no authentication yet: say --insecure")
+        raise CannotListen(f"{host!r} is beyond loopback, and there is no authentication yet: say --insecure")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return _bound(*found[0])

@@ -1,0 +1,31 @@
+"""What an operator does with a database, without a process: settings, and preparing it as `serve` does."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from graph import operations
+from graph.notes import Notes
+from graph.operations import Failed, Plan
+from graph.settings import Settings
+
+FEW = Plan(customers=3, orders_each=2)
+
+
+def settings_of(url: str) -> Settings:
+    return Settings(_env_file=None, env="development", database_url=url)
+
+
+async def prepare(url: str, *, migrate: bool = False, seed: Plan | None = None) -> list[str]:
+    """Prepare as `serve` does; the warnings."""
+    settings = settings_of(url)
+    with capture_logs() as logged:
+        await operations.prepare(settings, Notes(settings), migrate=migrate, seed=seed)
+    return [line["event"] for line in logged if line["log_level"] == "warning"]
+
+
+async def failure_of_prepare(url: str, **wanted: Any) -> str:
+    with pytest.raises(Failed) as caught:
+        await prepare(url, **wanted)
+    return str(caught.value)
