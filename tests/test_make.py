@@ -14,8 +14,8 @@ import pytest
 
 from tests.processes import environment
 from tests.terminal import Terminal
+from tests.tree import copy_tree
 
-ROOT = Path(__file__).parents[1]
 SUITE = """
 import pytest
 
@@ -29,12 +29,7 @@ def test_on_tidb(): ...
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """As after a first `make install-dev graphiql`; nothing can be installed from here."""
-    tree = tmp_path / "tree"
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
-        if name and (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
+    tree = copy_tree(tmp_path / "tree")
     (tree / ".venv").mkdir()
     (tree / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     page = tree / "graph" / "graphiql" / "dist" / "index.html"
