@@ -1,4 +1,4 @@
-FROM node:20-slim AS graphiql
+FROM node:24-slim AS graphiql
 WORKDIR /graphiql
 COPY graph/graphiql/.npmrc graph/graphiql/package.json graph/graphiql/package-lock.json ./
 RUN npm ci
