@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from db import idempotency
 from db.database import Database
@@ -31,11 +32,30 @@ def create_app(
     """
     database = database or settings.database()
     health, ide = Health(database, schema_fits), Ide()
+    answer = endpoint(settings, database, health, ide)
+
+    async def graphql(request: Request) -> Response:
+        return await answer(request)
+
+    app = Starlette(
+        routes=[
+            *ide.routes(),
+            Route("/graphql", graphql, methods=[*EVERY_METHOD]),
+            Route("/", to_graphql),
+            *health.routes(),
+        ],
+        middleware=[cors(settings)],
+        lifespan=closing(database),
+    )
+    app.state.health = health
+    return app
+
+
+def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -> GraphQLEndpoint:
     built = schema.build(suggestions=settings.is_development)
-    documents = Documents(built._schema, suggestions=settings.is_development)
-    endpoint = GraphQLEndpoint(
+    return GraphQLEndpoint(
         built,
-        documents,
+        Documents(built._schema, suggestions=settings.is_development),
         database,
         health,
         ide,
@@ -44,30 +64,20 @@ def create_app(
         receipts=settings.is_development,
     )
 
+
+def closing(database: Database) -> Lifespan[Starlette]:
+    """Close the database when the process ends."""
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with database, idempotency.swept(database):
             yield
 
-    async def graphql(request: Request) -> Response:
-        return await endpoint(request)
-
-    app = Starlette(
-        routes=[
-            *ide.routes(),
-            Route("/graphql", graphql, methods=[*METHODS]),
-            Route("/", to_graphql),
-            *health.routes(),
-        ],
-        middleware=[cors(settings)],
-        lifespan=lifespan,
-    )
-    app.state.health = health
-    return app
+    return lifespan
 
 
 # All of them: the endpoint itself answers those that it does not take, with a code.
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 async def to_graphql(_request: Request) -> Response:
