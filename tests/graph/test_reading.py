@@ -1,4 +1,4 @@
-"""Reading customers and orders, nested at any depth, with a known number of statements."""
+"""Reading more parents than one, with the page and the counts of each."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,47 +9,8 @@ import sqlalchemy as sa
 from db.database import Database
 from db.models import customers, orders
 from tests.api import Api
-from tests.factories import create_customer, create_order, line
+from tests.factories import create_customer, create_order
 from tests.session import Statements
-
-THREE_LEVELS = """
-query ($first: Int) {
-  customers(first: $first) {
-    nodes {
-      username
-      ...Recent
-      older: orders(first: 1) { nodes { id } }
-    }
-  }
-}
-fragment Recent on Customer {
-  orders(first: 3) {
-    edges { node { id customer { name orders(first: 2) { nodes { lines { sku } } } } lines { sku } } }
-    pageInfo { hasNextPage }
-  }
-}
-"""
-
-
-async def test_statements_do_not_grow_with_parents(
-    database: Database, api: Api, statements: Statements
-) -> None:
-    """One customer and fifty cost the same: a statement for each field that reads."""
-    for _ in range(50):
-        customer = await create_customer(database)
-        await create_order(database, customer, line("A"), line("B"))
-        await create_order(database, customer)
-    counts = []
-    for first in (1, 50):
-        statements.clear()
-        data = await api.data(THREE_LEVELS, first=first)
-        counts.append(len(statements))
-
-        assert first == len(data["customers"]["nodes"])
-
-    # customers; orders(3), orders(1) and orders(2) with a look each; customer; lines at two levels
-    assert [10, 10] == counts
-
 
 COUNTED = """
 query ($first: Int) {
