@@ -146,6 +146,9 @@ async def refuses_connections(serving: Serving) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            # It still waited to be accepted when the listener closed.
+            continue
         writer.close()
         await writer.wait_closed()
 
