@@ -41,6 +41,8 @@ class Loaders:
         self._by_place: dict[Hashable, Loader] = {}
         self._by_parents: dict[Hashable, Loader] = {}
         self._parents: dict[Place, Loader] = {}
+        self._running: set[asyncio.Task[Any] | None] = set()
+        self._closed = False
 
     def load(
         self,
@@ -69,7 +71,7 @@ class Loaders:
         shared = (next(filter(None, above), None), batch, arguments, moment)
         if shared not in self._by_parents:
             reader = self._reader if moment is None else self._reader.at(moment)
-            load = partial(_load, batch, reader, arguments)
+            load = partial(self._load, batch, reader, arguments)
             self._by_parents[shared] = DataLoader(load, max_batch_size=LARGEST_BATCH)
         return self._by_parents[shared]
 
@@ -78,11 +80,23 @@ class Loaders:
         for known in (self._by_place, self._by_parents, self._parents):
             known.clear()
 
+    def close(self) -> None:
+        """Stop the batches that still run, and begin no more: the request is over."""
+        self._closed = True
+        for task in filter(None, self._running):
+            task.cancel()
 
-async def _load(
-    batch: Batch, reader: Reader, arguments: tuple[Hashable, ...], keys: list[Any]
-) -> Sequence[Any]:
-    return await batch(reader, keys, *arguments)
+    async def _load(
+        self, batch: Batch, reader: Reader, arguments: tuple[Hashable, ...], keys: list[Any]
+    ) -> Sequence[Any]:
+        if self._closed:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        self._running.add(task)
+        try:
+            return await batch(reader, keys, *arguments)
+        finally:
+            self._running.discard(task)
 
 
 class Write(Protocol):

@@ -1,9 +1,10 @@
 """GraphQL over HTTP: one endpoint for GET and POST, and GraphiQL for browsers."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import strawberry
-from graphql import OperationType
+from graphql import ExecutionResult, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,15 +13,18 @@ from db.database import Database
 from db.deadline import Deadline
 from graph import wire
 from graph.context import Context
-from graph.documents import Documents
+from graph.documents import Document, Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
 from graph.execution import execute
+from graph.hangup import HungUp, while_connected
 from graph.health import Health
 from graph.ide import Ide
 from graph.params import Params
 
 METHODS = ["GET", "POST"]
 RECEIPT = "tidegraph-receipt"
+# Nobody gets it; proxies log it for clients that hung up.
+HUNG_UP = 499
 
 
 @dataclass
@@ -50,6 +54,8 @@ class GraphQLEndpoint:
             return await self._run(request, media_type)
         except Rejected as rejected:
             return wire.rejection(media_type, rejected)
+        except HungUp:
+            return Response(status_code=HUNG_UP)
         except errors.DatabaseError as error:
             return wire.rejection(media_type, Rejected(logged(error), status=503))
         except Exception as bug:
@@ -64,10 +70,26 @@ class GraphQLEndpoint:
         deadline = Deadline.after(self.request_timeout)
         if not await self.health.sees_schema(deadline):
             raise errors.Unavailable("the schema is behind")
-        context = Context(self.database, deadline)
-        executed = await execute(self.schema, document, operation, params, context, self.cost_limit)
+        executed = await self._execute(request, params, document, operation, deadline)
         receipts = self.receipts or request.headers.get(RECEIPT) == "1"
         return wire.result(media_type, executed, receipts)
+
+    async def _execute(
+        self,
+        request: Request,
+        params: Params,
+        document: Document,
+        operation: OperationDefinitionNode,
+        deadline: Deadline,
+    ) -> ExecutionResult:
+        """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
+        context = Context(self.database, deadline)
+        is_query = operation.operation is OperationType.QUERY
+        try:
+            async with while_connected(request) if is_query else nullcontext():
+                return await execute(self.schema, document, operation, params, context, self.cost_limit)
+        finally:
+            context.loaders.close()
 
 
 def method_not_allowed(message: str, allowed: str) -> Rejected:

@@ -51,7 +51,8 @@ async def started(database: Database, task: "asyncio.Task[Any]") -> None:
 
 
 async def ended(database: Database) -> None:
-    async with asyncio.timeout(PATIENCE):
+    """It does so within a second. Raises TimeoutError."""
+    async with asyncio.timeout(1):
         while await running(database):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
