@@ -57,6 +57,8 @@ class Related:
 
 Condition: TypeAlias = Compare | Every | Either | Not | Related
 EVERYTHING = Every()
+# Customers that are not archived, as they are shown unless the others are asked for too.
+ACTIVE = Compare("archived_at", "is_null", True)
 
 
 def clause(table: Any, condition: Condition) -> sa.ColumnElement[bool]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from db import models
-from db.filters import Compare, Condition, Either, Every, Not, Related, equal_columns
+from db.filters import ACTIVE, Compare, Condition, Either, Every, Not, Related, equal_columns
 from db.sorts import SORTS, Sort
 
 # What a filter by itself is promised to be read by an index for.
@@ -92,7 +92,7 @@ def is_bounded(table: str, sort: Sort, condition: Condition, parent: str | None 
     values of a unique column, and for one indexed filter by itself in the table's default order, hidden
     archived customers aside.
     """
-    parts = [part for part in conjunction(condition) if not _is_null(part)]
+    parts = [part for part in conjunction(condition) if part != ACTIVE]
     if serves(table, sort, condition, parent) or any(_finds_few(table, part) for part in parts):
         return True
     default = sort.columns == SORTS[table][0].columns

@@ -7,7 +7,7 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 from db import indexes
-from db.filters import Compare, Every
+from db.filters import ACTIVE, Every
 from db.pages import Page, Scope, Slice
 from graph import loaders
 from graph.errors import BadUserInput
@@ -54,7 +54,6 @@ ORDER_ARGUMENTS = [
         "the newest by placedAt first if left out.",
     ),
 ]
-ACTIVE = Compare("archived_at", "is_null", True)
 
 
 class EdgeRow(NamedTuple):

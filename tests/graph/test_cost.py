@@ -62,6 +62,8 @@ UNINDEXED = [
     'customers(where: {not: {username: {startsWith: "a"}}})',
     'customers(where: {or: [{username: {eq: "a"}}]})',
     "customers(where: {email: {isNull: true}})",
+    'customers(where: {email: {isNull: true}, username: {gte: "a"}})',
+    'customers(where: {username: {gt: "a"}, email: {isNull: true}}, includeArchived: true)',
     "customers(where: {orders: {some: {status: {eq: PAID}}}})",
     'customers(where: {username: {startsWith: "a"}}, orderBy: {field: NAME})',
     'customers(where: {username: {startsWith: "a"}, email: {startsWith: "a"}})',
@@ -69,6 +71,7 @@ UNINDEXED = [
     'orders(where: {customer: {name: {eq: "x"}}})',
     "orders(where: {status: {in: [PAID, PENDING]}}, orderBy: {field: CREATED_AT})",
     'orders(where: {total: {amount: {gte: "1"}}})',
+    'orders(where: {reference: {isNull: true}, createdAt: {gte: "2026-01-01T00:00:00Z"}})',
     'orders(where: {status: {in: [PAID]}, createdAt: {gte: "2026-01-01T00:00:00Z"}})',
 ]
 

@@ -8,15 +8,13 @@ import sqlalchemy as sa
 
 from db import search
 from db.database import Database
-from db.filters import Compare
+from db.filters import ACTIVE
 from db.pages import Page, Scope
 from db.reader import Parameters, Reader
 from db.search import Search
 from db.sorts import CUSTOMER_SORTS
 from tests.factories import create_customer
 from tests.graph.test_search_pages import create_many
-
-ACTIVE = Compare("archived_at", "is_null", True)
 
 
 class Explaining(Reader):
