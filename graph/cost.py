@@ -58,38 +58,41 @@ class Costs:
 
     def of_operation(self) -> int:
         root = self._selections.schema.get_root_type(self._operation.operation)
-        return self._of_objects(root, [self._operation], 1)
+        return self._of_objects(root, [self._operation], Price(0))
 
-    def _of_objects(self, kind: Any, nodes: Sequence[FieldNode | OperationDefinitionNode], rows: int) -> int:
+    def _of_objects(
+        self, kind: Any, nodes: Sequence[FieldNode | OperationDefinitionNode], above: Price
+    ) -> int:
         """What is selected of one object; of the dearest where it can be of several types."""
         if is_abstract_type(kind):
             possible = self._selections.schema.get_possible_types(kind)
-            return max(self._of_object(each, nodes, rows) for each in possible)
-        return self._of_object(kind, nodes, rows) if is_object_type(kind) else 0
+            return max(self._of_object(each, nodes, above) for each in possible)
+        return self._of_object(kind, nodes, above) if is_object_type(kind) else 0
 
     def _of_object(
-        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode | OperationDefinitionNode], rows: int
+        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode | OperationDefinitionNode], above: Price
     ) -> int:
-        key = (kind.name, rows, *map(id, nodes))
+        key = (kind.name, above, *map(id, nodes))
         if key not in self._known:
             groups = self._selections.below(nodes, kind).values()
-            cost = sum([self._of_field(kind, group, rows) for group in groups])
+            cost = sum([self._of_field(kind, group, above) for group in groups])
             self._known[key] = min(cost, LARGEST)
         return self._known[key]
 
-    def _of_field(self, kind: GraphQLObjectType, nodes: list[FieldNode], rows: int) -> int:
+    def _of_field(self, kind: GraphQLObjectType, nodes: list[FieldNode], above: Price) -> int:
+        """`above` is the price of the field whose object this is."""
         field = kind.fields.get(nodes[0].name.value)
         if field is None:
             return 0
         try:
-            price = self._price(field, nodes[0])
+            price = self._price(field, nodes[0]) or Price(0, above.rows)
         except (GraphQLError, BadUserInput, errors.BadCursor):
             # The field will say so itself, and read nothing.
             return 0
         is_list = is_list_type(get_nullable_type(field.type))
-        own, below = (0, rows) if price is None else price
-        cost = self._of_objects(get_named_type(field.type), nodes, 1 if is_list else below)
-        return own + cost * (below if is_list else 1)
+        cost = self._of_objects(get_named_type(field.type), nodes, Price(0) if is_list else price)
+        again = above.surcharge if price.again else 0
+        return price.own + again + cost * (price.rows if is_list else 1)
 
     def _price(self, field: GraphQLField, node: FieldNode) -> Price | None:
         """None where nothing is read: the object is there already, or the page of its connection."""

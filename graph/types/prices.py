@@ -5,10 +5,15 @@ from typing import Any, NamedTuple, TypeAlias
 
 
 class Price(NamedTuple):
-    """`own` once for each parent; what is selected below counts `rows` times, a list's or a page's length."""
+    """`own` once for each parent; what is selected below counts `rows` times, a list's or a page's length.
+
+    `surcharge` is what no index costs of `own`; a field with `again` costs its parent's surcharge, too.
+    """
 
     own: int
     rows: int = 1
+    surcharge: int = 0
+    again: bool = False
 
 
 Pricing: TypeAlias = Price | Callable[[Mapping[str, Any]], Price]
@@ -29,12 +34,15 @@ def page(size: int, *, served: bool, nested: bool) -> Price:
     At the root such a filter may read the whole table, below a parent no more than the parent's rows.
     """
     surcharge = 0 if served else UNINDEXED_NESTED if nested else UNINDEXED
-    return Price(1 + size + surcharge, size)
+    return Price(1 + size + surcharge, size, surcharge)
 
 
 def counted(limit: int) -> Price:
-    """Counting reads index entries up to the limit, and makes no objects of them."""
-    return Price(1 + limit // COUNTED_PER_POINT)
+    """Counting reads index entries up to the limit, and makes no objects of them.
+
+    It reads what the page reads, over again: without an index that is the whole table for a few rows.
+    """
+    return Price(1 + limit // COUNTED_PER_POINT, again=True)
 
 
 # The sums of one parent read its rows, one entry a currency; those at the root read all that where finds.

@@ -35,6 +35,9 @@ COSTS = [
     ("{ orders(first: 0) { totalCount(limit: 500) { value } } }", 7),
     ("{ a: orders(first: 1) { nodes { id } } b: orders(first: 1) { nodes { id } } }", 4),
     ("{ orders(first: 1) { a: nodes { lines { sku } } b: nodes { lines { sku } } } }", 22),
+    ("{ orders(first: 0, where: {version: {gt: 1}}) { totalCount(limit: 5) { value } } }", 2002),
+    ('{ customers(first: 0, search: "ada") { totalCount(limit: 5) { value } } }', 2002),
+    ("{ orders(first: 0, where: {status: {eq: PAID}}) { totalCount(limit: 5) { value } } }", 2),
     (DASHBOARD, 3262),
     ("{ customers(first: 100) { nodes { orders(first: 100) { nodes { id } } } } }", 10201),
     ('mutation { restoreCustomer(input: {id: "x"}) { customer { orders(first: 1) { nodes { id } } } } }', 12),
@@ -119,6 +122,20 @@ async def test_a_nested_surcharge_counts_for_each_parent(sqlite_api: Api) -> Non
 
     assert 3 + 2 * 2 == await cost(sqlite_api, nested % "{status: {eq: PAID}}")
     assert 3 + 2 * 52 == await cost(sqlite_api, nested % "{version: {gt: 1}}")
+
+
+async def test_each_count_has_the_surcharge_of_its_connection(sqlite_api: Api) -> None:
+    """Every different limit is a statement that reads as much as the page, nested for each parent."""
+    counts = " ".join(f"a{limit}: totalCount(limit: {limit}) {{ value }}" for limit in range(1, 60))
+    nested = (
+        "{ customers(first: 2) { nodes { orders(first: 0, where: %s) { totalCount(limit: 1) { value } } } } }"
+    )
+
+    assert 1001 + 59 * 1001 == await cost(
+        sqlite_api, f"{{ orders(where: {{version: {{gt: 1}}}}, first: 0) {{ {counts} }} }}"
+    )
+    assert 3 + 2 * (1 + 1) == await cost(sqlite_api, nested % "{status: {eq: PAID}}")
+    assert 3 + 2 * (51 + 51) == await cost(sqlite_api, nested % "{version: {gt: 1}}")
 
 
 async def test_variables_fragments_and_directives_count(sqlite_api: Api) -> None:
