@@ -34,12 +34,16 @@ DEFINITION = "strawberry-definition"
 
 def charge(schema: strawberry.Schema, execution: Executor[Any], limit: int) -> int:
     """The operation's cost, at most LARGEST. Raises Rejected when it is above `limit`."""
+    costs = Costs(schema, execution)
     try:
-        cost = Costs(schema, execution).of_operation()
+        cost = costs.of_operation()
     except RecursionError:
         cost = LARGEST
     if cost > limit:
         message = f"The operation costs {cost} points, and {limit} are the limit. Ask for smaller pages."
+        if costs.unserved:
+            fields = ", ".join(costs.unserved)
+            message += f" No index serves the filter and sort of {fields}, which costs more."
         raise Rejected(coded(message, COST_LIMIT_EXCEEDED, cost=cost, limit=limit))
     return cost
 
@@ -55,6 +59,8 @@ class Costs:
             execution.schema, execution.fragment_definitions, execution.variable_values.coerced
         )
         self._known: dict[Any, int] = {}
+        # The fields whose filter and sort no index serves, in the order in which they are met.
+        self.unserved: dict[str, bool] = {}
 
     def of_operation(self) -> int:
         root = self._selections.schema.get_root_type(self._operation.operation)
@@ -81,7 +87,8 @@ class Costs:
 
     def _of_field(self, kind: GraphQLObjectType, nodes: list[FieldNode], above: Price) -> int:
         """`above` is the price of the field whose object this is."""
-        field = kind.fields.get(nodes[0].name.value)
+        name = nodes[0].name.value
+        field = kind.fields.get(name)
         if field is None:
             return 0
         try:
@@ -89,6 +96,8 @@ class Costs:
         except (GraphQLError, BadUserInput, errors.BadCursor):
             # The field will say so itself, and read nothing.
             return 0
+        if price.surcharge:
+            self.unserved[f"{kind.name}.{name}"] = True
         is_list = is_list_type(get_nullable_type(field.type))
         cost = self._of_objects(get_named_type(field.type), nodes, Price(0) if is_list else price)
         again = above.surcharge if price.again else 0

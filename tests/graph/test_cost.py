@@ -138,6 +138,24 @@ async def test_each_count_has_the_surcharge_of_its_connection(sqlite_api: Api) -
     assert 3 + 2 * (51 + 51) == await cost(sqlite_api, nested % "{version: {gt: 1}}")
 
 
+async def test_the_message_names_what_no_index_serves(sqlite_api: Api) -> None:
+    """Smaller pages alone would not help."""
+    query = """
+      {
+        dear: orders(where: {version: {gt: 1}}) { nodes { id } }
+        customers(first: 100) { nodes {
+          orders(first: 100, where: {version: {gt: 1}}) { nodes { id lines { sku } } }
+        } }
+      }
+    """
+    (error,) = (await sqlite_api.send(query))["errors"]
+
+    assert (
+        "The operation costs 116222 points, and 20000 are the limit. Ask for smaller pages. "
+        "No index serves the filter and sort of Query.orders, Customer.orders, which costs more."
+    ) == error["message"]
+
+
 async def test_variables_fragments_and_directives_count(sqlite_api: Api) -> None:
     """Values as they are coerced, defaults in; a repeated field once; what is skipped not at all."""
     query = """
