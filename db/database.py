@@ -59,21 +59,31 @@ class Database:
         await self.writes.dispose()
 
     def reader(self, deadline: Deadline | None = None, receipt: Receipt | None = None) -> Reader:
-        """Reads from the autocommit pool, each statement at its own moment, until `deadline`."""
+        """Reads from the autocommit pool, each statement at its own moment, until `deadline`.
+
+        It holds no more than half of the pool: one request cannot keep all others waiting.
+        """
         deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
-        execute = partial(self._read, deadline, receipt)
+        share = asyncio.Semaphore(max(1, self.limits.pool_size // 2))
+        execute = partial(self._read, share, deadline, receipt)
         return Reader(execute, deadline, receipt, keeps_past=not self.url.is_sqlite)
 
     async def _read(
-        self, deadline: Deadline, receipt: Receipt, statement: sa.Executable, parameters: Parameters
+        self,
+        share: asyncio.Semaphore,
+        deadline: Deadline,
+        receipt: Receipt,
+        statement: sa.Executable,
+        parameters: Parameters,
     ) -> AnyResult:
-        try:
+        async with share:
+            try:
+                return await self._read_once(deadline, receipt, statement, parameters)
+            except sa.exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            # The pooled connection was dead, and with it the whole pool: this one is fresh.
             return await self._read_once(deadline, receipt, statement, parameters)
-        except sa.exc.DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        # The pooled connection was dead, and with it the whole pool: this one is fresh.
-        return await self._read_once(deadline, receipt, statement, parameters)
 
     async def _read_once(
         self, deadline: Deadline, receipt: Receipt, statement: sa.Executable, parameters: Parameters
