@@ -21,8 +21,7 @@ from graphql.execution import Executor
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from db import errors
-from graph.errors import COST_LIMIT_EXCEEDED, BadUserInput, Rejected, coded
+from graph.errors import COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.selection import Selections
 from graph.types.fields import Batched, Mutating, declaration
 from graph.types.prices import MUTATION, ONE, Price
@@ -30,6 +29,8 @@ from graph.types.prices import MUTATION, ONE, Price
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000
 DEFINITION = "strawberry-definition"
+# What a field's plan raises for its arguments.
+REFUSED: tuple[type[Exception], ...] = (GraphQLError, BadUserInput, *MISTAKES)
 
 
 def charge(schema: strawberry.Schema, execution: Executor[Any], limit: int) -> int:
@@ -82,7 +83,7 @@ class Costs:
         if key not in self._known:
             groups = self._selections.below(nodes, kind).values()
             cost = sum([self._of_field(kind, group, above) for group in groups])
-            self._known[key] = min(cost, LARGEST)
+            self._known[key] = max(0, min(cost, LARGEST))
         return self._known[key]
 
     def _of_field(self, kind: GraphQLObjectType, nodes: list[FieldNode], above: Price) -> int:
@@ -93,7 +94,7 @@ class Costs:
             return 0
         try:
             price = self._price(field, nodes[0]) or Price(0, above.rows)
-        except (GraphQLError, BadUserInput, errors.BadCursor):
+        except REFUSED:
             # The field will say so itself, and read nothing.
             return 0
         if price.surcharge:

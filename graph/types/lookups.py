@@ -12,7 +12,7 @@ from graph.ids import GlobalId
 from graph.loaders import Unique
 from graph.types import rules
 from graph.types.fields import Load, argument, batched
-from graph.types.prices import ONE, each
+from graph.types.prices import ONE, Price, each
 
 MOST_IDS = 100
 
@@ -61,10 +61,19 @@ def node_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
 
 
 def nodes_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
-    sent = arguments["ids"]
+    return Load([GlobalId.decode(each) for each in sent_ids(arguments)])
+
+
+def nodes_price(arguments: Mapping[str, Any]) -> Price:
+    return each(sent_ids(arguments))
+
+
+def sent_ids(arguments: Mapping[str, Any]) -> list[strawberry.ID]:
+    """Raises BadUserInput when they are too many."""
+    sent: list[strawberry.ID] = arguments["ids"]
     if len(sent) > MOST_IDS:
         raise BadUserInput(f"At most {MOST_IDS} ids.")
-    return Load([GlobalId.decode(each) for each in sent])
+    return sent
 
 
 def node(batch: Batch, *, description: str) -> Any:
@@ -76,4 +85,4 @@ def node(batch: Batch, *, description: str) -> Any:
 def nodes(batch: Batch, *, description: str) -> Any:
     """`nodes(ids)`: in the order of the ids, null in the place of an id of nothing."""
     ids_argument = argument("ids", list[strawberry.ID], f"At most {MOST_IDS} ids.")
-    return batched(batch, nodes_plan, [ids_argument], description=description, many=True, price=each("ids"))
+    return batched(batch, nodes_plan, [ids_argument], description=description, many=True, price=nodes_price)

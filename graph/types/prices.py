@@ -1,6 +1,6 @@
 """What a field costs before it is run, by its arguments: about one point for a row that is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 
@@ -49,15 +49,11 @@ def counted(limit: int) -> Price:
 STATS = Price(UNINDEXED_NESTED, 3)
 
 
-def summary(arguments: Mapping[str, Any]) -> Price:
+def summary(limit: int | None) -> Price:
     """The whole table may be read, and what is selected counts for each entry that is asked for."""
-    return Price(UNINDEXED, arguments.get("first") or ENTRIES)
+    return Price(UNINDEXED, ENTRIES if limit is None else limit)
 
 
-def each(argument: str) -> Callable[[Mapping[str, Any]], Price]:
+def each(items: Sequence[Any]) -> Price:
     """One point for each item of a list argument."""
-
-    def price(arguments: Mapping[str, Any]) -> Price:
-        return Price(len(arguments[argument]), len(arguments[argument]))
-
-    return price
+    return Price(len(items), len(items))

@@ -18,6 +18,7 @@ from graph.types.fields import Load, argument, batched, column, computed, relati
 from graph.types.filters import OrderWhere, condition
 from graph.types.money import Money
 from graph.types.nodes import Customer
+from graph.types.prices import Price
 from graph.types.sorting import SortDirection
 from graph.types.stats import COUNT, TOTAL, total
 from graph.types.status import OrderStatus
@@ -104,14 +105,23 @@ ARGUMENTS = [
 
 def order_summary(*, description: str) -> Any:
     """The root field that sums up orders."""
-    return batched(loaders.order_summary, plan, ARGUMENTS, description=description, price=prices.summary)
+    return batched(loaders.order_summary, plan, ARGUMENTS, description=description, price=price)
 
 
 def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
+    return Load(None, (asked(arguments),))
+
+
+def price(arguments: Mapping[str, Any]) -> Price:
+    return prices.summary(asked(arguments).limit)
+
+
+def asked(arguments: Mapping[str, Any]) -> Summary:
+    """What the arguments ask for. Raises BadUserInput or UnknownTimeZone."""
     where = condition(arguments.get("where"))
     groups = set(arguments.get("group_by") or ())
     by_customer = OrderGroup.CUSTOMER in groups
-    summary = Summary(
+    return Summary(
         where,
         tuple(name for group, name in COLUMNS.items() if group in groups),
         unit(groups),
@@ -119,7 +129,6 @@ def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
         sort(arguments.get("order_by"), where) or (MOST_FIRST if by_customer else ()),
         limit(arguments.get("first"), by_customer=by_customer),
     )
-    return Load(None, (summary,))
 
 
 def unit(groups: set[OrderGroup]) -> str | None:

@@ -41,7 +41,21 @@ COSTS = [
     (DASHBOARD, 3262),
     ("{ customers(first: 100) { nodes { orders(first: 100) { nodes { id } } } } }", 10201),
     ('mutation { restoreCustomer(input: {id: "x"}) { customer { orders(first: 1) { nodes { id } } } } }', 12),
-    ("{ customers(first: 101) { nodes { orders { nodes { id } } } } }", 0),
+    ("{ orderSummary { count } }", 1000),
+    ("{ orderSummary(first: 0) { customer { name } } }", 1000),
+    ("{ orderSummary(groupBy: [CUSTOMER], first: 5) { customer { name } } }", 1005),
+    ("{ orderSummary(groupBy: [CUSTOMER]) { customer { name } } }", 1020),
+]
+# What is refused reads nothing, and lets nothing else through.
+REFUSED = [
+    "customers(first: 101) { nodes { orders { nodes { id } } } }",
+    "customers(first: -1000000) { nodes { id } }",
+    "orders(last: -1000000) { nodes { id } }",
+    "orderSummary(first: -1000000) { customer { name } }",
+    "orderSummary(first: 101) { customer { name } }",
+    "orderSummary(groupBy: [DAY, WEEK]) { count }",
+    'orderSummary(timeZone: "Mars/Olympus") { count }',
+    f"nodes(ids: {['x'] * 101}) {{ id }}".replace("'", '"'),
 ]
 INDEXED = [
     "customers",
@@ -102,6 +116,19 @@ async def test_cost_is_told_by_the_arguments(sqlite_api: Api, query: str, expect
 async def test_the_page_prices_its_examples_right(sqlite_api: Api, query: str, expected: str) -> None:
     """Each row of its table of operations."""
     assert int(expected) == await cost(sqlite_api, query)
+
+
+@pytest.mark.parametrize("field", REFUSED)
+async def test_a_refused_field_costs_nothing(sqlite_api: Api, field: str) -> None:
+    """Not less than nothing either: the others cost what they cost without it."""
+    assert 1021 == await cost(
+        sqlite_api, f"{{ refused: {field} orders(where: {{version: {{gt: 1}}}}) {{ nodes {{ id }} }} }}"
+    )
+
+
+async def test_a_refused_count_costs_nothing(sqlite_api: Api) -> None:
+    """Its page costs what it costs without it."""
+    assert 2 == await cost(sqlite_api, "{ orders(first: 1) { totalCount(limit: -1000000) { value } } }")
 
 
 @pytest.mark.parametrize("field", INDEXED)
