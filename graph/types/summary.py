@@ -120,12 +120,13 @@ def asked(arguments: Mapping[str, Any]) -> Summary:
     """What the arguments ask for. Raises BadUserInput or UnknownTimeZone."""
     where = condition(arguments.get("where"))
     groups = set(arguments.get("group_by") or ())
+    zone = arguments.get("time_zone")
     by_customer = OrderGroup.CUSTOMER in groups
     return Summary(
         where,
         tuple(name for group, name in COLUMNS.items() if group in groups),
         unit(groups),
-        buckets.zone(arguments.get("time_zone") or "UTC"),
+        buckets.zone("UTC" if zone is None else zone),
         sort(arguments.get("order_by"), where) or (MOST_FIRST if by_customer else ()),
         limit(arguments.get("first"), by_customer=by_customer),
     )

@@ -211,6 +211,7 @@ async def test_a_dashboard_is_one_query(database: Database, api: Api, statements
     [
         ({"groupBy": ["DAY", "WEEK"]}, "groupBy takes one of DAY, WEEK and MONTH."),
         ({"zone": "Mars/Olympus"}, 'timeZone must be a name of the tz database, such as "Europe/Berlin".'),
+        ({"zone": ""}, 'timeZone must be a name of the tz database, such as "Europe/Berlin".'),
         (
             {"orderBy": [{"field": "TOTAL"}]},
             "To sort by TOTAL, where must name one currency by eq.",
