@@ -87,6 +87,19 @@ def equal_columns(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
+def crosses(condition: Condition) -> bool:
+    """Whether rows of another table are looked at, whatever rows of its own they are compared with."""
+    match condition:
+        case Compare():
+            return False
+        case Every(parts=parts) | Either(parts=parts):
+            return any(crosses(part) for part in parts)
+        case Not(part=part):
+            return crosses(part)
+        case Related():
+            return True
+
+
 def _compare(column: Any, operator: str, value: Any) -> sa.ColumnElement[bool]:
     if operator == "is_null":
         is_null: sa.ColumnElement[bool] = column.is_(None)

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from db import indexes
+from db import filters, indexes
 from db.filters import ACTIVE, Every
 from db.pages import Page, Scope, Slice
 from graph import loaders
@@ -171,8 +171,9 @@ def connection(
 
     def price(sent: Mapping[str, Any]) -> Price:
         page = asked(sent)
-        served = indexes.is_bounded(table, page.scope.sort, page.scope.where, parent)
-        return prices.page(page.size, served=served, nested=parent is not None)
+        where = page.scope.where
+        served = indexes.is_bounded(table, page.scope.sort, where, parent)
+        return prices.page(page.size, served=served, within=bool(parent) and not filters.crosses(where))
 
     return batched(loaders.pages, plan, arguments, description=description, price=price)
 

@@ -25,16 +25,18 @@ LINES = Price(10, 10)
 
 COUNTED_PER_POINT = 100
 UNINDEXED, UNINDEXED_NESTED = 1_000, 50
-ENTRIES = 20
+ENTRIES, CURRENCIES = 20, 3
 
 
-def page(size: int, *, served: bool, nested: bool) -> Price:
-    """A page's rows, and the surcharge where no index serves its filter and sort together.
-
-    At the root such a filter may read the whole table, below a parent no more than the parent's rows.
-    """
-    surcharge = 0 if served else UNINDEXED_NESTED if nested else UNINDEXED
+def page(size: int, *, served: bool, within: bool) -> Price:
+    """A page's rows, and the surcharge where no index serves its filter and sort together."""
+    surcharge = 0 if served else unindexed(within=within)
     return Price(1 + size + surcharge, size, surcharge)
+
+
+def unindexed(*, within: bool) -> int:
+    """For a filter that may read the whole table, or `within` a parent no more than the parent's rows."""
+    return UNINDEXED_NESTED if within else UNINDEXED
 
 
 def counted(limit: int) -> Price:
@@ -45,8 +47,10 @@ def counted(limit: int) -> Price:
     return Price(1 + limit // COUNTED_PER_POINT, again=True)
 
 
-# The sums of one parent read its rows, one entry a currency; those at the root read all that where finds.
-STATS = Price(UNINDEXED_NESTED, 3)
+def stats(*, within: bool) -> Price:
+    """The sums of one parent read its rows, and have an entry for each currency, of which there are few."""
+    own = unindexed(within=within)
+    return Price(own, CURRENCIES, own - UNINDEXED_NESTED)
 
 
 def summary(limit: int | None) -> Price:

@@ -5,13 +5,15 @@ from typing import Any
 
 import strawberry
 
+from db import filters
 from db.money import Money as MoneyRow
 from db.sums import Group
 from graph import loaders
+from graph.types import prices
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.filters import OrderWhere, condition
 from graph.types.money import Money
-from graph.types.prices import STATS
+from graph.types.prices import Price
 
 COUNT = "How many orders these are."
 TOTAL = "The exact sum of their totals."
@@ -31,9 +33,13 @@ def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
     return Load(customer.id, (condition(arguments.get("where")),))
 
 
+def stats_price(arguments: Mapping[str, Any]) -> Price:
+    return prices.stats(within=not filters.crosses(condition(arguments.get("where"))))
+
+
 def order_stats(*, description: str) -> Any:
     """A customer's orders summed up, for all customers of a level in one statement."""
     where = argument("where", OrderWhere | None, "Only the orders that meet these conditions.")
     return batched(
-        loaders.order_stats_by_customer_id, stats_plan, [where], description=description, price=STATS
+        loaders.order_stats_by_customer_id, stats_plan, [where], description=description, price=stats_price
     )

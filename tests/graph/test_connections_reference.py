@@ -1,5 +1,6 @@
 """Connections against a plain reference: every row once, in order, with what is around each page."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -41,6 +42,13 @@ walks = settings(
     # One shop for all examples, which only read it.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@pytest.fixture
+async def api(database: Database) -> AsyncIterator[Api]:
+    """With filters that no client would be let ask for all parents."""
+    async with Api.of(database, cost_limit=1_000_000) as api:
+        yield api
 
 
 @pytest.fixture

@@ -151,6 +151,18 @@ async def test_a_nested_surcharge_counts_for_each_parent(sqlite_api: Api) -> Non
     assert 3 + 2 * 52 == await cost(sqlite_api, nested % "{version: {gt: 1}}")
 
 
+async def test_a_condition_across_the_relation_is_not_within_its_parent(sqlite_api: Api) -> None:
+    """It may read all rows of the other table, in sums too, also in an `or` or a `not`."""
+    nested = "{ customers(first: 2) { nodes { %s } } }"
+    across = '{or: [{not: {customer: {name: {eq: "x"}}}}]}'
+
+    assert 3 + 2 * 1002 == await cost(
+        sqlite_api, nested % f"orders(first: 1, where: {across}) {{ nodes {{ id }} }}"
+    )
+    assert 3 + 2 * 1000 == await cost(sqlite_api, nested % f"orderStats(where: {across}) {{ count }}")
+    assert 3 + 2 * 50 == await cost(sqlite_api, nested % "orderStats(where: {version: {gt: 1}}) { count }")
+
+
 async def test_each_count_has_the_surcharge_of_its_connection(sqlite_api: Api) -> None:
     """Every different limit is a statement that reads as much as the page, nested for each parent."""
     counts = " ".join(f"a{limit}: totalCount(limit: {limit}) {{ value }}" for limit in range(1, 60))
