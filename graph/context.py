@@ -157,6 +157,7 @@ class Context:
 
     async def end_rehearsal(self) -> None:
         """Roll back what a dry run did; everything after it is read from the database again."""
+        self.loaders.close()
         await self._rehearsal.aclose()
         self._read_from(self.database.reader(self.deadline, self.receipt))
 

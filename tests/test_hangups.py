@@ -119,7 +119,7 @@ async def test_a_query_by_url_ends_with_its_client(slow: Database, new_url: str,
 async def test_a_mutation_outlives_its_client(database_url: str, database: Database, spawn: Spawn) -> None:
     """Whoever hangs up cannot know whether it was stored, so it is."""
     customer = await create_customer(database)
-    limits = {"lock_timeout": "25", "request_timeout": "30"}
+    limits = {"lock_timeout": "25", "request_timeout": "60"}
     serving = await asyncio.to_thread(spawn.serve, database_url=database_url, **limits)
     async with database.writes.connect() as other:
         await other.execute(customers.update().values(version=7))

@@ -110,4 +110,4 @@ def page_asked(field: str, kind: str, sent: Mapping[str, Any]) -> Page:
 def price(sent: Mapping[str, Any]) -> Price:
     # Any kind will do: the size is what counts. A cursor names its own, and is not looked at.
     sizes = {name: sent.get(name) for name in ("first", "last")}
-    return prices.page(page_asked("", "", sizes).size, served=True, nested=True)
+    return prices.page(page_asked("", "", sizes).size, served=True, within=True)

@@ -49,7 +49,10 @@ async def crowded(new_url: str) -> AsyncIterator[Database]:
 async def test_an_unindexed_filter_ends_with_the_request(crowded: Database, where: dict[str, Any]) -> None:
     """TIMEOUT, from a statement that told TiDB how long it may take; then the server answers as before."""
     nothing = '{ order(by: {reference: "R-1"}) { id } }'
-    async with Api.of(crowded) as patient, Api.of(crowded, request_timeout=SECONDS) as hasty:
+    async with (
+        Api.of(crowded) as patient,
+        Api.of(crowded, request_timeout=SECONDS, lock_timeout=SECONDS / 4) as hasty,
+    ):
         await patient.data(nothing)
         with Statements(crowded) as statements:
             code = await hasty.code(QUERY, where=where)
