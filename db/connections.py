@@ -4,13 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from db import pages, statements
-from db.models import Change, Customer, Order
+from db import covering, pages, statements
 from db.pages import Page, Scope, Slice, Snapshot
 from db.reader import Reader
 from db.statements import EARLIER, LATER, SHOWN
-
-ROWS: dict[str, type[Any]] = {"customers": Customer, "orders": Order, "history": Change}
 
 # A parent with more than this many times the page's rows is read by itself, by its index, in order.
 MANY = 4
@@ -23,16 +20,22 @@ class Count(NamedTuple):
     exact: bool
 
 
-async def read(reader: Reader, page: Page, parents: Sequence[int | None]) -> list[Slice[Any]]:
-    """A page for each parent, in their order; the one parent of a scope without any is None."""
+async def read(
+    reader: Reader, page: Page, parents: Sequence[int | None], columns: frozenset[str] | None = None
+) -> list[Slice[Any]]:
+    """A page for each parent, in their order; the one parent of a scope without any is None.
+
+    Its rows have at least `columns`, by default all of the table.
+    """
     few, many = await _by_size(reader, page, [each for each in parents if each is not None])
-    width = len(page.scope.rows_of.c)
-    row_type = ROWS[page.scope.table]
+    fetched = covering.columns(page.scope, columns)
+    width = len(fetched)
+    row_type = covering.row_type(page.scope.table, fetched)
     shown: dict[int | None, list[Any]] = defaultdict(list)
     sides: set[tuple[int | None, int]] = set()
-    place = page.scope.rows_of.c.keys().index(page.scope.parent) if page.scope.parent else None
+    place = fetched.index(page.scope.parent) if page.scope.parent else None
     nothing = page.scope.parent is not None and not few and not many
-    for found in () if nothing else await reader.fetch(statements.page(page, few, many)):
+    for found in () if nothing else await reader.fetch(statements.page(page, fetched, few, many)):
         parent = None if place is None else found[place]
         if found[width] == SHOWN:
             shown[parent].append(row_type._make(found[:width]))

@@ -100,6 +100,19 @@ def crosses(condition: Condition) -> bool:
             return True
 
 
+def compared_columns(condition: Condition) -> frozenset[str]:
+    """The columns that are compared, those of related rows aside."""
+    match condition:
+        case Compare(column=column):
+            return frozenset({column})
+        case Every(parts=parts) | Either(parts=parts):
+            return frozenset[str]().union(*(compared_columns(part) for part in parts))
+        case Not(part=part):
+            return compared_columns(part)
+        case _:
+            return frozenset()
+
+
 def _compare(column: Any, operator: str, value: Any) -> sa.ColumnElement[bool]:
     if operator == "is_null":
         is_null: sa.ColumnElement[bool] = column.is_(None)

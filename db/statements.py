@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -15,21 +15,24 @@ from db.pages import Page, Scope
 SHOWN, EARLIER, LATER = 0, 1, 2
 SIDE = "side"
 
+Columns: TypeAlias = tuple[str, ...]
 
-def page(page: Page, few: Sequence[int], many: Sequence[int]) -> sa.Executable:
-    """A page of each parent, one row longer than it is shown, with the signs of what is around it.
+
+def page(page: Page, columns: Columns, few: Sequence[int], many: Sequence[int]) -> sa.Executable:
+    """A page of each parent in `columns`, one row longer than it is shown, with the signs of what is around.
 
     Parents with `few` children are read together, all their children and a window over them; of each
     one with `many` only as many as are shown. A scope without a parent has neither.
     """
     branches = []
     if few:
-        branches += [_ranked(page, few), *_signs(page, _together(page.scope, few), grouped=True)]
+        shown = _ranked(page, columns, few)
+        branches += [shown, *_signs(page, columns, _together(page.scope, few), grouped=True)]
     for parent in many:
         where = [page.scope.parent_column == parent]
-        branches += [_limited(page, where), *_signs(page, where)]
+        branches += [_limited(page, columns, where), *_signs(page, columns, where)]
     if not few and not many:
-        branches = [_limited(page, []), *_signs(page, [])]
+        branches = [_limited(page, columns, []), *_signs(page, columns, [])]
     return branches[0] if len(branches) == 1 else sa.union_all(*branches)
 
 
@@ -59,11 +62,11 @@ def sizes(table: str, parent: str, count: int) -> sa.TextClause:
     return sa.text(text)
 
 
-def _limited(page: Page, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+def _limited(page: Page, columns: Columns, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     """The first rows in order, read by an index that has the order."""
     scope = page.scope
     found = (
-        _from(scope, sa.select(*scope.rows_of.c))
+        _from(scope, sa.select(*(scope.rows_of.c[name] for name in columns)))
         .where(*where, filters.clause(scope.rows_of, scope.where), *_bounds(page))
         .order_by(*_order(page))
         .limit(page.size + 1)
@@ -72,30 +75,35 @@ def _limited(page: Page, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[A
     return sa.select(*found.c, sa.literal(SHOWN).label(SIDE))
 
 
-def _ranked(page: Page, parents: Sequence[int]) -> sa.Select[Any]:
+def _ranked(page: Page, columns: Columns, parents: Sequence[int]) -> sa.Select[Any]:
     """The same for many parents at once; the window reads every child of theirs."""
     scope = page.scope
     table = scope.rows_of
     rank = sa.func.row_number().over(partition_by=scope.parent_column, order_by=_order(page))
     ranked = (
-        _in_order(scope, sa.select(*table.c, rank.label("rank_")))
+        _in_order(scope, sa.select(*(table.c[name] for name in columns), rank.label("rank_")))
         .where(*_together(scope, parents), filters.clause(table, scope.where), *_bounds(page))
         .subquery()
     )
-    columns = [ranked.c[column.name] for column in table.c]
-    return sa.select(*columns, sa.literal(SHOWN).label(SIDE)).where(ranked.c.rank_ <= page.size + 1)
+    shown = [ranked.c[name] for name in columns]
+    return sa.select(*shown, sa.literal(SHOWN).label(SIDE)).where(ranked.c.rank_ <= page.size + 1)
 
 
 def _signs(
-    page: Page, where: Sequence[sa.ColumnElement[bool]], *, grouped: bool = False
+    page: Page, columns: Columns, where: Sequence[sa.ColumnElement[bool]], *, grouped: bool = False
 ) -> list[sa.Select[Any]]:
     """A row for each side on which the filter finds rows beyond a bound of the page."""
     bounds = ((page.after, EARLIER), (page.before, LATER))
-    return [_sign(page.scope, where, key, side, grouped) for key, side in bounds if key is not None]
+    return [_sign(page.scope, columns, where, key, side, grouped) for key, side in bounds if key is not None]
 
 
 def _sign(
-    scope: Scope, where: Sequence[sa.ColumnElement[bool]], key: Key, side: int, grouped: bool
+    scope: Scope,
+    columns: Columns,
+    where: Sequence[sa.ColumnElement[bool]],
+    key: Key,
+    side: int,
+    grouped: bool,
 ) -> sa.Select[Any]:
     table = scope.rows_of
     parent = scope.parent_column if scope.parent else sa.literal(None).label("parent")
@@ -103,10 +111,7 @@ def _sign(
     choose = _in_order if grouped else _from
     found = choose(scope, sa.select(parent)).where(*where, filters.clause(table, scope.where), beyond)
     rows = (found.distinct() if grouped else found.limit(1)).subquery()
-    shown = [
-        rows.c[0].label(column.name) if column.name == scope.parent else sa.null().label(column.name)
-        for column in table.c
-    ]
+    shown = [rows.c[0].label(name) if name == scope.parent else sa.null().label(name) for name in columns]
     return sa.select(*shown, sa.literal(side).label(SIDE)).select_from(rows)
 
 

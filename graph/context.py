@@ -127,6 +127,8 @@ class Context:
     loaders: Loaders = field(init=False)
     identities: dict[tuple[int, ...], bool] = field(default_factory=dict)
     times: Times = field(init=False, default_factory=Times)
+    # Which columns the operation reads of a connection's rows; None for all.
+    columns: Callable[[Any], frozenset[str] | None] = field(default=lambda _batched: None)
 
     def __post_init__(self) -> None:
         self._attempts = self.database.attempts(self.deadline)

@@ -7,6 +7,7 @@ import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode
 
 from db.receipt import Receipt
+from graph.columns import Columns
 from graph.context import Context
 from graph.cost import charge
 from graph.documents import Document
@@ -39,6 +40,7 @@ async def execute(
     if isinstance(executor, list):
         raise Rejected(*(with_code(error, BAD_USER_INPUT) for error in executor))
     cost = charge(schema, executor, cost_limit)
+    context.columns = Columns(executor).of
     result: Any = executor.execute_operation()
     if isinstance(result, Awaitable):
         result = await result

@@ -52,10 +52,12 @@ async def nodes_by_id(reader: Reader, ids: Sequence[GlobalId | None]) -> list[Cu
     return [found.get(each) for each in ids]
 
 
-async def pages(reader: Reader, parents: Sequence[int | None], page: Page) -> list[Slice[Any]]:
+async def pages(
+    reader: Reader, parents: Sequence[int | None], page: Page, columns: frozenset[str] | None = None
+) -> list[Slice[Any]]:
     if isinstance(page.scope, Search):
         return [await search.read(reader, page.scope, page) for _ in parents]
-    return await connections.read(reader, page, parents)
+    return await connections.read(reader, page, parents, columns)
 
 
 async def counts(reader: Reader, parents: Sequence[int | None], scope: Scope, limit: int) -> list[Count]:

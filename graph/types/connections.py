@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from db import filters, indexes
+from db import covering, filters, indexes
 from db.filters import ACTIVE, Every
 from db.pages import Page, Scope, Slice
 from graph import loaders
@@ -175,7 +175,15 @@ def connection(
         served = indexes.is_bounded(table, page.scope.sort, where, parent)
         return prices.page(page.size, served=served, within=bool(parent) and not filters.crosses(where))
 
-    return batched(loaders.pages, plan, arguments, description=description, price=price)
+    return batched(
+        loaders.pages,
+        plan,
+        arguments,
+        description=description,
+        price=price,
+        columns=("id",) if parent else (),
+        rows=covering.ROWS[table].__name__,
+    )
 
 
 def page_of(scope: Scope, arguments: Mapping[str, Any]) -> Page:

@@ -56,7 +56,9 @@ class Batched:
 
     `plan(parent_row, arguments)` raises BadUserInput or BadCursor. With `many` the key of its Load is a
     list of keys, and the field's value the list of what they find. Its `price` is for `graph/cost.py`.
-    `identity` makes what stands for the row when only its id is asked for, which is the key.
+    `identity` makes what stands for the row when only its id is asked for, which is the key. `columns` are
+    those of the parent's row that `plan` reads. A connection says by `rows` which type its rows are, and its
+    batch function gets the columns that the operation reads of them as one more argument.
     """
 
     batch: Batch
@@ -64,6 +66,8 @@ class Batched:
     many: bool = False
     price: Pricing | None = None
     identity: Callable[[Any], Any] | None = None
+    columns: tuple[str, ...] = ()
+    rows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ def _load(batched: Batched, source: Any, info: Info, kwargs: Mapping[str, Any]) 
     load = batched.plan(source, kwargs)
     if batched.identity and is_enough(info, info.context.identities):
         return batched.identity(load.key)
+    if batched.rows:
+        load = load._replace(arguments=(*load.arguments, info.context.columns(batched)))
     when, times, place = load.when, info.context.times, place_of(info.path)
     read = partial(_read, batched, load, info.context.loaders, place)
     if when is None:
@@ -170,7 +176,7 @@ def relation(
     def plan(parent: Any, _arguments: Mapping[str, Any]) -> Load:
         return Load(getattr(parent, key))
 
-    return _field(Batched(batch, plan, price=price, identity=identity), description)
+    return _field(Batched(batch, plan, price=price, identity=identity, columns=(key,)), description)
 
 
 def batched(
@@ -181,9 +187,12 @@ def batched(
     description: str,
     many: bool = False,
     price: Pricing | None = None,
+    columns: tuple[str, ...] = (),
+    rows: str | None = None,
 ) -> Any:
     """A field with arguments; `plan` decodes them, and `price` gets what `plan` gets."""
-    return _field(Batched(batch, plan, many, price), description, arguments)
+    declared = Batched(batch, plan, many, price, columns=columns, rows=rows)
+    return _field(declared, description, arguments)
 
 
 def mutating(

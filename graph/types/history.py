@@ -84,7 +84,7 @@ def history(kind: str, *, description: str) -> Any:
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
         return load(f"{kind}.history", kind, source.id, sent)
 
-    return batched(loaders.pages, plan, PAGING, description=description, price=price)
+    return batched(loaders.pages, plan, PAGING, description=description, price=price, columns=("id",))
 
 
 def history_of(*, description: str) -> Any:

@@ -41,5 +41,10 @@ def order_stats(*, description: str) -> Any:
     """A customer's orders summed up, for all customers of a level in one statement."""
     where = argument("where", OrderWhere | None, "Only the orders that meet these conditions.")
     return batched(
-        loaders.order_stats_by_customer_id, stats_plan, [where], description=description, price=stats_price
+        loaders.order_stats_by_customer_id,
+        stats_plan,
+        [where],
+        description=description,
+        price=stats_price,
+        columns=("id",),
     )

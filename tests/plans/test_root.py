@@ -81,3 +81,33 @@ async def test_sorts_are_read_in_order(
         assert FIRST == len(page["nodes"])
         assert_in_order(first)
         assert_in_order(after)
+
+
+COVERED = [
+    "{ orders(first: 100) { nodes { id placedAt } } }",
+    "{ orders(first: 100) { pageInfo { hasNextPage endCursor } } }",
+    "{ customers(first: 20) { nodes { orders(first: 5) { nodes { id } } } } }",
+    """{
+      customers(first: 20, orderBy: {field: USERNAME}, includeArchived: true) {
+        nodes { username orders(first: 5) { nodes { id status @skip(if: true) } } }
+      }
+    }""",
+    """{
+      orders(where: {total: {currency: {eq: "EUR"}}}, orderBy: {field: TOTAL}) {
+        nodes { total { amount currency } }
+      }
+    }""",
+]
+
+
+@pytest.mark.parametrize("query", COVERED)
+async def test_what_an_index_has_is_not_looked_up(large_api: Api, explain: Explain, query: str) -> None:
+    """A page whose columns are all in its index reads no row of the table, and needs no more of the index."""
+    await explain.plans()
+    await large_api.data(query)
+    plans = await explain.plans()
+
+    assert plans
+    for plan in plans:
+        assert [] == list(plan.steps("TableRowIDScan", "TableFullScan", "IndexLookUp", "TopN")), plan
+    assert 20 < plans[0].rows_read < 500
