@@ -1,9 +1,10 @@
 """Search: the customers in whose words all terms of a query are found, the best first.
 
-A page takes a bounded look at how frequent the pieces of the query are, and the customers found by the
-rarest. They are ranked here, not in SQL: a customer's own row says which words are exact, so no word is
-joined again, and both databases rank alike. Where there are more than MOST_RANKED, a statement reads the page
-of an ordinary connection instead, with the search as its filter.
+A page takes a bounded look at how frequent the pieces of the query are, and at how many customers a single
+one finds; then it reads the customers found by the rarest. They are ranked here, not in SQL: a customer's
+own row says which words are exact, so no word is joined again, and both databases rank alike. Where there
+are more than MOST_RANKED, the second statement reads the page of an ordinary connection instead, with the
+search as its filter.
 """
 
 from bisect import bisect_left, bisect_right
@@ -28,6 +29,8 @@ MOST_RANKED = 1_000
 GROWTH = 2
 # How many words are read for one that may be ranked: some of a customer's begin alike, as handle and e-mail.
 WORDS_EACH = 10
+# In the look at the pieces' sizes, the place of what a query of one piece finds.
+MATCHES = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,13 @@ async def _matches(reader: Reader, search: Search, most: int) -> list[Customer] 
     if not pieces:
         return []
     look = [_size(place, piece, most * WORDS_EACH) for place, piece in enumerate(pieces)]
+    if len(pieces) == 1:
+        look.append(_matching(search, pieces[0], most))
     sizes = {row.place: row.size for row in await reader.fetch(sa.union_all(*look))}
+    matching = sizes.pop(MATCHES, 0)
     if not all(sizes.values()):
         return []
-    if len(pieces) == 1 and sizes[0] >= most * WORDS_EACH:
+    if len(pieces) == 1 and (matching > most or sizes[0] >= most * WORDS_EACH):
         return None
     pieces = tuple(pieces[place] for place in sorted(sizes, key=lambda place: sizes[place]))
     rows = await reader.fetch(_found(search, pieces, most))
@@ -128,31 +134,44 @@ async def _matches(reader: Reader, search: Search, most: int) -> list[Customer] 
 
 def _size(place: int, piece: str, most: int) -> sa.Select[int, int]:
     """How many words begin with a piece, none counted past `most`."""
-    counted = sa.select(sa.literal(1).label("one")).where(_begins(customer_words, piece)).limit(most)
-    return sa.select(sa.literal(place).label("place"), sa.func.count().label("size")).select_from(
-        counted.subquery()
-    )
+    found = sa.select(sa.literal(1).label("one")).where(_begins(customer_words, piece))
+    return _counted(place, found.limit(most))
+
+
+def _matching(search: Search, piece: str, most: int) -> sa.Select[int, int]:
+    """How many customers the one piece finds, counted one past `most`; none where it has too many words."""
+    words = _size(MATCHES, piece, most * WORDS_EACH).subquery()
+    few = sa.select(words.c.size).scalar_subquery() < most * WORDS_EACH
+    return _counted(MATCHES, _ways(search, [piece], customers.c.id).where(few).distinct().limit(most + 1))
+
+
+def _counted(place: int, rows: sa.Select[Any]) -> sa.Select[int, int]:
+    size = sa.func.count().label("size")
+    return sa.select(sa.literal(place).label("place"), size).select_from(rows.subquery())
 
 
 def _found(search: Search, pieces: Sequence[str], most: int) -> sa.Select[Any]:
     """The customers that have words with all `pieces`, the rarest first, and how many ways that is so."""
+    ways = _ways(search, pieces, *customers.c).limit(most * WORDS_EACH).subquery()
+    return sa.select(*ways.c, sa.func.count().label("words")).group_by(*ways.c).limit(most + 1)
+
+
+def _ways(search: Search, pieces: Sequence[str], *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """The customers that have words with all `pieces`, the rarest first, once for each choice of words."""
     tables = [customer_words.alias(f"w{place}") for place in range(len(pieces))]
     source: Any = tables[0]
     for table in tables[1:]:
         source = source.join(table, table.c.customer_id == tables[0].c.customer_id)
     source = source.join(customers, customers.c.id == tables[0].c.customer_id)
     others = ", ".join([*(table.name for table in tables[1:]), "customers"])
-    ways = (
-        sa.select(*customers.c)
+    return (
+        sa.select(*columns)
         .select_from(source)
         .where(*(_begins(table, piece) for table, piece in zip(tables, pieces, strict=True)))
         .where(filters.clause(customers, search.base))
-        .limit(most * WORDS_EACH)
         # Without this TiDB may read the words of a frequent piece, or all customers, and compare them.
         .prefix_with(f"/*+ LEADING(w0, {others}), INL_JOIN({others}) */", dialect="mysql")
-        .subquery()
     )
-    return sa.select(*ways.c, sa.func.count().label("words")).group_by(*ways.c).limit(most + 1)
 
 
 def _begins(table: Any, piece: str) -> sa.ColumnElement[bool]:

@@ -134,3 +134,37 @@ async def test_a_page_costs_few_statements(database: Database, api: Api, stateme
         counts.append(len(statements))
 
     assert [0, 2, 2, 2, 1] == counts
+
+
+async def test_a_page_past_the_limit_costs_few_statements(
+    database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two for one word, also with too many words to count; a third for several that match too often."""
+    monkeypatch.setattr(searching, "MOST_RANKED", 5)
+    await create_many(database, 20, "Anna Lind")
+    counts = []
+    for search in ("n-", "anna", "anna lind"):
+        statements.clear()
+        assert not (await page(api, search, first=2))["bestFirst"]
+        counts.append(len(statements))
+    for _ in range(60):
+        await create_customer(database, name="Berta")
+    statements.clear()
+    assert not (await page(api, "berta", first=2))["bestFirst"]
+    counts.append(len(statements))
+
+    assert [2, 2, 3, 2] == counts
+
+
+async def test_matches_are_counted_behind_the_filter(
+    database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that where leaves are ranked, however many others have the word."""
+    monkeypatch.setattr(searching, "MOST_RANKED", 5)
+    await create_many(database, 20, "Anna Lind")
+    statements.clear()
+    data = await api.data(SEARCH, search="anna", where={"username": {"in": ["n-3", "n-7"]}})
+
+    assert ["n-7", "n-3"] == [node["username"] for node in data["customers"]["nodes"]]
+    assert data["customers"]["bestFirst"]
+    assert 2 == len(statements)
