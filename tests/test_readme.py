@@ -15,7 +15,8 @@ from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
 
 README = Path(__file__).parents[1] / "README.md"
-READING = README.parent / "docs" / "reading.md"
+DOCS = README.parent / "docs"
+READING, SEARCH, SUMS = (DOCS / name for name in ("reading.md", "reading-search.md", "reading-sums.md"))
 SHOWN_AT = "http://127.0.0.1:8000"
 
 
@@ -28,6 +29,11 @@ def examples(page: Path) -> list[tuple[str, str | None]]:
     """The page's queries in order, each with the JSON that stands right below it, if any does."""
     found = re.findall(r"^```graphql\n(.*?)^```$(?:\n\n^```json\n(.*?)^```$)?", page.read_text(), re.M | re.S)
     return [(query, answer or None) for query, answer in found]
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a root field shows nothing: null, an empty list, or a page of no nodes."""
+    return not (value["nodes"] if isinstance(value, dict) and "nodes" in value else value)
 
 
 def settings_table() -> str:
@@ -48,13 +54,15 @@ def seeded(database_url: str, spawn: Spawn) -> Serving:
 
 
 def test_queries_give_their_answers(seeded: Serving) -> None:
-    """Each query, sent to a real server over a socket, gives the JSON that stands below it."""
-    shown = [*examples(README), *examples(READING)]
+    """Each query, sent to a real server over a socket, gives the JSON below it, or something at least."""
+    shown = [example for page in (README, READING, SEARCH, SUMS) for example in examples(page)]
 
-    assert len(blocks("json")) + 4 <= len(shown)
+    assert 10 <= len(shown)
+    assert 6 == sum(answer is not None for _, answer in shown)
     for query, answer in shown:
         answered = seeded.post(query)
         assert (json.loads(answer) if answer else {"data": answered.get("data")}) == answered
+        assert not any(is_empty(each) for each in answered["data"].values()), query
 
 
 def test_curl_gets_an_answer(server: Serving) -> None:
