@@ -188,7 +188,9 @@ async def test_a_dashboard_is_one_query(database: Database, api: Api, statements
             )
         await create_order(database, customer, line("NOT-PAID"), placed_at=MARCH + timedelta(days=40))
     statements.clear()
-    data = await api.data(DASHBOARD, month=IN_MARCH)
+    body = {"query": DASHBOARD, "variables": {"month": IN_MARCH}}
+    answer = (await api.client.post("/graphql", json=body, headers={"tidegraph-receipt": "1"})).json()
+    data, receipt = answer["data"], answer["extensions"]["receipt"]
     shown = [each["customer"]["orders"]["nodes"] for each in data["top"]]
 
     assert [("c3", "24"), ("c2", "18"), ("c1", "12")] == [
@@ -204,6 +206,16 @@ async def test_a_dashboard_is_one_query(database: Database, api: Api, statements
     assert ["6", "12", "18", "24"] == [day["total"]["amount"] for day in data["days"]]
     # two summaries; customers; their orders with a look; lines
     assert 6 == len(statements)
+    assert receipt.pop("databaseMs") > 0
+    assert {
+        # 3 customers, a page of 5 orders of each, with the lines; days have nothing below them that costs
+        "cost": 1_000 + 3 * (1 + 6 + 5 * 10) + 1_000,
+        "statements": 6,
+        # top and days; customers and the sizes of their orders; of these one more each than is shown; lines
+        "rows": 3 + 4 + 3 + 3 + 3 * 6 + 3 * 5,
+        "attempts": 0,
+        "retriedFor": [],
+    } == receipt
 
 
 @pytest.mark.parametrize(
