@@ -117,6 +117,9 @@ def _load(batched: Batched, source: Any, info: Info, kwargs: Mapping[str, Any]) 
         return read(times.of(place) if times else None)
     if when.pinned:
         return _read_pinned(read, when, place, info.context)
+    if when.moment is not None:
+        # Refused even if nothing is read: `nodes` of no ids, say, or a search without a letter.
+        info.context.reader.at(when.moment)
     times.set(place, when.moment)
     return read(when.moment)
 

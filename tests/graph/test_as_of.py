@@ -140,6 +140,29 @@ async def test_sqlite_refuses_as_of(api: Api) -> None:
     assert {"customers": {"nodes": []}} == await api.data(NAMES, asOf=None)
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "nodes(ids: [], asOf: $asOf) { id }",
+        "node(id: 0, asOf: $asOf) { id }",
+        "customer(by: {id: 0}, asOf: $asOf) { name }",
+        'customers(search: "%%", asOf: $asOf) { nodes { name } }',
+    ],
+)
+@pytest.mark.parametrize(
+    ("moment", "reason"), [("9999-12-31T23:59:59Z", past.FUTURE), ("1000-01-01T00:00:00Z", past.NO_SCHEMA)]
+)
+async def test_a_moment_is_refused_where_nothing_is_read(
+    database: Database, api: Api, field: str, moment: str, reason: str
+) -> None:
+    """As it is where rows are read, for the same reasons."""
+    (error,) = (await api.send(f"query ($asOf: DateTime) {{ {field} }}", asOf=moment))["errors"]
+    keeps_past = database.reads.dialect.name == "mysql"
+
+    assert (reason if keeps_past else past.NO_PAST) == error["message"]
+    assert "AS_OF_UNAVAILABLE" == error["extensions"]["code"]
+
+
 async def failure(api: Api, moment: str) -> tuple[str, str]:
     (error,) = (await api.send(NAMES, asOf=moment))["errors"]
     return error["extensions"]["code"], error["message"]
