@@ -52,10 +52,12 @@ class Shop:
                 return sent
 
 
-async def open_shop(database: Database) -> Shop:
-    """Store it; the same rows each time, but for their ids."""
-    chance = random.Random(8)
+async def open_shop(database: Database, seed: int = 8) -> Shop:
+    """Store it in the place of what was stored; of one `seed` the same rows each time, but for their ids."""
+    chance = random.Random(seed)
     async with database.writes.begin() as connection:
+        for table in (models.orders, models.customers):
+            await connection.execute(table.delete())
 
         async def insert(table: sa.Table, values: dict[str, Any]) -> int:
             result = await connection.execute(table.insert().values(**values))
@@ -67,14 +69,14 @@ async def open_shop(database: Database) -> Shop:
             values = _customer(chance, place)
             customers.append((await insert(models.customers, values), values, orders))
         stored = [(await insert(models.orders, each), each) for each in _orders(chance, customers)]
-    shown = {row_id: _shown("Customer", row_id, values) for row_id, values, _ in customers}
-    for row in shown.values():
+    owners = {row_id: shown("Customer", row_id, values) for row_id, values, _ in customers}
+    for row in owners.values():
         row["orders"] = []
-    everything = [_shown("Order", row_id, values) for row_id, values in stored]
+    everything = [shown("Order", row_id, values) for row_id, values in stored]
     for order in everything:
-        order["customer"] = shown[order.pop("customer_id")]
+        order["customer"] = owners[order.pop("customer_id")]
         order["customer"]["orders"].append(order)
-    return Shop(list(shown.values()), everything)
+    return Shop(list(owners.values()), everything)
 
 
 def _customer(chance: random.Random, place: int) -> dict[str, Any]:
@@ -111,7 +113,7 @@ def _orders(chance: random.Random, customers: list[tuple[int, Any, int]]) -> lis
     return rows
 
 
-def _shown(kind: str, row_id: int, values: dict[str, Any]) -> Row:
+def shown(kind: str, row_id: int, values: dict[str, Any]) -> Row:
     """The row as the API shows it."""
     row: Row = {"row": row_id, "id": GlobalId(kind, row_id).encode()}
     for name, value in values.items():

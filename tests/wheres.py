@@ -101,6 +101,15 @@ def arguments(table: str) -> Strategy:
     return st.builds(together, WHERES[table], sorts(table))
 
 
+# A few shops a run are enough: the rows of each are stored anew.
+seeds = st.integers(0, 2**16)
+
+
+def asked(**parts: Strategy) -> Strategy:
+    """Some things to ask one shop."""
+    return st.lists(st.fixed_dictionaries(parts), min_size=6, max_size=6)
+
+
 def sizes(largest: int) -> Strategy:
     """`first`, `last` or neither."""
     some = st.integers(0, largest)

@@ -12,7 +12,7 @@ from tests import reference
 from tests.api import Api
 from tests.reference import Row
 from tests.shop import Shop, open_shop
-from tests.wheres import arguments, bounds, sizes
+from tests.wheres import arguments, asked, bounds, seeds, sizes
 
 ARGUMENTS = "$first: Int, $last: Int, $after: String, $before: String, $limit: Int"
 SHOWN = """
@@ -33,14 +33,17 @@ NESTED = (
     f"query ($where: OrderWhere, $orderBy: [OrderOrder!], {ARGUMENTS}) {{ "
     f"customers(first: 50, includeArchived: true) {{ nodes {{ id page: orders({SHOWN} }} }} }}"
 )
+ONE = (
+    f"query ($id: ID!, $where: OrderWhere, $orderBy: [OrderOrder!], {ARGUMENTS}) {{ "
+    f"customer(by: {{id: $id}}) {{ page: orders({SHOWN} }} }}"
+)
 LARGEST = 100
 
-walks = settings(
-    max_examples=30,
+shops = settings(
+    max_examples=5,
     deadline=None,
     database=None,
-    # One shop for all examples, which only read it.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=list(HealthCheck),
 )
 
 
@@ -49,11 +52,6 @@ async def api(database: Database) -> AsyncIterator[Api]:
     """With filters that no client would be let ask for all parents."""
     async with Api.of(database, cost_limit=1_000_000) as api:
         yield api
-
-
-@pytest.fixture
-async def shop(database: Database) -> Shop:
-    return await open_shop(database)
 
 
 def assert_page(expected: tuple[list[Row], bool, bool], whole: list[Row], limit: int, page: Any) -> None:
@@ -75,29 +73,45 @@ def chosen(whole: list[Row], places: dict[str, int]) -> dict[str, int]:
     return {name: place % len(whole) for name, place in places.items()} if whole else {}
 
 
-@walks
-@given(sent=arguments("orders"), size=sizes(30), limit=st.integers(0, 90), places=bounds)
+@shops
+@given(
+    seed=seeds,
+    cases=asked(sent=arguments("orders"), size=sizes(30), limit=st.integers(0, 90), places=bounds),
+)
 async def test_a_page_of_orders_is_what_the_reference_says(
-    api: Api, shop: Shop, sent: Any, size: dict[str, int], limit: int, places: dict[str, int]
+    database: Database, api: Api, seed: int, cases: list[Any]
 ) -> None:
     """Any filter and sort, any size, between any two cursors, empty pages too."""
-    await check_page(api, ORDERS, shop.orders, shop.named(sent), size, limit, places)
+    shop = await open_shop(database, seed)
+    for case in cases:
+        await check_page(api, ORDERS, shop.orders, **shop.named(case))
 
 
-@walks
+@shops
 @given(
-    sent=arguments("customers"),
-    archived=st.booleans(),
-    size=sizes(14),
-    limit=st.integers(0, 14),
-    places=bounds,
+    seed=seeds,
+    cases=asked(
+        sent=arguments("customers"),
+        archived=st.booleans(),
+        size=sizes(14),
+        limit=st.integers(0, 14),
+        places=bounds,
+    ),
 )
 async def test_a_page_of_customers_is_what_the_reference_says(
-    api: Api, shop: Shop, sent: Any, archived: bool, size: Any, limit: int, places: Any
+    database: Database, api: Api, seed: int, cases: list[Any]
 ) -> None:
     """The same, with the archived ones and without."""
+    shop = await open_shop(database, seed)
+    for case in cases:
+        rows, sent = customers_of(shop, shop.named(case["sent"]), case.pop("archived"))
+        await check_page(api, CUSTOMERS, rows, **{**case, "sent": sent})
+
+
+def customers_of(shop: Shop, sent: Any, archived: bool) -> tuple[list[Row], Any]:
+    """The customers that a filter chooses among, and the arguments that ask for these."""
     rows = [row for row in shop.customers if archived or row["archivedAt"] is None]
-    await check_page(api, CUSTOMERS, rows, shop.named(sent) | {"archived": archived}, size, limit, places)
+    return rows, sent | {"archived": archived}
 
 
 async def check_page(
@@ -114,13 +128,21 @@ async def check_page(
     assert_page(reference.page(whole, sent["orderBy"], **size, **between), whole, limit, page)
 
 
-@walks
-@given(sent=arguments("orders"), size=sizes(12), limit=st.integers(0, 12), places=bounds)
+@shops
+@given(
+    seed=seeds,
+    cases=asked(sent=arguments("orders"), size=sizes(12), limit=st.integers(0, 12), places=bounds),
+)
 async def test_each_parent_has_its_own_page(
-    api: Api, shop: Shop, sent: Any, size: Any, limit: int, places: Any
+    database: Database, api: Api, seed: int, cases: list[Any]
 ) -> None:
     """Nested, for parents with many orders, few and none, with the cursors of other parents' pages."""
-    sent = shop.named(sent)
+    shop = await open_shop(database, seed)
+    for case in cases:
+        await check_nested(api, shop, **shop.named(case))
+
+
+async def check_nested(api: Api, shop: Shop, sent: Any, size: Any, limit: int, places: Any) -> None:
     wholes = {
         row["id"]: reference.ordered(row["orders"], sent["where"], sent["orderBy"]) for row in shop.customers
     }
@@ -142,20 +164,68 @@ async def test_each_parent_has_its_own_page(
         assert_page(expected, whole, limit, node["page"])
 
 
-@settings(walks, max_examples=10)
-@given(sent=arguments("orders"), size=st.integers(7, 20), backwards=st.booleans())
-async def test_a_walk_shows_every_row_once(
-    api: Api, shop: Shop, sent: Any, size: int, backwards: bool
+@shops
+@given(seed=seeds, cases=asked(sent=arguments("orders"), size=st.integers(7, 20), backwards=st.booleans()))
+async def test_a_walk_shows_every_order_once(
+    database: Database, api: Api, seed: int, cases: list[Any]
 ) -> None:
     """Forwards by first and after, and backwards by last and before."""
-    sent = shop.named(sent) | {"last" if backwards else "first": size}
+    shop = await open_shop(database, seed)
+    for case in cases:
+        await check_walk(api, ORDERS, shop.orders, **shop.named(case))
+
+
+@shops
+@given(
+    seed=seeds,
+    cases=asked(
+        sent=arguments("customers"),
+        archived=st.booleans(),
+        size=st.integers(2, 5),
+        backwards=st.booleans(),
+    ),
+)
+async def test_a_walk_shows_every_customer_once(
+    database: Database, api: Api, seed: int, cases: list[Any]
+) -> None:
+    """With the archived ones and without."""
+    shop = await open_shop(database, seed)
+    for case in cases:
+        rows, sent = customers_of(shop, shop.named(case["sent"]), case.pop("archived"))
+        await check_walk(api, CUSTOMERS, rows, **{**case, "sent": sent})
+
+
+@shops
+@given(
+    seed=seeds,
+    cases=asked(
+        sent=arguments("orders"),
+        place=st.integers(0, 7),
+        size=st.integers(2, 9),
+        backwards=st.booleans(),
+    ),
+)
+async def test_a_walk_shows_every_order_of_a_customer_once(
+    database: Database, api: Api, seed: int, cases: list[Any]
+) -> None:
+    """Below one parent, which has many orders or few."""
+    shop = await open_shop(database, seed)
+    for case in cases:
+        parent = shop.customers[case.pop("place")]
+        sent = shop.named(case["sent"]) | {"id": parent["id"]}
+        await check_walk(api, ONE, parent["orders"], **{**case, "sent": sent})
+
+
+async def check_walk(api: Api, query: str, rows: list[Row], sent: Any, size: int, backwards: bool) -> None:
+    sent = sent | {"last" if backwards else "first": size}
     bound, cursor = ("before", "startCursor") if backwards else ("after", "endCursor")
     more = "hasPreviousPage" if backwards else "hasNextPage"
-    whole = reference.ordered(shop.orders, sent["where"], sent["orderBy"])
+    whole = reference.ordered(rows, sent["where"], sent["orderBy"])
     pages: list[list[str]] = []
     info: dict[str, Any] = {more: True}
     while info[more]:
-        page = (await api.data(ORDERS, **sent, limit=0))["page"]
+        data = await api.data(query, **sent, limit=0)
+        page = data["page"] if "page" in data else data["customer"]["page"]
         pages.append([node["id"] for node in page["nodes"]])
         info = page["pageInfo"]
         sent[bound] = info[cursor]
@@ -163,3 +233,4 @@ async def test_a_walk_shows_every_row_once(
         pages.reverse()
 
     assert [row["id"] for row in whole] == [each for page in pages for each in page]
+    assert len(pages) == max(1, -(-len(whole) // size))

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from db import words
 from db.database import Database
 from db.models import Customer, customers
+from graph.types.scalars import serialize_date_time
 from tests.api import Api
-from tests.graph.test_search_pages import page, usernames
+from tests.graph.test_search_pages import usernames
+from tests.reference import meets
+from tests.shop import shown
+from tests.wheres import combined, compared, leaves
 
 FRAGMENTS = [
     *(
@@ -76,6 +80,21 @@ FRAGMENTS = [
         "\U0010ffff",
     ),
 ]
+SEARCHED = """
+query (
+  $search: String!, $where: CustomerWhere, $archived: Boolean
+  $first: Int, $after: String, $last: Int, $before: String
+) {
+  customers(
+    search: $search, where: $where, includeArchived: $archived
+    first: $first, after: $after, last: $last, before: $before
+  ) {
+    edges { node { username } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    totalCount { value exact }
+  }
+}
+"""
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -112,12 +131,14 @@ def score(customer: Customer, term: str) -> int | None:
     return 2 if term in known else int(all(piece in known for piece in pieces(term)))
 
 
-def expected(stored: list[Customer], query: str) -> list[str]:
+def expected(stored: list[Customer], query: str, where: Any, archived: bool) -> list[str]:
     terms = [each for each in dict.fromkeys(map(fold, query.split())) if pieces(each)]
     placed = []
     for customer in stored:
         scores = [score(customer, term) for term in terms]
-        if terms and None not in scores and customer.archived_at is None:
+        row = shown("Customer", customer.id, customer._asdict())
+        asked_for = meets(row, where) and (archived or customer.archived_at is None)
+        if terms and None not in scores and asked_for:
             placed.append((sum(each or 0 for each in scores), customer.created_at, customer.id, customer))
     return [customer.username for *_, customer in sorted(placed, reverse=True)]
 
@@ -133,18 +154,27 @@ async def store(database: Database, rows: list[dict[str, Any]]) -> list[Customer
     return await database.write(write)
 
 
-async def walk(api: Api, search: str, size: int, names: tuple[str, str, str, str]) -> list[Any]:
+async def walk(api: Api, sent: dict[str, Any], size: int, names: tuple[str, str, str, str]) -> list[Any]:
     """All pages, in the order in which they were asked for."""
     count, past, more, end = names
-    pages = [await page(api, search, **{count: size})]
+    pages = [(await api.data(SEARCHED, **sent, **{count: size}))["customers"]]
     while pages[-1]["pageInfo"][more] and len(pages) < 9:
-        pages.append(await page(api, search, **{count: size, past: pages[-1]["pageInfo"][end]}))
+        after = {past: pages[-1]["pageInfo"][end]}
+        pages.append((await api.data(SEARCHED, **sent, **{count: size}, **after))["customers"])
     return pages
 
 
+def wheres(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Often nothing, or conditions on text and moments, combined."""
+    strings = compared(texts, "gte", "startsWith", "contains", nullable=True)
+    moments = compared(st.just(serialize_date_time(MOMENT)), "gt", nullable=True)
+    fields = {"username": strings, "name": strings, "email": strings}
+    return st.none() | combined(leaves(fields | {"createdAt": moments, "archivedAt": moments}))
+
+
 @st.composite
-def cases(draw: Any) -> tuple[list[dict[str, Any]], str]:
-    """Customers, some of them archived, and a query, all made of a few fragments."""
+def cases(draw: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Customers, some of them archived, and arguments, all made of a few fragments."""
     some = draw(st.lists(st.sampled_from(FRAGMENTS), min_size=2, max_size=5))
     texts = st.lists(st.sampled_from([*some, " "]), min_size=1, max_size=6).map("".join)
     keys = (lambda row: row["username"], lambda row: row["email"] or (row["username"],))
@@ -152,7 +182,8 @@ def cases(draw: Any) -> tuple[list[dict[str, Any]], str]:
     known = [word for row in found for word in f"{row['username']} {row['name']}".split()] or some
     begun = st.sampled_from(known).flatmap(lambda each: st.integers(1, len(each)).map(lambda end: each[:end]))
     query = st.lists(begun, min_size=1, max_size=2).map(" ".join) | texts
-    return found, draw(query.filter(lambda each: len(unicodedata.normalize("NFC", each.strip())) > 1))
+    search = draw(query.filter(lambda each: len(unicodedata.normalize("NFC", each.strip())) > 1))
+    return found, {"search": search, "where": draw(wheres(texts)), "archived": draw(st.booleans())}
 
 
 @settings(
@@ -163,13 +194,19 @@ def cases(draw: Any) -> tuple[list[dict[str, Any]], str]:
 )
 @given(case=cases(), size=st.integers(1, 4))
 async def test_finds_what_the_reference_finds(
-    database: Database, api: Api, case: tuple[list[dict[str, Any]], str], size: int
+    database: Database, api: Api, case: tuple[list[dict[str, Any]], dict[str, Any]], size: int
 ) -> None:
-    """Every match once, in the reference's order, forwards and backwards."""
-    rows, search = case
-    order = expected(await store(database, rows), search)
-    forwards = await walk(api, search, size, ("first", "after", "hasNextPage", "endCursor"))
-    backwards = await walk(api, search, size, ("last", "before", "hasPreviousPage", "startCursor"))
+    """Every match once, in the reference's order, forwards and backwards, and what is around each page."""
+    rows, sent = case
+    stored = await store(database, rows)
+    order = expected(stored, sent["search"], sent["where"], sent["archived"])
+    forwards = await walk(api, sent, size, ("first", "after", "hasNextPage", "endCursor"))
+    backwards = await walk(api, sent, size, ("last", "before", "hasPreviousPage", "startCursor"))
+    backwards.reverse()
+    pages = -(-len(order) // size) or 1
 
-    assert order == [name for each in forwards for name in usernames(each)]
-    assert order == [name for each in reversed(backwards) for name in usernames(each)]
+    for walked in (forwards, backwards):
+        assert order == [name for each in walked for name in usernames(each)]
+        assert [False, *[True] * (pages - 1)] == [each["pageInfo"]["hasPreviousPage"] for each in walked]
+        assert [*[True] * (pages - 1), False] == [each["pageInfo"]["hasNextPage"] for each in walked]
+        assert [{"value": len(order), "exact": True}] * pages == [each["totalCount"] for each in walked]
