@@ -67,7 +67,7 @@ class Reader:
     async def pin(self) -> datetime:
         """A moment just past, a whole millisecond: what was committed before this call is seen as of it.
 
-        Raises AsOfUnavailable.
+        That is so as far as the clocks of TiDB's nodes agree. Raises AsOfUnavailable.
         """
         self.require_past()
         ((clock,),) = await self.fetch(past.CLOCK)
