@@ -22,16 +22,22 @@ from graph.types.sorting import CustomerOrder, OrderOrder, sort
 NodeT = TypeVar("NodeT")
 DEFAULT_SIZE, LARGEST_SIZE, LARGEST_COUNT = 20, 100, 10_000
 
+BOUND = (
+    "It must be of the same field, with the same sort and where, and of customers the same search and "
+    "includeArchived."
+)
+UNINDEXED = "What no index serves costs more, and may end with TIMEOUT."
+
 PAGING = [
     argument("first", int | None, "How many from the front: 20 by default, 100 at most."),
-    argument("after", str | None, "Only what comes after this cursor of the same field."),
+    argument("after", str | None, f"Only what comes after this cursor. {BOUND}"),
     argument("last", int | None, "How many from the back, 100 at most; not together with first."),
-    argument("before", str | None, "Only what comes before this cursor of the same field."),
+    argument("before", str | None, f"Only what comes before this cursor. {BOUND}"),
     SNAPSHOT,
 ]
 CUSTOMER_ARGUMENTS = [
     *PAGING,
-    argument("where", CustomerWhere | None, "Only the customers that meet these conditions."),
+    argument("where", CustomerWhere | None, f"Only the customers that meet these conditions. {UNINDEXED}"),
     argument(
         "order_by",
         list[CustomerOrder] | None,
@@ -46,7 +52,7 @@ CUSTOMER_ARGUMENTS = [
 ]
 ORDER_ARGUMENTS = [
     *PAGING,
-    argument("where", OrderWhere | None, "Only the orders that meet these conditions."),
+    argument("where", OrderWhere | None, f"Only the orders that meet these conditions. {UNINDEXED}"),
     argument(
         "order_by",
         list[OrderOrder] | None,

@@ -48,7 +48,9 @@ class CustomerWhere:
     version: IntFilter | None = on("the version")
     created_at: DateTimeFilter | None = on("when it was created")
     updated_at: DateTimeFilter | None = on("when it was last changed")
-    archived_at: DateTimeFilter | None = on("when it was archived")
+    archived_at: DateTimeFilter | None = on(
+        "when it was archived; customers finds archived ones only with includeArchived, whatever this says"
+    )
     orders: "OrdersFilter | None" = on("the customer's orders")
     and_: "list[CustomerWhere] | None" = combined("and", ALL)
     or_: "list[CustomerWhere] | None" = combined("or", ANY)

@@ -21,8 +21,9 @@ NO_ROW = -1
 # Past every amount that can be stored, on either side of 0.
 LARGEST_AMOUNT = Decimal(10**11)
 
+NULL_REFUSED = "Null is not a value to compare with"
 DESCRIPTIONS = {
-    "eq": "Equal to this; null is refused, as in every operator, for there is isNull.",
+    "eq": "Equal to this; null is refused, as in every operator.",
     "ne": "Different from this; a null is not.",
     "in_": "One of these, at most 100; an empty list finds nothing.",
     "not_in": "None of these, at most 100; a null is not, unless the list is empty, which finds everything.",
@@ -30,7 +31,7 @@ DESCRIPTIONS = {
     "gte": "Greater than this or equal to it.",
     "lt": "Less than this.",
     "lte": "Less than this or equal to it.",
-    "is_null": "Whether there is no value.",
+    "is_null": "Whether there is no value, which no other operator can ask for.",
     "starts_with": "Begins with this text, with its case.",
     "contains": "Has this text in it, with its case.",
 }
@@ -140,7 +141,7 @@ def compare(column: str, sent: Any, stored: Callable[[Any], Any] = lambda value:
         if value is strawberry.UNSET:
             continue
         if value is None:
-            raise BadUserInput("Null is not a value to compare with: use isNull.")
+            raise BadUserInput(NULL_REFUSED + (": use isNull." if hasattr(sent, "is_null") else "."))
         if isinstance(value, list):
             yield Compare(column, name, tuple(stored(each) for each in bounded(value)))
         else:

@@ -17,9 +17,9 @@ SEARCH = argument(
     "search",
     str | None,
     "Only customers who have words in handle, name or e-mail that begin with each word of this, whatever the "
-    f"case and the accents. It has {SHORTEST} to {LONGEST} characters, at most {MOST_WORDS} words, and "
-    "excludes orderBy: the best come first, exact words before beginnings, then the newest; past "
-    f"{search.MOST_RANKED} matches the newest, and totalCount counts no further.",
+    f"case and the accents. It has {SHORTEST} to {LONGEST} characters, at most {MOST_WORDS} words or parts "
+    "of words, as a-b has two, and excludes orderBy: the best come first, exact words before beginnings, "
+    f"then the newest; past {search.MOST_RANKED} matches the newest, and totalCount counts no further.",
 )
 
 
@@ -35,7 +35,7 @@ def searched(scope: Scope, arguments: Mapping[str, Any]) -> Scope:
         raise BadUserInput(f"search must have {SHORTEST} to {LONGEST} characters.")
     found = Search.of(scope, query)
     if len(prefixes(found.terms)) > MOST_WORDS:
-        raise BadUserInput(f"search must have at most {MOST_WORDS} words.")
+        raise BadUserInput(f"search must have at most {MOST_WORDS} words or parts of words.")
     return found
 
 

@@ -79,8 +79,9 @@ ARGUMENTS = [
     argument(
         "group_by",
         list[OrderGroup] | None,
-        "What to group by besides the currency. There are at most 366 days, weeks or months: from the "
-        "placedAt that where begins with to the one that it ends with, or the oldest and newest order's.",
+        "What to group by besides the currency; by the currency alone if left out. At most one of DAY, WEEK "
+        "and MONTH, and 366 days, weeks or months: from the placedAt that where begins with to the one that "
+        "it ends with, or the oldest and newest order's.",
     ),
     argument(
         "time_zone",
@@ -92,7 +93,7 @@ ARGUMENTS = [
         "order_by",
         list[OrderSummaryOrder] | None,
         "If left out, groups by CUSTOMER have the largest count first. Groups that are equal in this go by "
-        "bucket, status and currency.",
+        "bucket, status, customer and currency.",
     ),
     argument(
         "first",

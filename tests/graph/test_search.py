@@ -100,6 +100,14 @@ async def test_refuses_too_short_and_too_long(api: Api, search: str) -> None:
     assert "BAD_USER_INPUT" == await api.code(SEARCH, search=search)
 
 
+async def test_parts_of_words_count(api: Api) -> None:
+    """A word of many parts is as long to look for as many words."""
+    (error,) = (await api.send(SEARCH, search="-".join("abcdefghijklmnopq")))["errors"]
+
+    assert "search must have at most 16 words or parts of words." == error["message"]
+    assert [] == await found(api, "-".join("abcdefghijklmnop"))
+
+
 async def test_refuses_another_order(database: Database, api: Api) -> None:
     """A search has its own order; an empty orderBy asks for none."""
     await create_customer(database, username="anna")

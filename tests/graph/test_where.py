@@ -151,6 +151,21 @@ async def test_null_is_not_compared_with(api: Api, operator: str) -> None:
     assert "Null is not a value to compare with: use isNull." == message
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"id": {"eq": None}},
+        {"version": {"gt": None}},
+        {"orders": {"some": {"status": {"in": None}}}},
+        {"orders": {"some": {"total": {"amount": {"lt": None}}}}},
+        {"orders": {"some": {"total": {"currency": {"ne": None}}}}},
+    ],
+)
+async def test_where_nothing_is_null_isnull_is_not_named(api: Api, where: Any) -> None:
+    """These filters have no such operator to use instead."""
+    assert "Null is not a value to compare with." == await refusal(api, where)
+
+
 def nested(levels: int) -> dict[str, Any]:
     """`where` of so many levels, across the relation and through `not`, `and` and `or`."""
     ways = [
