@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Connections for reading, half of them for a request; as many for writing, on SQLite one.",
+        description="Connections for reading, half of them a request's, as many for writing (SQLite: 1).",
     )
     pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
     shutdown_delay: float = Field(

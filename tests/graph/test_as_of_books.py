@@ -10,9 +10,9 @@ from typing import Any
 from db import orders
 from db.database import Database
 from db.models import Order
-from db.money import Money
+from db.money import Money, as_text
 from db.reader import Transaction
-from graph.types.scalars import serialize_date_time, serialize_decimal
+from graph.types.scalars import serialize_date_time
 from tests.api import Api
 from tests.db.test_past import on_tidb
 from tests.factories import create_customer, create_order
@@ -85,7 +85,7 @@ def check(books: Any) -> str:
 def summed(found: list[Any]) -> dict[str, Any]:
     """What a sum of these orders says."""
     amount = sum(Decimal(each["total"]["amount"]) for each in found)
-    return {"count": len(found), "total": {"amount": serialize_decimal(Decimal(amount))}}
+    return {"count": len(found), "total": {"amount": as_text(Decimal(amount))}}
 
 
 def by_id(found: list[Any]) -> list[Any]:

@@ -19,12 +19,14 @@ CUSTOMER = {
     **dict.fromkeys(("createdAt", "updatedAt", "archivedAt"), 0),
     "orders { nodes { status } pageInfo { endCursor } }": 2,
     "orderStats { count total { amount currency } }": 1,
+    "history { totalCount { value } }": 2,
 }
 ORDER = {
     **dict.fromkeys(("id", "reference", "status", "allowedTransitions", "version"), 0),
     **dict.fromkeys(("placedAt", "createdAt", "updatedAt", "total { amount currency }"), 0),
     "customer { username }": 1,
     "lines { sku total { amount } }": 1,
+    "history { totalCount { value } }": 2,
 }
 PAGES = [
     ("{ page: customers(includeArchived: true) { %s } }", CUSTOMER, 1),
