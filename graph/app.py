@@ -55,12 +55,13 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
     built = schema.build(suggestions=settings.is_development)
     return GraphQLEndpoint(
         built,
-        Documents(built._schema, suggestions=settings.is_development),
+        Documents(built._schema, settings, suggestions=settings.is_development),
         database,
         health,
         ide,
         settings.request_timeout,
         settings.cost_limit,
+        settings,
         receipts=settings.is_development,
     )
 

@@ -7,11 +7,13 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    NoFragmentCyclesRule,
     OperationDefinitionNode,
     parse,
     validate,
 )
 
+from graph.bounds import Bounds
 from graph.errors import (
     BAD_REQUEST,
     GRAPHQL_PARSE_FAILED,
@@ -20,10 +22,10 @@ from graph.errors import (
     coded,
     with_code,
 )
-from graph.validation import RULES
+from graph.sizes import Sizes
+from graph.validation import rules
 
 MOST_DOCUMENTS, LONGEST_KEPT = 1_000, 20_000
-MOST_TOKENS = 10_000
 MOST_ERRORS = 10
 NOTHING = DocumentNode(definitions=())
 
@@ -52,8 +54,10 @@ class Document:
 class Documents:
     """Documents by their text; at most MOST_DOCUMENTS are kept, those used last, and no very long one."""
 
-    def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
+    def __init__(self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool) -> None:
         self._schema = schema
+        self._bounds = bounds
+        self._rules = rules(bounds)
         self._suggestions = suggestions
         self._prepare = lru_cache(MOST_DOCUMENTS)(self._prepare_now)
 
@@ -65,18 +69,26 @@ class Documents:
         return document
 
     def _prepare_now(self, text: str) -> Document:
+        most = self._bounds.token_limit
         try:
-            node = parse(text, max_lexical_tokens=MOST_TOKENS, max_comments=MOST_TOKENS)
+            node = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLError as error:
             return Document(NOTHING, (with_code(error, GRAPHQL_PARSE_FAILED),))
         try:
-            found = validate(
-                self._schema,
-                node,
-                RULES,
-                max_errors=MOST_ERRORS,
-                hide_suggestions=not self._suggestions,
-            )
+            found = self._mistakes(node)
         except RecursionError:
             found = [GraphQLError("The document is nested too deeply.")]
         return Document(node, tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found))
+
+    def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
+        # Not with the other rules: what is too large is not gone through by them.
+        sizes = Sizes(node)
+        if excess := sizes.excess(self._bounds):
+            return [GraphQLError(excess)]
+        return validate(
+            self._schema,
+            node,
+            [NoFragmentCyclesRule] if sizes.is_circular else self._rules,
+            max_errors=MOST_ERRORS,
+            hide_suggestions=not self._suggestions,
+        )

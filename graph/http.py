@@ -12,6 +12,7 @@ from db import errors
 from db.database import Database
 from db.deadline import Deadline
 from graph import wire
+from graph.bounds import Bounds
 from graph.context import Context
 from graph.documents import Document, Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
@@ -41,6 +42,7 @@ class GraphQLEndpoint:
     ide: Ide
     request_timeout: float
     cost_limit: int
+    bounds: Bounds
     receipts: bool = False
 
     async def __call__(self, request: Request) -> Response:
@@ -62,7 +64,7 @@ class GraphQLEndpoint:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
     async def _run(self, request: Request, media_type: str) -> Response:
-        params = await Params.read(request)
+        params = await Params.read(request, self.bounds)
         document = self.documents.get(params.query)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:

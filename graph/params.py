@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from graph.bounds import Bounds
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, Rejected, coded
 
-LARGEST_BODY = 1_000_000
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -23,20 +23,20 @@ class Params:
     operation_name: str | None
 
     @classmethod
-    async def read(cls, request: Request) -> "Params":
+    async def read(cls, request: Request, bounds: Bounds) -> "Params":
         """Raises Rejected."""
         if request.method == "GET":
-            return cls.check(_from_url(request))
+            return cls.check(_from_url(request), bounds)
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise bad_request("Send application/json.", status=415)
         try:
-            return cls.check(_from_json("The body", await _body(request)))
+            return cls.check(_from_json("The body", await _body(request, bounds.body_limit)), bounds)
         except ClientDisconnect:
             raise bad_request("The body was cut off.") from None
 
     @classmethod
-    def check(cls, fields: object) -> "Params":
+    def check(cls, fields: object, bounds: Bounds) -> "Params":
         if not isinstance(fields, Mapping):
             raise bad_request("The body must be one JSON object.")
         query, variables = fields.get("query"), fields.get("variables")
@@ -48,8 +48,7 @@ class Params:
                 raise bad_request(f"{field} must be a JSON object.")
         if name is not None and not isinstance(name, str):
             raise bad_request("operationName must be a string.")
-        if not _storable(variables):
-            raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
+        _check_values(variables, bounds.list_limit)
         return cls(query, variables or {}, name or None)
 
 
@@ -57,13 +56,13 @@ def bad_request(message: str, status: int = 400) -> Rejected:
     return Rejected(coded(message, BAD_REQUEST), status=status)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     # Starlette's own limit answers in plain text.
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > LARGEST_BODY:
-            raise bad_request(f"The body is larger than {LARGEST_BODY:,} bytes.", status=413)
+        if size > most:
+            raise bad_request(f"The body is larger than {most:,} bytes.", status=413)
         parts.append(part)
     return b"".join(parts)
 
@@ -86,16 +85,17 @@ def _from_json(what: str, body: bytes) -> Any:
         raise bad_request(f"{what} is not JSON that can be read.") from None
 
 
-def _storable(value: Any) -> bool:
-    """No NUL anywhere: no text column of either database keeps it the same."""
+def _check_values(variables: Any, most: int) -> None:
+    """No list of more than `most`; no NUL anywhere: no text column of either database keeps it the same."""
     # Not by recursion: JSON may be nested deeper than Python's stack.
-    waiting = [value]
+    waiting = [variables]
     while waiting:
         match waiting.pop():
             case str(text) if "\0" in text:
-                return False
+                raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
             case dict(mapping):
                 waiting += [*mapping, *mapping.values()]
+            case list(items) if len(items) > most:
+                raise Rejected(coded(f"A list has at most {most} items.", BAD_USER_INPUT))
             case list(items):
                 waiting += items
-    return True

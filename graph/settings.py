@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
+from graph.bounds import Bounds
 
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
@@ -26,8 +27,8 @@ class BadSettings(Exception):
     """A setting cannot be used; the message is one line for the operator."""
 
 
-class Settings(BaseSettings):
-    """Every setting with its default. The description is the README's."""
+class Settings(Bounds, BaseSettings):
+    """Every setting with its default, those of Bounds too. The description is the README's."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from graph.bounds import Bounds
 from graph.settings import PREFIX, Settings
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
@@ -39,7 +40,9 @@ def is_empty(value: Any) -> bool:
 def settings_table() -> str:
     """The table of settings as the README must have it."""
     rows = ["| setting | default | what it does |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    # What a base class has comes first there, and last here.
+    fields = sorted(Settings.model_fields.items(), key=lambda each: each[0] in Bounds.model_fields)
+    for name, field in fields:
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
         shown = f"`{default}`" if default != "" else "none"
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")

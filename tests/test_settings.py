@@ -29,6 +29,13 @@ BAD = [
     ("pool_size", "1.5", "must be a valid integer."),
     ("pool_timeout", "", "must be a valid number."),
     ("cost_limit", "0", "must be greater than or equal to 1."),
+    ("body_limit", "1MB", "must be a valid integer."),
+    ("token_limit", "0", "must be greater than or equal to 1."),
+    ("depth_limit", "101", "must be less than or equal to 100."),
+    ("field_limit", "0", "must be greater than or equal to 1."),
+    ("alias_limit", "-1", "must be greater than or equal to 0."),
+    ("directive_limit", "-1", "must be greater than or equal to 0."),
+    ("list_limit", "0", "must be greater than or equal to 1."),
     ("shutdown_delay", "-1", "must be greater than or equal to 0."),
     ("shutdown_delay", "inf", "must be a finite number."),
 ]
@@ -65,6 +72,13 @@ def test_defaults_are_sqlite_in_production() -> None:
         "pool_timeout": 5.0,
         "cost_limit": 20_000,
         "shutdown_delay": 1.0,
+        "body_limit": 1_000_000,
+        "token_limit": 10_000,
+        "depth_limit": 50,
+        "field_limit": 2_000,
+        "alias_limit": 200,
+        "directive_limit": 100,
+        "list_limit": 1_000,
     }
 
     assert expected == settings.load().model_dump()

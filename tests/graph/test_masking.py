@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from db import models
 from db.database import Database
 from db.errors import Inconsistent
+from graph.bounds import Bounds
 from graph.documents import Documents
 from graph.errors import MASKED_MESSAGE
 from graph.health import Health
@@ -138,9 +139,9 @@ class Broken:
         self.schema = strawberry.Schema(Query)
 
     async def ask(self, database: Any, query: str) -> httpx2.Response:
-        documents = Documents(self.schema._schema, suggestions=False)
+        documents = Documents(self.schema._schema, Bounds(), suggestions=False)
         health = Health(database)
-        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000)
+        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000, Bounds())
 
         async def graphql(request: Request) -> Response:
             return await endpoint(request)
