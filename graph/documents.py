@@ -1,7 +1,6 @@
 """Parsed and validated documents, kept so that a query is parsed and validated once."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from graphql import (
     DocumentNode,
@@ -22,10 +21,12 @@ from graph.errors import (
     coded,
     with_code,
 )
+from graph.recent import Recent
 from graph.sizes import Sizes
 from graph.validation import rules
 
-MOST_DOCUMENTS, LONGEST_KEPT = 1_000, 20_000
+# A character makes up to 300 bytes of a parsed document: these are 90 MB at the worst, and seldom 20.
+MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT = 1_000, 300_000, 20_000
 MOST_ERRORS = 10
 NOTHING = DocumentNode(definitions=())
 
@@ -52,23 +53,23 @@ class Document:
 
 
 class Documents:
-    """Documents by their text; at most MOST_DOCUMENTS are kept, those used last, and no very long one."""
+    """Documents by their text, of which those used last are kept."""
 
     def __init__(self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool) -> None:
         self._schema = schema
         self._bounds = bounds
         self._rules = rules(bounds)
         self._suggestions = suggestions
-        self._prepare = lru_cache(MOST_DOCUMENTS)(self._prepare_now)
+        self._recent: Recent[Document] = Recent(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
 
     def get(self, text: str) -> Document:
         """Raises Rejected when the text is no document of this schema."""
-        document = self._prepare(text) if len(text) <= LONGEST_KEPT else self._prepare_now(text)
+        document = self._recent.get(text, self._prepare)
         if document.errors:
             raise Rejected(*document.errors)
         return document
 
-    def _prepare_now(self, text: str) -> Document:
+    def _prepare(self, text: str) -> Document:
         most = self._bounds.token_limit
         try:
             node = parse(text, max_lexical_tokens=most, max_comments=most)

@@ -1,0 +1,75 @@
+"""Documents are kept in a bounded piece of memory, whoever sends them."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from graph.recent import Recent
+
+# In a process of its own, whose memory is nobody else's; all of it is warm after the first 5,000. Most
+# have a syntax error, which is as good a document to a cache and takes less time here.
+SEND_EVER_NEW_ONES = """
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from graph import schema
+from graph.bounds import Bounds
+from graph.documents import Documents
+from graph.errors import Rejected
+
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+documents = Documents(schema.build()._schema, Bounds(), suggestions=False)
+texts = ["{ a%d: __typename }", "{ nothing%d }", *("{ a%d" + " a" * length for length in range(8))]
+for number in range(50_000):
+    with suppress(Rejected):
+        documents.get(texts[number % 10] % number)
+    if number == 5_000:
+        before = megabytes()
+print(megabytes() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory is used from /proc")
+def test_ever_new_documents_take_no_more_memory() -> None:
+    """50,000 of them, good and bad, are no more than the first thousands."""
+    printed = subprocess.check_output([sys.executable, "-c", SEND_EVER_NEW_ONES], text=True)
+
+    assert float(printed) < 20
+
+
+def made(recent: Recent[Any], *texts: str) -> list[str]:
+    """Which of these had to be made."""
+    asked: list[str] = []
+    for text in texts:
+        recent.get(text, asked.append)
+    return asked
+
+
+def test_what_was_used_last_is_kept() -> None:
+    """The one that was not asked for the longest time goes first."""
+    recent: Recent[Any] = Recent(2, 100, 100)
+
+    assert ["a", "b", "c"] == made(recent, "a", "b", "a", "c", "a")
+    assert ["b"] == made(recent, "a", "b")
+
+
+def test_characters_are_bounded_too() -> None:
+    """A few long texts push out many short ones, and the sum follows."""
+    recent: Recent[Any] = Recent(100, 10, 8)
+    made(recent, "a", "b", "c", "12345678")
+
+    assert (3, 10) == (len(recent), recent.characters)
+    assert ["a"] == made(recent, "b", "c", "12345678", "a")
+
+
+def test_a_very_long_text_is_not_kept() -> None:
+    """It would push out all others at once."""
+    recent: Recent[Any] = Recent(100, 10, 8)
+
+    assert ["a", "123456789", "123456789"] == made(recent, "a", "123456789", "123456789", "a")
+    assert 1 == recent.characters
