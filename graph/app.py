@@ -18,7 +18,9 @@ from graph.documents import Documents
 from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
+from graph.rates import Rates
 from graph.settings import Settings
+from graph.turns import Turns
 
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
@@ -62,6 +64,8 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         settings.request_timeout,
         settings.cost_limit,
         settings,
+        Rates(settings.rate_limit, settings.rate_limit_storage),
+        Turns(settings),
         receipts=settings.is_development,
     )
 

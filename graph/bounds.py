@@ -1,6 +1,10 @@
-"""How much a request may bring: the settings that an operation and its variables are held to."""
+"""How much a request may bring, and how much a caller may ask for: settings like the others."""
+
+from typing import Annotated
 
 from pydantic import BaseModel, Field
+
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class Bounds(BaseModel):
@@ -15,4 +19,19 @@ class Bounds(BaseModel):
     directive_limit: int = Field(100, ge=0, le=100_000, description="Directives of an operation.")
     list_limit: int = Field(
         1_000, ge=1, le=1_000_000, description="Items of each list in an operation's variables and arguments."
+    )
+    concurrency_limit: int = Field(
+        64, ge=1, le=10_000, description="Requests of one principal that run at once; the others wait."
+    )
+    queue_limit: int = Field(
+        256, ge=0, le=100_000, description="Requests of one principal that wait; the next is refused."
+    )
+    queue_timeout: Seconds = Field(5, description="Seconds that a request waits for its turn.")
+    rate_limit: str = Field(
+        "", description="Requests of one principal by time, such as `100/second; 2000/minute`."
+    )
+    rate_limit_storage: str = Field(
+        "memory://",
+        repr=False,
+        description="Where they are counted: here, or by all instances at a URL of the library `limits`.",
     )

@@ -26,6 +26,8 @@ Loader: TypeAlias = DataLoader[Any, Any]
 # A full page for each parent of a full page is one statement. TiDB still reads by key at this length,
 # and SQLite takes 32,766 parameters.
 LARGEST_BATCH = 10_000
+# All callers without a name are one principal, wherever they call from.
+ANONYMOUS = "anonymous"
 
 
 class Loaders:
@@ -120,7 +122,7 @@ class Context:
 
     database: Database
     deadline: Deadline
-    principal: str = "anonymous"
+    principal: str = ANONYMOUS
     request_id: str = field(default_factory=lambda: uuid4().hex)
     receipt: Receipt = field(default_factory=Receipt)
     reader: Reader = field(init=False)

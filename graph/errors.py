@@ -18,6 +18,7 @@ METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 CONFLICT = "CONFLICT"
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
 TIMEOUT = "TIMEOUT"
 AS_OF_UNAVAILABLE = "AS_OF_UNAVAILABLE"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
@@ -87,6 +88,12 @@ class Rejected(Exception):
 def coded(message: str, code: str, **extensions: Any) -> GraphQLError:
     """An error that a client can tell by its code."""
     return GraphQLError(message, extensions={"code": code, **extensions})
+
+
+def too_many_requests(message: str, seconds: int) -> Rejected:
+    """A request that may be sent again in so many seconds; nothing of it was done."""
+    error = coded(message, TOO_MANY_REQUESTS, retryable=True, retryAfterMs=seconds * 1000)
+    return Rejected(error, status=429, headers={"Retry-After": str(seconds)})
 
 
 def with_code(error: GraphQLError, code: str) -> GraphQLError:

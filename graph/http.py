@@ -13,7 +13,7 @@ from db.database import Database
 from db.deadline import Deadline
 from graph import wire
 from graph.bounds import Bounds
-from graph.context import Context
+from graph.context import ANONYMOUS, Context
 from graph.documents import Document, Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
 from graph.execution import execute
@@ -21,9 +21,13 @@ from graph.hangup import HungUp, while_connected
 from graph.health import Health
 from graph.ide import Ide
 from graph.params import Params
+from graph.rates import Rates
+from graph.turns import Turns
 
 METHODS = ["GET", "POST"]
 RECEIPT = "tidegraph-receipt"
+# The seconds after which what was busy or away is worth another try.
+AGAIN = {"Retry-After": "1"}
 # Nobody gets it; proxies log it for clients that hung up.
 HUNG_UP = 499
 
@@ -43,6 +47,8 @@ class GraphQLEndpoint:
     request_timeout: float
     cost_limit: int
     bounds: Bounds
+    rates: Rates
+    turns: Turns
     receipts: bool = False
 
     async def __call__(self, request: Request) -> Response:
@@ -59,17 +65,24 @@ class GraphQLEndpoint:
         except HungUp:
             return Response(status_code=HUNG_UP)
         except errors.DatabaseError as error:
-            return wire.rejection(media_type, Rejected(logged(error), status=503))
+            return wire.rejection(media_type, Rejected(logged(error), status=503, headers=AGAIN))
         except Exception as bug:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
     async def _run(self, request: Request, media_type: str) -> Response:
+        await self.rates.count(ANONYMOUS)
         params = await Params.read(request, self.bounds)
+        deadline = Deadline.after(self.request_timeout)
+        async with self.turns.turn(ANONYMOUS):
+            return await self._answer(request, params, media_type, deadline)
+
+    async def _answer(
+        self, request: Request, params: Params, media_type: str, deadline: Deadline
+    ) -> Response:
         document = self.documents.get(params.query)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")
-        deadline = Deadline.after(self.request_timeout)
         if not await self.health.sees_schema(deadline):
             raise errors.Unavailable("the schema is behind")
         executed = await self._execute(request, params, document, operation, deadline)
@@ -85,7 +98,7 @@ class GraphQLEndpoint:
         deadline: Deadline,
     ) -> ExecutionResult:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
-        context = Context(self.database, deadline)
+        context = Context(self.database, deadline, ANONYMOUS)
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():

@@ -14,13 +14,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
-from graph.bounds import Bounds
+from graph import rates
+from graph.bounds import Bounds, Seconds
 
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
 ENV_FILE = Path(".env")
 ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class BadSettings(Exception):
@@ -117,6 +117,24 @@ class Settings(Bounds, BaseSettings):
                 raise ValueError(f"takes origins such as https://app.example.com, not {origin!r}")
         # As browsers send them.
         return tuple(origin.lower() for origin in origins)
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate_limit(cls, text: str) -> str:
+        try:
+            rates.parse(text)
+        except ValueError:
+            raise ValueError("takes rates such as 100/second; 2000/minute") from None
+        return text
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_rate_limit_storage(cls, url: str) -> str:
+        try:
+            rates.storage(url)
+        except ValueError as error:
+            raise ValueError(f"takes memory:// or a URL that `limits` knows: {error}") from None
+        return url
 
     @property
     def is_development(self) -> bool:

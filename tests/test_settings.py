@@ -36,6 +36,16 @@ BAD = [
     ("alias_limit", "-1", "must be greater than or equal to 0."),
     ("directive_limit", "-1", "must be greater than or equal to 0."),
     ("list_limit", "0", "must be greater than or equal to 1."),
+    ("concurrency_limit", "0", "must be greater than or equal to 1."),
+    ("queue_limit", "-1", "must be greater than or equal to 0."),
+    ("queue_timeout", "0", "must be greater than 0."),
+    ("rate_limit", "fast", "takes rates such as 100/second; 2000/minute."),
+    ("rate_limit", "0/second", "takes rates such as 100/second; 2000/minute."),
+    (
+        "rate_limit_storage",
+        "mysql://:s3cret@db",
+        "takes memory:// or a URL that `limits` knows: there is none of this kind.",
+    ),
     ("shutdown_delay", "-1", "must be greater than or equal to 0."),
     ("shutdown_delay", "inf", "must be a finite number."),
 ]
@@ -79,6 +89,11 @@ def test_defaults_are_sqlite_in_production() -> None:
         "alias_limit": 200,
         "directive_limit": 100,
         "list_limit": 1_000,
+        "concurrency_limit": 64,
+        "queue_limit": 256,
+        "queue_timeout": 5.0,
+        "rate_limit": "",
+        "rate_limit_storage": "memory://",
     }
 
     assert expected == settings.load().model_dump()

@@ -23,6 +23,8 @@ from graph.errors import MASKED_MESSAGE
 from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
+from graph.rates import Rates
+from graph.turns import Turns
 from graph.types.fields import Load, batched
 from tests.api import Api
 from tests.conftest import on_sqlite
@@ -141,7 +143,9 @@ class Broken:
     async def ask(self, database: Any, query: str) -> httpx2.Response:
         documents = Documents(self.schema._schema, Bounds(), suggestions=False)
         health = Health(database)
-        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000, Bounds())
+        bounds = Bounds()
+        crowd = (bounds, Rates("", "memory://"), Turns(bounds))
+        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000, *crowd)
 
         async def graphql(request: Request) -> Response:
             return await endpoint(request)
