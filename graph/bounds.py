@@ -20,6 +20,14 @@ class Bounds(BaseModel):
     list_limit: int = Field(
         1_000, ge=1, le=1_000_000, description="Items of each list in an operation's variables and arguments."
     )
+    header_timeout: Seconds = Field(10, description="Seconds for a request's line and headers to come.")
+    body_timeout: Seconds = Field(10, description="Seconds for a request's body to come.")
+    keep_alive_timeout: Seconds = Field(
+        75, description="Seconds until an idle connection is closed; more than a proxy in front keeps it."
+    )
+    connection_limit: int = Field(
+        5_000, ge=1, le=1_000_000, description="Connections at a time; a request on one more gets 503."
+    )
     concurrency_limit: int = Field(
         64, ge=1, le=10_000, description="Requests of one principal that run at once; the others wait."
     )

@@ -1,5 +1,6 @@
 """The parameters of a GraphQL request: read from the URL or the body, checked by type, text by text."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from graph.bounds import Bounds
-from graph.errors import BAD_REQUEST, BAD_USER_INPUT, Rejected, coded
+from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
 
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -31,7 +32,7 @@ class Params:
         if media_type != "application/json":
             raise bad_request("Send application/json.", status=415)
         try:
-            return cls.check(_from_json("The body", await _body(request, bounds.body_limit)), bounds)
+            return cls.check(_from_json("The body", await _body(request, bounds)), bounds)
         except ClientDisconnect:
             raise bad_request("The body was cut off.") from None
 
@@ -56,7 +57,16 @@ def bad_request(message: str, status: int = 400) -> Rejected:
     return Rejected(coded(message, BAD_REQUEST), status=status)
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(request: Request, bounds: Bounds) -> bytes:
+    try:
+        async with asyncio.timeout(bounds.body_timeout):
+            return await _read(request, bounds.body_limit)
+    except TimeoutError:
+        message = f"The body did not come within {bounds.body_timeout:g} seconds."
+        raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
+
+
+async def _read(request: Request, most: int) -> bytes:
     # Starlette's own limit answers in plain text.
     parts, size = [], 0
     async for part in request.stream():

@@ -2,9 +2,11 @@
 
 import errno
 import gc
+import resource
 import signal
 import socket
 import time
+from functools import partial
 from ipaddress import ip_address
 from math import inf
 from types import FrameType
@@ -13,6 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
+from graph.connection import Connection
 from graph.health import Health
 from graph.notes import Notes
 from graph.settings import Settings
@@ -20,6 +23,8 @@ from graph.settings import Settings
 # What a request may still take, after its deadline, to store and send its answer.
 GRACE = 5
 BACKLOG = 2048
+# Besides clients' connections: the database's, and those that are told that there are too many.
+OTHER_FILES = 1_000
 
 Address = tuple[str, int]
 
@@ -77,8 +82,10 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=partial(Connection, settings),  # type: ignore[arg-type]
                 backlog=BACKLOG,
-                timeout_graceful_shutdown=round(settings.request_timeout) + GRACE,
+                timeout_keep_alive=settings.keep_alive_timeout,  # type: ignore[arg-type]
+                timeout_graceful_shutdown=round(settings.body_timeout + settings.request_timeout) + GRACE,
             )
         )
         self._health: Health = app.state.health
@@ -115,6 +122,14 @@ class Server(uvicorn.Server):
         self._notes.stopped(signal.Signals(self._signal or signal.SIGTERM))
 
 
+def raise_file_limit(wanted: int) -> None:
+    """As near to it as this process may: each connection is an open file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def serve(app: Starlette, settings: Settings, notes: Notes, listener: socket.socket, host: str) -> None:
     """Serve until a signal; what was accepted before it is answered. Raises CannotListen."""
     port: int = listener.getsockname()[1]
@@ -123,4 +138,5 @@ def serve(app: Starlette, settings: Settings, notes: Notes, listener: socket.soc
     except OSError as error:
         # Two may have the same address until one of them listens.
         raise _cannot_listen(error, host, port) from error
+    raise_file_limit(settings.connection_limit + OTHER_FILES)
     Server(app, settings, notes, (host, port)).run(sockets=[listener])

@@ -1,0 +1,119 @@
+"""One client's connection: closed when no request comes in good time, refused when there are too many."""
+
+from asyncio import Transport
+from asyncio.events import TimerHandle
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from graph.bounds import Bounds
+from graph.errors import SERVICE_UNAVAILABLE, coded
+
+# Bytes of a request's line and headers together.
+LARGEST_HEAD = 65_536
+GRAPHQL = "/graphql"
+
+
+class Connection(HttpToolsProtocol):
+    """Uvicorn's, which waits for ever for headers, takes any number of them, and for ever for its reader."""
+
+    def __init__(self, bounds: Bounds, **options: Any) -> None:
+        super().__init__(**options)
+        self._bounds = bounds
+        self._late: TimerHandle | None = None
+        self._unread: TimerHandle | None = None
+        self._head = 0
+        self._in_body = False
+
+    @property
+    def _waits_for_head(self) -> bool:
+        return not self._in_body and (self.cycle is None or self.cycle.response_complete)
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.connection_limit:
+            self.app = Crowded(self.app)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_head()
+        super().connection_lost(exc)
+        if self._unread is not None:
+            self._unread.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._waits_for_head:
+            self._expect_head()
+            self._head += len(data)
+        super().data_received(data)
+        if self._waits_for_head and self._head > LARGEST_HEAD:
+            self._close(b"431 Request Header Fields Too Large")
+
+    def on_headers_complete(self) -> None:
+        self._forget_head()
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            # What it has not read yet keeps the connection open.
+            self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+        if self._in_body:
+            # The rest of a body that was refused is not waited for much longer.
+            self._expect_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.transport.abort()
+
+    def _expect_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(
+                self._bounds.header_timeout, self._close, b"408 Request Timeout"
+            )
+
+    def _forget_head(self) -> None:
+        self._head = 0
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _close(self, status: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._head:
+            self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
+        self.transport.close()
+
+
+class Crowded:
+    """In the place of the application for one connection too many: the probes are answered as ever."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or Request(scope).url.path != GRAPHQL:
+            await self._app(scope, receive, send)
+            return
+        error = coded("The server has too many connections. Try again in a moment.", SERVICE_UNAVAILABLE)
+        headers = {"Retry-After": "1", "Connection": "close"}
+        body = orjson.dumps({"errors": [error.formatted]})
+        await Response(body, 503, headers, "application/json; charset=utf-8")(scope, receive, send)
