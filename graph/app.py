@@ -66,6 +66,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         settings,
         Rates(settings.rate_limit, settings.rate_limit_storage),
         Turns(settings),
+        settings.trusted(),
         receipts=settings.is_development,
     )
 

@@ -42,6 +42,12 @@ Insecure = Annotated[
 ]
 Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
 Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
+TrustedDocuments = Annotated[
+    str, typer.Option(metavar="FILE", help="Documents by their ids, as a client's build writes them.")
+]
+OnlyTrusted = Annotated[
+    bool, typer.Option("--only-trusted-documents", help="Accept no document but those of the file.")
+]
 Customers = Annotated[int, typer.Option(metavar="N", min=0, help="How many customers.")]
 Orders = Annotated[int, typer.Option(metavar="N", min=0, help="How many orders for each customer.")]
 SeedValue = Annotated[
@@ -64,11 +70,11 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def load_settings() -> "Settings":
+def load_settings(**given: Any) -> "Settings":
     from graph import logs, settings
 
     try:
-        loaded = settings.load()
+        loaded = settings.load(**given)
     except settings.BadSettings as error:
         fail(str(error))
     logs.configure(development=loaded.is_development)
@@ -112,12 +118,15 @@ def serve(
     insecure: Insecure = False,
     migrate: Migrate = False,
     seed: Seed = False,
+    trusted_documents: TrustedDocuments = "",
+    only_trusted_documents: OnlyTrusted = False,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM.
 
     On SQLite it migrates by itself; on TiDB it refuses a schema that is behind, unless --migrate.
     """
-    loaded = load_settings()
+    trust = {"trusted_documents": trusted_documents, "only_trusted_documents": only_trusted_documents}
+    loaded = load_settings(**{name: value for name, value in trust.items() if value})
     from graph import operations, server
     from graph.app import create_app
     from graph.notes import Notes

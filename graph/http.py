@@ -22,6 +22,7 @@ from graph.health import Health
 from graph.ide import Ide
 from graph.params import Params
 from graph.rates import Rates
+from graph.trusted import Trusted
 from graph.turns import Turns
 
 METHODS = ["GET", "POST"]
@@ -49,6 +50,7 @@ class GraphQLEndpoint:
     bounds: Bounds
     rates: Rates
     turns: Turns
+    trusted: Trusted
     receipts: bool = False
 
     async def __call__(self, request: Request) -> Response:
@@ -71,7 +73,7 @@ class GraphQLEndpoint:
 
     async def _run(self, request: Request, media_type: str) -> Response:
         await self.rates.count(ANONYMOUS)
-        params = await Params.read(request, self.bounds)
+        params = await Params.read(request, self.bounds, self.trusted)
         deadline = Deadline.after(self.request_timeout)
         async with self.turns.turn(ANONYMOUS):
             return await self._answer(request, params, media_type, deadline)

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from graph.bounds import Bounds
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
+from graph.trusted import Trusted
 
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -24,23 +25,23 @@ class Params:
     operation_name: str | None
 
     @classmethod
-    async def read(cls, request: Request, bounds: Bounds) -> "Params":
+    async def read(cls, request: Request, bounds: Bounds, trusted: Trusted) -> "Params":
         """Raises Rejected."""
         if request.method == "GET":
-            return cls.check(_from_url(request), bounds)
+            return cls.check(_from_url(request), bounds, trusted)
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise bad_request("Send application/json.", status=415)
         try:
-            return cls.check(_from_json("The body", await _body(request, bounds)), bounds)
+            return cls.check(_from_json("The body", await _body(request, bounds)), bounds, trusted)
         except ClientDisconnect:
             raise bad_request("The body was cut off.") from None
 
     @classmethod
-    def check(cls, fields: object, bounds: Bounds) -> "Params":
+    def check(cls, fields: object, bounds: Bounds, trusted: Trusted) -> "Params":
         if not isinstance(fields, Mapping):
             raise bad_request("The body must be one JSON object.")
-        query, variables = fields.get("query"), fields.get("variables")
+        query, variables = trusted.text(fields), fields.get("variables")
         name, extensions = fields.get("operationName"), fields.get("extensions")
         if not isinstance(query, str) or not query:
             raise bad_request("query must be a GraphQL document.")

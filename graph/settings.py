@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from math import inf
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -14,8 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
-from graph import rates
+from graph import rates, trusted
 from graph.bounds import Bounds, Seconds
+from graph.trusted import Trusted
 
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
@@ -80,6 +81,10 @@ class Settings(Bounds, BaseSettings):
         description="Connections for reading, half of them a request's, as many for writing (SQLite: 1).",
     )
     pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
+    trusted_documents: str = Field(
+        "", description="A file of documents by their ids, which clients may send in their place."
+    )
+    only_trusted_documents: bool = Field(False, description="Whether no other document is accepted.")
     shutdown_delay: float = Field(
         1,
         ge=0,
@@ -136,6 +141,20 @@ class Settings(Bounds, BaseSettings):
             raise ValueError(f"takes memory:// or a URL that `limits` knows: {error}") from None
         return url
 
+    @field_validator("trusted_documents")
+    @classmethod
+    def _check_trusted_documents(cls, path: str) -> str:
+        if path:
+            trusted.load(path)
+        return path
+
+    @field_validator("only_trusted_documents")
+    @classmethod
+    def _check_only_trusted_documents(cls, only: bool, info: ValidationInfo) -> bool:
+        if only and not info.data.get("trusted_documents", True):
+            raise ValueError(f"needs {PREFIX}TRUSTED_DOCUMENTS")
+        return only
+
     @property
     def is_development(self) -> bool:
         return self.env == "development"
@@ -144,6 +163,11 @@ class Settings(Bounds, BaseSettings):
     def shown_database(self) -> str:
         """The database's URL without its password."""
         return str(DatabaseUrl.parse(self.database_url))
+
+    def trusted(self) -> Trusted:
+        """The documents of the file as it is now."""
+        documents = trusted.load(self.trusted_documents) if self.trusted_documents else {}
+        return Trusted(documents, only=self.only_trusted_documents)
 
     def database(self) -> Database:
         """A new set of pools by these settings."""
@@ -159,12 +183,12 @@ class Settings(Bounds, BaseSettings):
         return Database(DatabaseUrl.parse(self.database_url), limits)
 
 
-def load(env_file: Path = ENV_FILE) -> Settings:
-    """Settings from the environment, which wins, and from `.env`. Raises BadSettings."""
+def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
+    """Settings as `given`, from the environment and from `.env`; the first wins. Raises BadSettings."""
     _refuse_unknown(os.environ, "the environment")
     _refuse_unknown(_names_in(env_file), str(env_file))
     try:
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file, **given)  # type: ignore[call-arg]
     except ValidationError as error:
         raise BadSettings(_one_line(error)) from None
 

@@ -44,7 +44,7 @@ def settings_table() -> str:
     fields = sorted(Settings.model_fields.items(), key=lambda each: each[0] in Bounds.model_fields)
     for name, field in fields:
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        shown = f"`{default}`" if default != "" else "none"
+        shown = f"`{str(default).lower() if default is False else default}`" if default != "" else "none"
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 

@@ -24,6 +24,7 @@ from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.rates import Rates
+from graph.trusted import Trusted
 from graph.turns import Turns
 from graph.types.fields import Load, batched
 from tests.api import Api
@@ -144,7 +145,7 @@ class Broken:
         documents = Documents(self.schema._schema, Bounds(), suggestions=False)
         health = Health(database)
         bounds = Bounds()
-        crowd = (bounds, Rates("", "memory://"), Turns(bounds))
+        crowd = (bounds, Rates("", "memory://"), Turns(bounds), Trusted({}))
         endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000, *crowd)
 
         async def graphql(request: Request) -> Response:
