@@ -17,6 +17,7 @@ from db.engines import Limits
 from db.reader import AnyResult, Parameters, Reader, Transaction, send
 from db.receipt import Receipt
 from db.retry import Attempts
+from db.shares import Shares
 from db.urls import DatabaseUrl
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Database:
         self.limits = limits or Limits()
         self.reads = engines.reading(url, self.limits)
         self.writes = engines.writing(url, self.limits)
+        self._shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
         self._abandoned = Abandoned(url, self.limits)
         for engine in (self.reads, self.writes):
             self._abandoned.watch(engine)
@@ -58,25 +60,30 @@ class Database:
         await self.reads.dispose()
         await self.writes.dispose()
 
-    def reader(self, deadline: Deadline | None = None, receipt: Receipt | None = None) -> Reader:
+    def reader(
+        self, deadline: Deadline | None = None, receipt: Receipt | None = None, caller: str | None = None
+    ) -> Reader:
         """Reads from the autocommit pool, each statement at its own moment, until `deadline`.
 
-        It holds no more than half of the pool: one request cannot keep all others waiting.
+        It holds no more than half of the pool, and all of one caller leave a fifth of it: neither one
+        request nor one caller can keep all others waiting.
         """
         deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
         share = asyncio.Semaphore(max(1, self.limits.pool_size // 2))
-        execute = partial(self._read, share, deadline, receipt)
+        execute = partial(self._read, share, caller, deadline, receipt)
         return Reader(execute, deadline, receipt, keeps_past=not self.url.is_sqlite)
 
     async def _read(
         self,
         share: asyncio.Semaphore,
+        caller: str | None,
         deadline: Deadline,
         receipt: Receipt,
         statement: sa.Executable,
         parameters: Parameters,
     ) -> AnyResult:
-        async with share:
+        # The request's own first: what waits for that does not keep the caller's.
+        async with share, self._shares.part(caller):
             try:
                 return await self._read_once(deadline, receipt, statement, parameters)
             except sa.exc.DBAPIError as error:

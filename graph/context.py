@@ -135,7 +135,7 @@ class Context:
     def __post_init__(self) -> None:
         self._attempts = self.database.attempts(self.deadline)
         self._rehearsal = AsyncExitStack()
-        self._read_from(self.database.reader(self.deadline, self.receipt))
+        self._read_from(self.database.reader(self.deadline, self.receipt, self.principal))
 
     async def write(self, asked: Asked, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """`work(transaction, *arguments)` in one transaction, which may run more than once and lasts once.
@@ -163,7 +163,7 @@ class Context:
         """Roll back what a dry run did; everything after it is read from the database again."""
         self.loaders.close()
         await self._rehearsal.aclose()
-        self._read_from(self.database.reader(self.deadline, self.receipt))
+        self._read_from(self.database.reader(self.deadline, self.receipt, self.principal))
 
     def _read_from(self, reader: Reader) -> None:
         self.reader = reader

@@ -1,0 +1,37 @@
+"""How much of a pool one caller may hold, so that something is left for the others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+from db import errors
+
+
+class Shares:
+    """All but a fifth of `size` for each caller, at least one; what nobody asked for knows no bound."""
+
+    def __init__(self, size: int, timeout: float) -> None:
+        self._most = max(1, size - max(1, size // 5))
+        self._timeout = timeout
+        # A caller's is forgotten with the last statement that has or awaits a part of it.
+        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def part(self, caller: str | None) -> AsyncIterator[None]:
+        """One connection's worth of the caller's share. Raises PoolExhausted after the timeout."""
+        if caller is None:
+            yield
+            return
+        share = self._of.get(caller)
+        if share is None:
+            share = self._of[caller] = asyncio.Semaphore(self._most)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await share.acquire()
+        except TimeoutError:
+            raise errors.PoolExhausted("the caller holds its whole share of the pool") from None
+        try:
+            yield
+        finally:
+            share.release()
