@@ -68,8 +68,3 @@ async def upsert(
     if {tuple(row[1:]) for row in found} != {tuple(row[name] for name in names) for row in rows}:
         raise errors.Overtaken
     return ids
-
-
-def _by_id(table: sa.Table, rows: Sequence[Any], column: sa.Column[Any]) -> sa.Case[Any]:
-    values = {row.id: sa.literal(getattr(row, column.name), column.type) for row in rows}
-    return sa.case(values, value=table.c.id)
