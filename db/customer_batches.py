@@ -105,7 +105,10 @@ async def _store(transaction: Transaction, plan: Plan) -> None:
 async def _insert(transaction: Transaction, plan: Plan) -> None:
     places = [place for place, item in enumerate(plan.items) if item.done == CREATED]
     rows = [_columns(plan.items[place].row) for place in places]
-    ids = await many.insert(transaction, customers, rows) if rows else []
+    if not rows:
+        return
+    mine = customers.c.username.in_([row["username"] for row in rows])
+    ids = await many.insert(transaction, customers, rows, mine)
     for place, row_id in zip(places, ids, strict=True):
         item = plan.items[place]
         plan.items[place] = item._replace(row=item.row._replace(id=row_id))
