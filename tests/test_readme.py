@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,24 +10,14 @@ import httpx2
 import pytest
 
 from graph.settings import PREFIX, Settings
+from tests import pages
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
 
-README = Path(__file__).parents[1] / "README.md"
-DOCS = README.parent / "docs"
+README = pages.ROOT / "README.md"
+DOCS = pages.ROOT / "docs"
 READING, SEARCH, SUMS = (DOCS / name for name in ("reading.md", "reading-search.md", "reading-sums.md"))
 SHOWN_AT = "http://127.0.0.1:8000"
-
-
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
-
-
-def examples(page: Path) -> list[tuple[str, str | None]]:
-    """The page's queries in order, each with the JSON that stands right below it, if any does."""
-    found = re.findall(r"^```graphql\n(.*?)^```$(?:\n\n^```json\n(.*?)^```$)?", page.read_text(), re.M | re.S)
-    return [(query, answer or None) for query, answer in found]
 
 
 def is_empty(value: Any) -> bool:
@@ -55,7 +44,7 @@ def seeded(database_url: str, spawn: Spawn) -> Serving:
 
 def test_queries_give_their_answers(seeded: Serving) -> None:
     """Each query, sent to a real server over a socket, gives the JSON below it, or something at least."""
-    shown = [example for page in (README, READING, SEARCH, SUMS) for example in examples(page)]
+    shown = [example for page in (README, READING, SEARCH, SUMS) for example in pages.examples(page)]
 
     assert 10 <= len(shown)
     assert 6 == sum(answer is not None for _, answer in shown)
@@ -67,7 +56,7 @@ def test_queries_give_their_answers(seeded: Serving) -> None:
 
 def test_curl_gets_an_answer(server: Serving) -> None:
     """The curl command runs in a shell as it stands, but for the port."""
-    (command,) = [block for block in blocks("sh") if block.startswith("curl")]
+    (command,) = [block for block in pages.blocks(README, "sh") if block.startswith("curl")]
     shell = ["bash", "-c", command.replace(SHOWN_AT, server.url)]
     answer: Any = json.loads(subprocess.check_output(shell, text=True))
 
@@ -78,7 +67,7 @@ def test_curl_gets_an_answer(server: Serving) -> None:
 def test_statements_are_counted(server: Serving) -> None:
     """The first query costs as many as the README says, and so it would for more customers."""
     shown = server.post("{ customers(first: 1) { nodes { username } } }")["data"]["customers"]["nodes"]
-    one = blocks("graphql")[0].replace("drew.wade.613", shown[0]["username"])
+    one = pages.blocks(README, "graphql")[0].replace("drew.wade.613", shown[0]["username"])
     many = "{ customers { nodes { name orders(first: 2) { nodes { reference lines { name } } } } } }"
     statements = []
     for query in (one, many):
@@ -123,7 +112,7 @@ def test_settings_are_all_in_the_table() -> None:
 async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
     """The SQL runs as it stands, but for the names, and its two users can do what they are for."""
     name = f"readme_{uuid4().hex[:8]}"
-    (script,) = (block.replace("tidegraph", name) for block in blocks("sql"))
+    (script,) = (block.replace("tidegraph", name) for block in pages.blocks(README, "sql"))
     cleaning = f"DROP USER {name}; DROP USER {name}_migrate; DROP DATABASE {name};"
     address = f"{tidb.place}/{name}"
     try:
@@ -132,7 +121,7 @@ async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
         serving = spawn.serve(database_url=f"tidb://{name}:change me too@{address}")
 
         assert 0 == migrated.returncode, migrated.stderr
-        assert json.loads(blocks("json")[1]) == serving.post(blocks("graphql")[1])
+        assert json.loads(pages.blocks(README, "json")[1]) == serving.post(pages.blocks(README, "graphql")[1])
     finally:
         await execute(tidb.url(), cleaning)
 
