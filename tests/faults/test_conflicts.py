@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -25,17 +26,24 @@ ANEW = [f"ALTER TABLE customers MODIFY COLUMN version {kind} NOT NULL" for kind 
 new_on_tidb = pytest.mark.parametrize("new_url", KINDS[1:], indirect=True)
 
 
+@asynccontextmanager
+async def database_with(url: str, variable: str) -> AsyncIterator[Database]:
+    """Its transactions are not as ours: a variable of the session is set."""
+
+    def set_variable(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET {variable}")
+        cursor.close()
+
+    async with Database(DatabaseUrl.parse(url)) as database:
+        sa.event.listen(database.writes.sync_engine, "connect", set_variable)
+        yield database
+
+
 @pytest.fixture
 async def optimistic(database_url: str) -> AsyncIterator[Database]:
     """Its transactions take no locks, and find out at COMMIT; only with `on_tidb`."""
-
-    def set_mode(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("SET tidb_txn_mode = 'optimistic'")
-        cursor.close()
-
-    async with Database(DatabaseUrl.parse(database_url)) as database:
-        sa.event.listen(database.writes.sync_engine, "connect", set_mode)
+    async with database_with(database_url, "tidb_txn_mode = 'optimistic'") as database:
         yield database
 
 
@@ -131,8 +139,11 @@ async def test_an_optimistic_duplicate_is_found_by_its_statement(optimistic: Dat
 
 @new_on_tidb
 async def test_a_table_that_changes_under_a_transaction_makes_it_run_again(new_url: str) -> None:
-    """8028: the transaction began before a column of it was made anew, and touches it after."""
-    async with Database(DatabaseUrl.parse(new_url)) as database:
+    """8028: the transaction began before a column of it was made anew, and touches it after.
+
+    It has one schema all along; READ COMMITTED takes a new one with the statement, unless that is underway.
+    """
+    async with database_with(new_url, "transaction_isolation = 'REPEATABLE-READ'") as database:
         await migrate.upgrade(database)
         customer = await create_customer(database)
         runs = 0
