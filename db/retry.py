@@ -162,7 +162,8 @@ def breaks_constraint(error: sa.exc.DBAPIError) -> bool:
 
 def _broken_constraint(error: sa.exc.DBAPIError) -> errors.DatabaseError:
     # By its code: a message of TiDB's quotes the value, which may say anything.
-    code, message = errors.driver_code(error.orig), str(error.orig)
+    # As a tuple's text the message would have its quotes escaped where the value has both kinds.
+    code, message = errors.driver_code(error.orig), str(error.orig.args[-1] if error.orig else "")
     if code in MISSING_REFERENCE or message == "FOREIGN KEY constraint failed":
         return errors.BrokenReference()
     if code in {DUPLICATE, LAZY_CHECK}:
