@@ -61,11 +61,12 @@ class Plan:
         row = self._by_name.get(name)
         if name in self._names:
             raise errors.Repeated("username")
-        self._names.add(name)
         if row:
             changes.require_version(row, each.expected)
         if email and self._by_email.setdefault(email, name) != name:
             raise errors.Taken("email", email)
+        # Only now: an item that is refused stands in no other's way.
+        self._names.add(name)
         if row is None:
             return Item(_new(each.values), CREATED)
         changed = changes.changed_row(row, each.values)

@@ -178,7 +178,7 @@ class VersionConflict(Refused):
 
 @dataclass(eq=False)
 class Repeated(Refused):
-    """An earlier item of the same batch has the same value in its unique `field`."""
+    """An earlier item of the same batch, not refused, has the same value in its unique `field`."""
 
     field: str | None
 

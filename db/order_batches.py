@@ -70,12 +70,13 @@ async def transition(
 def _moved(each: Transition, waiting: dict[int, Order], seen: set[int]) -> Item:
     if each.order_id in seen:
         raise errors.Repeated("id")
-    seen.add(each.order_id)
     order = waiting.get(each.order_id)
     if order is None:
         raise errors.NotFound("Order", each.order_id)
     changes.require_version(order, each.expected)
     require_transition(order, each.to)
+    # Only now: an item that is refused stands in no other's way.
+    seen.add(each.order_id)
     return Item(changes.changed_row(order, {"status": each.to}), UPDATED)
 
 

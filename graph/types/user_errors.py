@@ -43,7 +43,7 @@ class UserErrorCode(Enum):
     )
     TAKEN = strawberry.enum_value("TAKEN", description="Another object has this unique value.")
     REPEATED = strawberry.enum_value(
-        "REPEATED", description="An earlier item of the same batch has this unique value."
+        "REPEATED", description="An earlier item of the same batch, with no mistake, has this unique value."
     )
     OTHER_CUSTOMER = strawberry.enum_value(
         "OTHER_CUSTOMER", description="An order stays with the customer that it has."
