@@ -7,9 +7,17 @@ from db import checks, customers, orders
 from db.database import Database
 from tests.api import Api
 from tests.conftest import on_tidb
-from tests.factories import create_customer, create_order, global_id, line
-from tests.graph.mutations import DELETE_ORDER, UPDATE_CUSTOMER, UPDATE_ORDER, run
+from tests.factories import TEN_EUROS, create_customer, create_order, global_id, line
+from tests.graph.mutations import (
+    DELETE_ORDER,
+    ERASE_CUSTOMER,
+    UPDATE_CUSTOMER,
+    UPDATE_ORDER,
+    UPSERT_ORDERS,
+    run,
+)
 from tests.graph.problems import invalid
+from tests.graph.stored import changes_of, orders_of, stored
 from tests.held import overtaken
 
 LINES = [{"sku": "A", "name": "Article A", "quantity": 1, "unitPrice": {"amount": "12.5", "currency": "EUR"}}]
@@ -73,3 +81,36 @@ async def test_a_version_conflict_tells_the_change_that_it_waited_for(database: 
     assert [{"version": 2, "fields": [{"field": "name", "before": "Old", "after": "New"}]}] == [
         {"version": each["version"], "fields": each["fields"]} for each in problem["changes"]
     ]
+
+
+@on_tidb
+async def test_an_upsert_changes_the_order_that_came_first(database: Database, api: Api) -> None:
+    """There was none of its reference when the batch looked: it looks again, and overwrites nothing."""
+    customer = await create_customer(database)
+    values = {"customer_id": customer.id, "reference": "SO-1"}
+    first = partial(orders.insert, values=values, total=TEN_EUROS, sent=())
+    items = [{"customerId": global_id(customer), "reference": "SO-1", "lines": LINES}]
+
+    payload = await overtaken(database, first, lambda: run(api, UPSERT_ORDERS, items=items))
+
+    (result,) = payload["results"]
+    (order,) = await orders_of(database)
+    assert ("UPDATED", 2, "12.5") == (
+        result["outcome"],
+        result["order"]["version"],
+        result["order"]["total"]["amount"],
+    )
+    assert global_id(order) == result["order"]["id"]
+    assert [1, 2] == [change.version for change in await changes_of(database, order)]
+
+
+@on_tidb
+async def test_a_history_is_erased_with_the_change_that_was_waited_for(database: Database, api: Api) -> None:
+    """The name was not there yet when the request began."""
+    customer = await create_customer(database)
+    rename = partial(customers.update, customer_id=customer.id, values={"name": "Augusta"})
+
+    payload = await overtaken(database, rename, lambda: run(api, ERASE_CUSTOMER, id=global_id(customer)))
+
+    assert 3 == payload["customer"]["version"]
+    assert not [row for rows in (await stored(database)).values() for row in rows if "Augusta" in str(row)]
