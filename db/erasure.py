@@ -92,7 +92,7 @@ async def _suspects(transaction: Transaction, customer_id: int) -> AsyncIterator
     All are looked through, for no history leads to what was refused, or to what changed nothing.
     """
     keys = idempotency_keys.c
-    marks = f'{{"Customer":{{"id":{customer_id},', f'"object_id":{customer_id},', '{"Taken":'
+    marks = f'{{"Customer":{{"id":{customer_id},', '{"Taken":'
     statement = (
         sa.select(keys.principal, keys.idempotency_key, keys.outcome)
         .where(sa.or_(*(keys.outcome.contains(mark, autoescape=True) for mark in marks)))

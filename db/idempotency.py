@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from db import changes, errors, outcomes, retry
+from db import changes, errors, history, outcomes, retry
 from db.author import Author
 from db.database import Database, Work
 from db.deadline import Deadline
@@ -141,13 +141,16 @@ class Once:
         """The outcome under the key, which may be a refusal; None if it has expired. Raises KeyReused."""
         columns = keys.c.mutation, keys.c.input_hash, keys.c.outcome
         statement = sa.select(*columns).where(*self._mine, keys.c.expires_at > changes.now())
-        rows = await self.database.reader(self.deadline, self.receipt).fetch(statement)
+        reader = self.database.reader(self.deadline, self.receipt)
+        rows = await reader.fetch(statement)
         if not rows:
             return None
         mutation, input_hash, text = rows[0]
         if (mutation, input_hash) != (self.key.mutation, self.key.input_hash):
             raise errors.KeyReused(self.key.text, mutation)
-        return (outcomes.decode(text),)
+        outcome = outcomes.decode(text)
+        await history.fill_since(reader, outcomes.refusals(outcome))
+        return (outcome,)
 
     async def _insert(self, transaction: Transaction, outcome: Any) -> None:
         moment = changes.now()

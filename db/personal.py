@@ -30,8 +30,8 @@ class Personal(NamedTuple):
                 return outcome._replace(row=self.erased(row), refused=self.erased(refused))
             case Taken(field=field, value=value) if field in PERSONAL and value in self.texts:
                 return Taken(field, ERASED)
-            case VersionConflict(current=row, since=since, expected=expected):
-                return VersionConflict(self.erased(row), self.erased(since), expected)
+            case VersionConflict(current=row, expected=expected):
+                return VersionConflict(self.erased(row), (), expected)
             case BatchRefused(items=items):
                 return BatchRefused(self.erased(items))
             case tuple() if type(outcome) is tuple:

@@ -133,6 +133,29 @@ async def test_each_item_of_a_batch_is_told_its_own(database: Database, api: Api
     assert [list(range(2, 22)), [91]] == [[change["version"] for change in each] for each in told]
 
 
+async def test_a_conflict_that_is_told_again_is_the_same(database: Database, api: Api) -> None:
+    """Its changes are read in the history, those that came later left out; of a batch's items, too."""
+    customer = await create_customer(database)
+    await rename(database, customer, "A name that no key's row needs")
+    one = {"id": global_id(customer), "name": "New", "expectedVersion": 1, "idempotencyKey": "one"}
+    items = [{"username": customer.username, "name": "New", "expectedVersion": 1}]
+    batch = {"items": items, "idempotencyKey": "batch"}
+    first = [
+        await run(api, mutations.UPDATE_CUSTOMER, **one),
+        await run(api, mutations.UPSERT_CUSTOMERS, **batch),
+    ]
+    await rename(database, customer, "Later")
+    again = [
+        await run(api, mutations.UPDATE_CUSTOMER, **one),
+        await run(api, mutations.UPSERT_CUSTOMERS, **batch),
+    ]
+
+    (problem,) = first[0]["userErrors"]
+    assert [2] == [change["version"] for change in problem["changes"]]
+    assert first == again
+    assert not any('"fields"' in str(row) for row in await keys_of(database))
+
+
 async def _set_version(transaction: Any, row: Customer, version: int) -> None:
     table = customers.customers
     await transaction.execute(table.update().where(table.c.id == row.id).values(version=version))
