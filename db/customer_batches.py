@@ -63,6 +63,8 @@ class Plan:
             raise errors.Repeated("username")
         if row:
             changes.require_version(row, each.expected)
+        elif each.expected is not None:
+            raise errors.NothingExpected
         if email and self._by_email.setdefault(email, name) != name:
             raise errors.Taken("email", email)
         # Only now: an item that is refused stands in no other's way.

@@ -69,6 +69,8 @@ class Plan:
         return self._changed(each, total, stored)
 
     def _created(self, each: New, total: Money) -> Item:
+        if each.expected is not None:
+            raise errors.NothingExpected
         owner = each.values["customer_id"]
         if owner not in self.owners:
             raise errors.NotFound("Customer", owner, "customer_id")

@@ -132,6 +132,7 @@ class InvalidInput(Exception):
 RULES: dict[type[errors.Refused], tuple[UserErrorCode, str]] = {
     errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
     errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    errors.NothingExpected: (UserErrorCode.NOT_FOUND, "There is no object of any version with this key."),
     errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
     errors.OtherCustomer: (
         UserErrorCode.OTHER_CUSTOMER,

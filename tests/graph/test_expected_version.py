@@ -156,6 +156,23 @@ async def test_a_conflict_that_is_told_again_is_the_same(database: Database, api
     assert not any('"fields"' in str(row) for row in await keys_of(database))
 
 
+async def test_a_version_of_nothing_is_not_there(database: Database, api: Api) -> None:
+    """Who expects a version does not want to create; and nothing is."""
+    owner = await create_customer(database)
+    before = await stored(database)
+    customer = {"username": "nobody", "name": "Nobody", "expectedVersion": 1}
+    total = {"amount": "1", "currency": "EUR"}
+    order = {"customerId": global_id(owner), "reference": "SO-1", "total": total, "expectedVersion": 2}
+    answers = [
+        await run(api, mutations.UPSERT_CUSTOMERS, items=[customer], mode="EACH"),
+        await run(api, mutations.UPSERT_ORDERS, items=[order]),
+    ]
+
+    for answer in answers:
+        assert [invalid("NOT_FOUND", "items", "0", "expectedVersion")] == answer["userErrors"]
+    assert before == await stored(database)
+
+
 async def _set_version(transaction: Any, row: Customer, version: int) -> None:
     table = customers.customers
     await transaction.execute(table.update().where(table.c.id == row.id).values(version=version))
