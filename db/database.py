@@ -170,6 +170,8 @@ async def _finish(ending: Awaitable[None]) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
+        # Nobody is left to be told how it ends.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait([task])
         raise
 
