@@ -96,11 +96,8 @@ class Once:
                     raise
                 # It is kept under the key, unless an outcome is there already.
                 work = partial(_give, refused)
-            except errors.OutcomeUnknown as error:
-                self._unknown = True
-                await self._pause(error)
             except errors.DatabaseError as error:
-                raise self._told(error) from error
+                await self._pause(error)
         if isinstance(outcome, errors.Refused):
             raise outcome
         return outcome
@@ -115,7 +112,13 @@ class Once:
         self._replaces = True
         return await self._attempted(work, attempt)
 
-    async def _pause(self, error: errors.OutcomeUnknown) -> None:
+    async def _pause(self, error: errors.DatabaseError) -> None:
+        """Return when it is time to ask what became of a COMMIT; raises what is told if that is not open."""
+        self._unknown |= isinstance(error, errors.OutcomeUnknown)
+        # Whoever kept the answer back may be away for a while.
+        away = isinstance(error, errors.OutcomeUnknown | errors.Unavailable)
+        if not (self._unknown and away):
+            raise self._told(error) from error
         try:
             await self.attempts.after(retry.UNKNOWN, error)
         except errors.OutcomeUnknown as spent:

@@ -49,7 +49,7 @@ STORAGE = Rule("storage unavailable", 4, errors.Unavailable, pause=0.5)
 THROTTLED = Rule("resource group throttled", 2, errors.Unavailable, pause=2.0, cap=5.0)
 LOST = Rule("connection lost", 3, errors.Unavailable)
 # Of a change that carries its key: run again, it is stored once all the same.
-UNKNOWN = Rule("outcome unknown", 8, errors.OutcomeUnknown, cap=1.0)
+UNKNOWN = Rule("outcome unknown", 8, errors.OutcomeUnknown)
 
 DUPLICATE, LAZY_CHECK = 1062, 8147
 RULES = (
