@@ -31,6 +31,10 @@ test: install-dev $(IDE_TRIED) ## Set up and run the whole suite, on SQLite and 
 	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
 
+test-faults: install-dev ## Prove at full size that each change happens once (10 minutes)
+	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
+	@TIDEGRAPH_TEST_FAULTS=full $(BIN)/pytest -n $(JOBS) -m proof $(ARGS)
+
 test-sqlite: install-dev ## Run the quick part, on SQLite alone
 	@$(BIN)/pytest -n $(JOBS) -m "not tidb and not browser" $(ARGS)
 
@@ -84,4 +88,4 @@ $(IDE_TRIED): $(IDE_SOURCES)
 	{ rm -f $(IDE); echo "GraphiQL could not be built: $(IDE_ELSEWHERE)"; }; \
 	mkdir -p $(@D) && touch $@
 
-.PHONY: help run install install-dev graphiql bench test test-sqlite tidb lint format schema constraints clean
+.PHONY: help run install install-dev graphiql bench test test-faults test-sqlite tidb lint format schema constraints clean
