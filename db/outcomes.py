@@ -39,7 +39,7 @@ def refusals(outcome: Any) -> list[errors.Refused | None]:
         case errors.Refused():
             return [outcome]
         case tuple() if type(outcome) is tuple:
-            return [item.refused for item in outcome]
+            return [item.refused for item in outcome if isinstance(item, Item)]
         case _:
             return []
 

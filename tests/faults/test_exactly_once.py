@@ -33,7 +33,7 @@ async def test_mutations_happen_once_through_a_line_that_is_cut(
     monkeypatch.setattr("db.database.ENDING", 0.3)
     seed = Random().getrandbits(32)
     proxy.at_random(Chance(Random(seed)))
-    async with Api.of(proxied, request_timeout=2, env="development") as api:
+    async with Api.of(proxied, request_timeout=2, lock_timeout=0.9, env="development") as api:
         clients = [Client(api.send, Random(seed + number)) for number in range(CLIENTS)]
         await Workload(Random(seed)).run(clients, sized(60, 1000))
         proxy.mend()

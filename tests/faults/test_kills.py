@@ -35,7 +35,7 @@ class Mortal:
     """A `tidegraph serve` that is killed and started again; `send` goes to the one that lives."""
 
     def __init__(self, spawn: Spawn, url: str, http: httpx2.AsyncClient) -> None:
-        settings = {"database_url": url, "env": "development", "request_timeout": "5"}
+        settings = {"database_url": url, "env": "development", "request_timeout": "5", "lock_timeout": "2"}
         self._start = lambda: spawn.serve(**settings)
         self._http = http
         self._serving: Serving | None = None

@@ -141,7 +141,7 @@ async def test_a_timeout_is_not_kept(database: Database) -> None:
     """The row is locked for longer than the request may take."""
     customer = await create_customer(database)
     renamed = {"id": global_id(customer), "name": "New", "idempotencyKey": "key-1"}
-    async with Api.of(database, request_timeout=0.3) as api, locked(database, customer):
+    async with Api.of(database, request_timeout=0.3, lock_timeout=0.1) as api, locked(database, customer):
         timeout = await api.code(RENAME, input=renamed)
     kept = await keys(database)
     async with Api.of(database) as api:
