@@ -18,9 +18,8 @@ from graph.documents import Documents
 from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
+from graph.origins import Origins
 from graph.settings import Settings
-
-LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
 def create_app(
@@ -44,7 +43,7 @@ def create_app(
             Route("/", to_graphql),
             *health.routes(),
         ],
-        middleware=[cors(settings)],
+        middleware=[cors(origins(settings))],
         lifespan=closing(database),
     )
     app.state.health = health
@@ -62,6 +61,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         settings.request_timeout,
         settings.cost_limit,
         receipts=settings.is_development,
+        origins=origins(settings),
     )
 
 
@@ -84,11 +84,15 @@ async def to_graphql(_request: Request) -> Response:
     return RedirectResponse("/graphql")
 
 
-def cors(settings: Settings) -> Middleware:
+def origins(settings: Settings) -> Origins:
+    return Origins(settings.cors_origins, localhost=settings.is_development)
+
+
+def cors(allowed: Origins) -> Middleware:
     return Middleware(
         CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_origin_regex=LOCALHOST if settings.is_development else None,
+        allow_origins=allowed.listed,
+        allow_origin_regex=allowed.pattern,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
         max_age=3600,

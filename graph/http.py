@@ -1,7 +1,7 @@
 """GraphQL over HTTP: one endpoint for GET and POST, and GraphiQL for browsers."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType
@@ -19,6 +19,7 @@ from graph.execution import execute
 from graph.hangup import HungUp, while_connected
 from graph.health import Health
 from graph.ide import Ide
+from graph.origins import Origins
 from graph.params import Params
 
 METHODS = ["GET", "POST"]
@@ -42,6 +43,7 @@ class GraphQLEndpoint:
     request_timeout: float
     cost_limit: int
     receipts: bool = False
+    origins: Origins = field(default_factory=Origins)
 
     async def __call__(self, request: Request) -> Response:
         if self.ide.is_wanted(request):
@@ -51,6 +53,7 @@ class GraphQLEndpoint:
             if request.method not in METHODS:
                 raise method_not_allowed("Send GET or POST.", ", ".join(METHODS))
             media_type = wire.negotiate(request.headers.get("accept"))
+            self.origins.check(request)
             return await self._run(request, media_type)
         except Rejected as rejected:
             return wire.rejection(media_type, rejected)
