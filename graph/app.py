@@ -54,7 +54,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
     built = schema.build(suggestions=settings.is_development)
     return GraphQLEndpoint(
         built,
-        Documents(built._schema, suggestions=settings.is_development),
+        Documents(built._schema, suggestions=settings.is_development, introspection=settings.introspection),
         database,
         health,
         ide,

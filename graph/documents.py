@@ -7,6 +7,7 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
     validate,
@@ -52,9 +53,10 @@ class Document:
 class Documents:
     """Documents by their text; at most MOST_DOCUMENTS are kept, those used last, and no very long one."""
 
-    def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
+    def __init__(self, schema: GraphQLSchema, *, suggestions: bool, introspection: bool = True) -> None:
         self._schema = schema
         self._suggestions = suggestions
+        self._rules = RULES if introspection else (*RULES, NoSchemaIntrospectionCustomRule)
         self._prepare = lru_cache(MOST_DOCUMENTS)(self._prepare_now)
 
     def get(self, text: str) -> Document:
@@ -73,7 +75,7 @@ class Documents:
             found = validate(
                 self._schema,
                 node,
-                RULES,
+                self._rules,
                 max_errors=MOST_ERRORS,
                 hide_suggestions=not self._suggestions,
             )

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' apps, with commas; any localhost port in development."
     )
+    introspection: bool = Field(
+        True, description="Whether clients may ask for the schema, as their tools do."
+    )
     request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
     cost_limit: int = Field(
         20_000,

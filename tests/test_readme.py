@@ -30,6 +30,7 @@ def settings_table() -> str:
     rows = ["| setting | default | what it does |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        default = str(default).lower() if isinstance(default, bool) else default
         shown = f"`{default}`" if default != "" else "none"
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
