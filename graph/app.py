@@ -19,6 +19,7 @@ from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.origins import Origins
+from graph.request_ids import REQUEST_ID, RequestIds
 from graph.settings import Settings
 
 
@@ -43,7 +44,7 @@ def create_app(
             Route("/", to_graphql),
             *health.routes(),
         ],
-        middleware=[cors(origins(settings))],
+        middleware=[Middleware(RequestIds), cors(origins(settings))],
         lifespan=closing(database),
     )
     app.state.health = health
@@ -95,5 +96,6 @@ def cors(allowed: Origins) -> Middleware:
         allow_origin_regex=allowed.pattern,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=[REQUEST_ID],
         max_age=3600,
     )

@@ -21,6 +21,7 @@ from graph.health import Health
 from graph.ide import Ide
 from graph.origins import Origins
 from graph.params import Params
+from graph.request_ids import request_id
 
 METHODS = ["GET", "POST"]
 RECEIPT = "tidegraph-receipt"
@@ -86,7 +87,7 @@ class GraphQLEndpoint:
         deadline: Deadline,
     ) -> ExecutionResult:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
-        context = Context(self.database, deadline)
+        context = Context(self.database, deadline, request_id=request_id(request))
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():

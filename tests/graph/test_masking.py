@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 import strawberry
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +23,7 @@ from graph.errors import MASKED_MESSAGE
 from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
+from graph.request_ids import RequestIds
 from graph.types.fields import Load, batched
 from tests.api import Api
 from tests.conftest import on_sqlite
@@ -145,7 +147,8 @@ class Broken:
         async def graphql(request: Request) -> Response:
             return await endpoint(request)
 
-        app = Starlette(routes=[Route("/graphql", graphql, methods=["POST"])])
+        routes = [Route("/graphql", graphql, methods=["POST"])]
+        app = Starlette(routes=routes, middleware=[Middleware(RequestIds)])
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post("/graphql", json={"query": query})
