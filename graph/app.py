@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -21,6 +22,9 @@ from graph.ide import Ide
 from graph.origins import Origins
 from graph.request_ids import REQUEST_ID, RequestIds
 from graph.settings import Settings
+
+# A packet's worth goes out as it is. Level 9 makes 4% fewer bytes than 5, in five times the time.
+WORTH_COMPRESSING, COMPRESSION = 1_400, 5
 
 
 def create_app(
@@ -44,7 +48,11 @@ def create_app(
             Route("/", to_graphql),
             *health.routes(),
         ],
-        middleware=[Middleware(RequestIds), cors(origins(settings))],
+        middleware=[
+            Middleware(RequestIds),
+            cors(origins(settings)),
+            Middleware(GZipMiddleware, minimum_size=WORTH_COMPRESSING, compresslevel=COMPRESSION),
+        ],
         lifespan=closing(database),
     )
     app.state.health = health

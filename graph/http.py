@@ -22,6 +22,7 @@ from graph.ide import Ide
 from graph.origins import Origins
 from graph.params import Params
 from graph.request_ids import request_id
+from graph.tags import tagged
 
 METHODS = ["GET", "POST"]
 RECEIPT = "tidegraph-receipt"
@@ -76,7 +77,12 @@ class GraphQLEndpoint:
             raise errors.Unavailable("the schema is behind")
         executed = await self._execute(request, params, document, operation, deadline)
         receipts = self.receipts or request.headers.get(RECEIPT) == "1"
-        return wire.result(media_type, executed, receipts)
+        answer = wire.result(media_type, executed, receipts)
+        if request.method == "POST" or executed.errors:
+            return answer
+        # A receipt is another each time.
+        content = wire.result(media_type, executed) if receipts else answer
+        return tagged(request, answer, bytes(content.body))
 
     async def _execute(
         self,
