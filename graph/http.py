@@ -67,7 +67,7 @@ class GraphQLEndpoint:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
     async def _run(self, request: Request, media_type: str) -> Response:
-        params = await Params.read(request)
+        params = await Params.read(request, self.request_timeout)
         document = self.documents.get(params.query)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:

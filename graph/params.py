@@ -1,5 +1,6 @@
 """The parameters of a GraphQL request: read from the URL or the body, checked by type, text by text."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from graph.errors import BAD_REQUEST, BAD_USER_INPUT, Rejected, coded
+from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
 
 LARGEST_BODY = 1_000_000
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -23,17 +24,23 @@ class Params:
     operation_name: str | None
 
     @classmethod
-    async def read(cls, request: Request) -> "Params":
-        """Raises Rejected."""
+    async def read(cls, request: Request, seconds: float) -> "Params":
+        """The body must be there within so many seconds. Raises Rejected."""
         if request.method == "GET":
             return cls.check(_from_url(request))
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise bad_request("Send application/json.", status=415)
         try:
-            return cls.check(_from_json("The body", await _body(request)))
+            async with asyncio.timeout(seconds):
+                body = await _body(request)
         except ClientDisconnect:
             raise bad_request("The body was cut off.") from None
+        except TimeoutError:
+            # What is still to come of it would be taken for the next request.
+            late = coded("The body took longer than it may.", TIMEOUT)
+            raise Rejected(late, status=408, headers={"Connection": "close"}) from None
+        return cls.check(_from_json("The body", body))
 
     @classmethod
     def check(cls, fields: object) -> "Params":

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from graph.health import Health
 from graph.notes import Notes
+from graph.patience import patient
 from graph.settings import Settings
 
 # What a request may still take, after its deadline, to store and send its answer.
@@ -74,6 +75,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=patient(settings.request_timeout),
                 log_config=None,
                 access_log=False,
                 server_header=False,

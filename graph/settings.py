@@ -49,7 +49,10 @@ class Settings(BaseSettings):
     introspection: bool = Field(
         True, description="Whether clients may ask for the schema, as their tools do."
     )
-    request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
+    request_timeout: Seconds = Field(
+        10,
+        description="Seconds until a request ends with TIMEOUT; as many for its headers and for its body.",
+    )
     cost_limit: int = Field(
         20_000,
         ge=1,
