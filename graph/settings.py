@@ -43,6 +43,9 @@ class Settings(BaseSettings):
         "production",
         description="`development` helps: suggestions, plain logs, CORS for localhost.",
     )
+    auth: Literal["none", "keys"] = Field(
+        "none", description="Who may ask: anybody, or with `keys` whoever has an API key."
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' apps, with commas; any localhost port in development."
     )

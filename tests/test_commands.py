@@ -17,7 +17,8 @@ from tests.conftest import KINDS
 from tests.processes import Spawn
 from tests.session import SharedTidb, execute
 
-COMMANDS = ["serve", "migrate", "seed", "schema", "check"]
+COMMANDS = ["serve", "migrate", "seed", "schema", "check", "keys"]
+OF_KEYS = ["create", "list", "revoke"]
 CLOSED_PORT = "tidb://shop:s3cret@127.0.0.1:1/shop"
 CLOSED_SHOWN = "tidb://shop:***@127.0.0.1:1/shop"
 REFUSED = f"the database cannot be reached: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"
@@ -30,7 +31,9 @@ def one_error(done: "subprocess.CompletedProcess[str]") -> str:
     return line
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), *(["keys", name] for name in OF_KEYS)], ids=" ".join
+)
 def test_help_is_plain_and_narrow(command: list[str], spawn: Spawn) -> None:
     """It fits a terminal of 80 columns, and has nothing in it that a pager or a mail would break."""
     done = spawn.run(*command, "--help")

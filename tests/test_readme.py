@@ -13,6 +13,7 @@ import pytest
 from graph.settings import PREFIX, Settings
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
+from tests.test_commands import COMMANDS, OF_KEYS
 
 README = Path(__file__).parents[1] / "README.md"
 DOCS = README.parent / "docs"
@@ -102,14 +103,15 @@ def test_make_commands_exist() -> None:
 def test_options_are_all_in_the_table(spawn: Spawn) -> None:
     """The options of a command's rows are those of its help."""
     table = README.read_text().partition("| command |")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| `tidegraph (?:([a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
+    rows = re.findall(r"^\| `tidegraph (?:((?:keys )?[a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
     named: dict[str, set[str]] = {}
     for command, option, text in rows:
         named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", f"{option}{text}"))
 
-    assert {"", "serve", "migrate", "seed", "schema", "check"} == set(named)
+    keys = {f"keys {name}" for name in OF_KEYS}
+    assert {"", *COMMANDS} - {"keys"} | keys == set(named)
     for command, options in named.items():
-        shown = spawn.run(*filter(None, [command]), "--help").stdout
+        shown = spawn.run(*command.split(), "--help").stdout
         listed = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", shown.partition("Options:")[2], re.M))
         assert options == listed - {"--help"}
 

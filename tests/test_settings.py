@@ -14,6 +14,7 @@ BAD = [
     ("database_url", "postgres://db/shop", f"must look like {FORMS}."),
     ("database_url", "", f"must look like {FORMS}."),
     ("env", "staging", "must be 'development' or 'production'."),
+    ("auth", "key", "must be 'none' or 'keys'."),
     ("cors_origins", "*", f"{AN_ORIGIN} '*'."),
     ("cors_origins", "https://a.example, b.example", f"{AN_ORIGIN} 'b.example'."),
     ("cors_origins", "https://a.example/", f"{AN_ORIGIN} 'https://a.example/'."),
@@ -55,6 +56,7 @@ def test_defaults_are_sqlite_in_production() -> None:
     expected = {
         "database_url": "sqlite:///tidegraph.db",
         "env": "production",
+        "auth": "none",
         "cors_origins": (),
         "request_timeout": 10.0,
         "lock_timeout": 3.0,
