@@ -46,12 +46,12 @@ def key_name(name: str) -> str:
 
 
 Host = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with --insecure.")
+    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with authentication.")
 ]
 Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes a free one.")]
 Insecure = Annotated[
     bool,
-    typer.Option("--insecure", help="Listen beyond loopback although there is no authentication."),
+    typer.Option("--insecure", help="Listen beyond loopback without authentication, too."),
 ]
 Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
 Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
@@ -145,8 +145,8 @@ def serve(
 
     notes = Notes(loaded)
     try:
-        listener = server.bind(host, port, insecure=insecure)
-        if not server.is_loopback(host):
+        listener = server.bind(host, port, guarded=loaded.authenticates or insecure)
+        if not (loaded.authenticates or server.is_loopback(host)):
             notes.warn("INSECURE: whoever reaches this server reads and changes everything")
         plan = operations.Plan() if seed else None
         fits = run(operations.prepare(loaded, notes, migrate=migrate, seed=plan))

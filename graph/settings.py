@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         return self.env == "development"
 
     @property
+    def authenticates(self) -> bool:
+        """Whether a request must say who sends it."""
+        return self.auth != "none"
+
+    @property
     def shown_database(self) -> str:
         """The database's URL without its password."""
         return str(DatabaseUrl.parse(self.database_url))
