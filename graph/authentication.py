@@ -9,7 +9,9 @@ from db.deadline import Deadline
 from graph.api_keys import ApiKeys
 from graph.callers import ANONYMOUS, Caller, Unauthenticated
 from graph.errors import UNAUTHENTICATED, Rejected, coded
+from graph.jwks import KeySet
 from graph.settings import Settings
+from graph.tokens import Tokens
 
 CHALLENGE = 'Bearer realm="tidegraph"'
 # Past that it is neither a key nor a token of ours.
@@ -35,10 +37,16 @@ class Authentication:
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> "Authentication":
-        return cls(ApiKeys(database)) if settings.auth == "keys" else cls()
+        kinds: list[Credentials] = []
+        if "keys" in settings.auth:
+            kinds.append(ApiKeys(database))
+        if "jwt" in settings.auth:
+            keys = KeySet(settings.jwt_jwks)
+            kinds.append(Tokens(keys, settings.jwt_issuer, settings.jwt_audience, settings.jwt_scope_claim))
+        return cls(*kinds)
 
     async def caller(self, request: Request, deadline: Deadline) -> Caller:
-        """Raises Rejected (401), Unavailable or DeadlineExceeded."""
+        """Raises Rejected, Unavailable or DeadlineExceeded."""
         if not self._kinds:
             return ANONYMOUS
         try:
