@@ -31,7 +31,7 @@ test: install-dev $(IDE_TRIED) ## Set up and run the whole suite, on SQLite and 
 	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
 
-test-faults: install-dev ## Prove at full size that each change happens once (10 minutes)
+test-faults: install-dev ## Prove that each change happens once (10 minutes)
 	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
 	@TIDEGRAPH_TEST_FAULTS=full $(BIN)/pytest -n $(JOBS) -m proof $(ARGS)
 

@@ -15,6 +15,7 @@ from starlette.types import Lifespan
 from db import idempotency
 from db.database import Database
 from graph import schema
+from graph.authentication import Authentication
 from graph.documents import Documents
 from graph.health import Health
 from graph.http import GraphQLEndpoint
@@ -67,6 +68,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         built,
         Documents(built._schema, suggestions=settings.is_development, introspection=settings.introspection),
         database,
+        Authentication.of(settings, database),
         health,
         ide,
         settings.request_timeout,

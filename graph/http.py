@@ -12,6 +12,8 @@ from db import errors
 from db.database import Database
 from db.deadline import Deadline
 from graph import wire
+from graph.authentication import Authentication
+from graph.callers import Caller
 from graph.context import Context
 from graph.documents import Document, Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
@@ -40,6 +42,7 @@ class GraphQLEndpoint:
     schema: strawberry.Schema
     documents: Documents
     database: Database
+    authentication: Authentication
     health: Health
     ide: Ide
     request_timeout: float
@@ -67,15 +70,13 @@ class GraphQLEndpoint:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
     async def _run(self, request: Request, media_type: str) -> Response:
+        caller = await self._caller(request)
         params = await Params.read(request, self.request_timeout)
         document = self.documents.get(params.query)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")
-        deadline = Deadline.after(self.request_timeout)
-        if not await self.health.sees_schema(deadline):
-            raise errors.Unavailable("the schema is behind")
-        executed = await self._execute(request, params, document, operation, deadline)
+        executed = await self._execute(request, params, document, operation, caller)
         receipts = self.receipts or request.headers.get(RECEIPT) == "1"
         answer = wire.result(media_type, executed, receipts)
         if request.method == "POST" or executed.errors:
@@ -84,16 +85,24 @@ class GraphQLEndpoint:
         content = wire.result(media_type, executed) if receipts else answer
         return tagged(request, answer, bytes(content.body))
 
+    async def _caller(self, request: Request) -> Caller:
+        """Asked before the body is read: what nobody sends is not worth reading."""
+        deadline = Deadline.after(self.request_timeout)
+        if not await self.health.sees_schema(deadline):
+            raise errors.Unavailable("the schema is behind")
+        return await self.authentication.caller(request, deadline)
+
     async def _execute(
         self,
         request: Request,
         params: Params,
         document: Document,
         operation: OperationDefinitionNode,
-        deadline: Deadline,
+        caller: Caller,
     ) -> ExecutionResult:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
-        context = Context(self.database, deadline, request_id=request_id(request))
+        deadline = Deadline.after(self.request_timeout)
+        context = Context(self.database, deadline, caller, request_id=request_id(request))
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -42,6 +43,23 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = Field(
         "production",
         description="`development` helps: suggestions, plain logs, CORS for localhost.",
+    )
+    jwt_jwks: str = Field(
+        "", description="The public keys of tokens, as JWKS: a file, or a URL with https (http on loopback)."
+    )
+    jwt_issuer: str = Field("", description="Tokens must have exactly this in `iss`.")
+    jwt_audience: str = Field("", description="Tokens must have exactly this in `aud`, or in its list.")
+    jwt_scope_claim: str = Field(
+        "scope",
+        min_length=1,
+        description="The claim that has a token's scopes, as text with spaces or a list.",
+    )
+    auth: Literal["none", "keys", "jwt", "keys,jwt"] = Field(
+        "none",
+        description=(
+            "Who may ask: anybody, or with `keys` whoever has an API key, with `jwt` whoever has a token; "
+            "`keys,jwt` takes both."
+        ),
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' apps, with commas; any localhost port in development."
@@ -107,6 +125,22 @@ class Settings(BaseSettings):
             raise ValueError(f"must be below half of {PREFIX}REQUEST_TIMEOUT, as a lock is waited for twice")
         return seconds
 
+    @field_validator("jwt_jwks")
+    @classmethod
+    def _check_jwks(cls, source: str) -> str:
+        if source and not (_is_jwks_url(source) or Path(source).is_file()):
+            raise ValueError("must be a file that is there, or begin with https://")
+        return source
+
+    @field_validator("auth")
+    @classmethod
+    def _check_auth(cls, auth: str, info: ValidationInfo) -> str:
+        # A bad one is told by itself.
+        missing = [name for name in ("jwt_jwks", "jwt_issuer", "jwt_audience") if info.data.get(name) == ""]
+        if "jwt" in auth and missing:
+            raise ValueError(f"{auth} needs {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
+        return auth
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
@@ -126,6 +160,11 @@ class Settings(BaseSettings):
     @property
     def is_development(self) -> bool:
         return self.env == "development"
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether a request must say who sends it."""
+        return self.auth != "none"
 
     @property
     def shown_database(self) -> str:
@@ -156,6 +195,15 @@ def load(env_file: Path = ENV_FILE) -> Settings:
         raise BadSettings(_one_line(error)) from None
 
 
+def _is_jwks_url(source: str) -> bool:
+    # It stands in the log. Over http anybody on the way could give us keys of theirs.
+    parts = urlsplit(source)
+    if not source.startswith(f"{parts.scheme}://") or parts.username is not None:
+        return False
+    on_loopback = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return on_loopback or (parts.scheme == "https" and bool(parts.hostname))
+
+
 def _names_in(env_file: Path) -> list[str]:
     if not env_file.exists():
         return []
@@ -181,8 +229,12 @@ def _refuse_unknown(names: Iterable[str], source: str) -> None:
             raise BadSettings(f"{name} in {source} is not a setting. Known: {', '.join(sorted(known))}.")
 
 
+def _shorter(found: re.Match[str]) -> str:
+    return "must" if found.group(1) else ""
+
+
 def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
     cause = first.get("ctx", {}).get("error")
-    reason = str(cause or first["msg"].partition(",")[0].replace("Input should be", "must be"))
+    reason = str(cause or re.sub(r"^(Input|String) should|, (unable|got) .*", _shorter, first["msg"]))
     return f"{PREFIX}{str(first['loc'][0]).upper()} {reason}."

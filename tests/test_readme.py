@@ -9,10 +9,13 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from graph.scopes import Scope
 from graph.settings import PREFIX, Settings
 from tests import pages
+from tests.keys import bearer
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
+from tests.test_commands import COMMANDS, OF_KEYS
 
 README = pages.ROOT / "README.md"
 DOCS = pages.ROOT / "docs"
@@ -92,14 +95,15 @@ def test_make_commands_exist() -> None:
 def test_options_are_all_in_the_table(spawn: Spawn) -> None:
     """The options of a command's rows are those of its help."""
     table = README.read_text().partition("| command |")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| `tidegraph (?:([a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
+    rows = re.findall(r"^\| `tidegraph (?:((?:keys )?[a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
     named: dict[str, set[str]] = {}
     for command, option, text in rows:
         named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", f"{option}{text}"))
 
-    assert {"", "serve", "migrate", "seed", "schema", "check"} == set(named)
+    keys = {f"keys {name}" for name in OF_KEYS}
+    assert {"", *COMMANDS} - {"keys"} | keys == set(named)
     for command, options in named.items():
-        shown = spawn.run(*filter(None, [command]), "--help").stdout
+        shown = spawn.run(*command.split(), "--help").stdout
         listed = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", shown.partition("Options:")[2], re.M))
         assert options == listed - {"--help"}
 
@@ -107,6 +111,32 @@ def test_options_are_all_in_the_table(spawn: Spawn) -> None:
 def test_settings_are_all_in_the_table() -> None:
     """The table is what the settings say of themselves."""
     assert settings_table() in README.read_text()
+
+
+def test_authentication_is_three_lines(spawn: Spawn) -> None:
+    """They turn it on as they stand: the key is let in, and nobody without it."""
+    (block,) = [block for block in pages.blocks(README, "sh") if "tidegraph keys create" in block]
+    migrating, creating, serving = block.splitlines()
+    assert serving.startswith("TIDEGRAPH_AUTH=keys tidegraph serve ")
+    spawn.run(*migrating.split()[1:])
+    key = spawn.run(*creating.split()[1:]).stdout.strip()
+    url = f"{spawn.serve(*serving.split()[3:], auth='keys').url}/graphql"
+    body = {"query": "{ customers { nodes { id } } }"}
+    with_key = httpx2.post(url, json=body, headers=bearer(key), verify=False)
+    without = httpx2.post(url, json=body, verify=False)
+
+    assert (200, 401) == (with_key.status_code, without.status_code)
+
+
+def test_the_operators_page_names_what_there_is() -> None:
+    """Every scope and every setting of authentication, with its own names."""
+    page = (DOCS / "operating.md").read_text()
+    settings = {name for name in Settings.model_fields if name.startswith(("auth", "jwt"))}
+
+    assert {scope.value for scope in Scope} == set(
+        re.findall(r"^\| `(\w+(?::\w+)?)` \| (?:to |everything)", page, re.M)
+    )
+    assert {f"{PREFIX}{name.upper()}" for name in settings} <= set(re.findall(rf"{PREFIX}\w+", page))
 
 
 @pytest.mark.tidb

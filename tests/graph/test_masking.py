@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from db import models
 from db.database import Database
 from db.errors import Inconsistent
+from graph.authentication import Authentication
 from graph.documents import Documents
 from graph.errors import MASKED_MESSAGE
 from graph.health import Health
@@ -135,14 +136,15 @@ class Broken:
 
         @strawberry.type
         class Query:
-            broken: str | None = batched(batch, plan, [], description="It fails.")
+            broken: str | None = batched(batch, plan, [], scope=None, description="It fails.")
 
         self.schema = strawberry.Schema(Query)
 
     async def ask(self, database: Any, query: str) -> httpx2.Response:
         documents = Documents(self.schema._schema, suggestions=False)
         health = Health(database)
-        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000)
+        parts = self.schema, documents, database, Authentication(), health, Ide()
+        endpoint = GraphQLEndpoint(*parts, 10, 20_000)
 
         async def graphql(request: Request) -> Response:
             return await endpoint(request)
