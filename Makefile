@@ -31,6 +31,10 @@ test: install-dev $(IDE_TRIED) ## Set up and run the whole suite, on SQLite and 
 	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
 
+test-faults: install-dev ## Prove that each change happens once (10 minutes)
+	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
+	@TIDEGRAPH_TEST_FAULTS=full $(BIN)/pytest -n $(JOBS) -m proof $(ARGS)
+
 test-sqlite: install-dev ## Run the quick part, on SQLite alone
 	@$(BIN)/pytest -n $(JOBS) -m "not tidb and not browser" $(ARGS)
 
@@ -44,7 +48,7 @@ lint: install-dev ## Check format, style, types, layers and schema.graphql
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/tidegraph schema | diff -u schema.graphql - || (echo "Run make schema."; exit 1)
 
-bench: install-dev ## Measure requests against two other servers (5 minutes)
+bench: install-dev ## Measure requests against two other servers (7 minutes)
 	@$(BIN)/python -m bench.run
 
 format: install-dev ## Format and mend what can be mended
@@ -58,7 +62,7 @@ constraints: install-dev ## Write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^tidegraph' > constraints.txt
 
 clean: ## Remove what was built here
-	rm -rf $(VENV) graph/graphiql/dist graph/graphiql/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) graph/graphiql/dist graph/graphiql/node_modules tests/clients/*/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -84,4 +88,4 @@ $(IDE_TRIED): $(IDE_SOURCES)
 	{ rm -f $(IDE); echo "GraphiQL could not be built: $(IDE_ELSEWHERE)"; }; \
 	mkdir -p $(@D) && touch $@
 
-.PHONY: help run install install-dev graphiql bench test test-sqlite tidb lint format schema constraints clean
+.PHONY: help run install install-dev graphiql bench test test-faults test-sqlite tidb lint format schema constraints clean

@@ -1,1 +1,1 @@
-"""What `make bench` runs: the same three queries on three servers, side by side."""
+"""What `make bench` runs: the same queries and mutations on servers side by side."""

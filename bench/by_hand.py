@@ -3,6 +3,7 @@
 import importlib
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.meter import Meter
-from bench.queries import LIST, NESTED
+from bench.queries import CREATE, LIST, NESTED, POINT, UPSERT
+from bench.writes_by_hand import Writing
 from db.money import as_text
 from graph.ids import GlobalId
 
@@ -35,31 +37,36 @@ ORDERS = "SELECT id, reference, status, placed_at FROM orders ORDER BY placed_at
 
 
 class ByHand:
-    """Three endpoints in one: the request's text says which query it is."""
+    """Five endpoints in one: the request's text says which operation it is."""
 
     def __init__(self, url: str, meter: Meter) -> None:
         self._url = sa.make_url(url)
         self._driver = importlib.import_module(self._url.get_driver_name())
         self._meter = meter
-        self._pool: Any = None
+        self._reads: Any = None
+        self._writes: Any = None
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> Any:
-        self._pool = await self._driver.create_pool(
+        self._reads, self._writes = [await self._connect(autocommit) for autocommit in (True, False)]
+        yield
+        for pool in (self._reads, self._writes):
+            pool.close()
+            await pool.wait_closed()
+
+    async def _connect(self, autocommit: bool) -> Any:
+        return await self._driver.create_pool(
             host=self._url.host,
             port=self._url.port,
             user=self._url.username,
             db=self._url.database,
-            autocommit=True,
+            autocommit=autocommit,
             minsize=1,
             maxsize=10,
         )
-        yield
-        self._pool.close()
-        await self._pool.wait_closed()
 
     async def _fetch(self, statement: str, *parameters: Any) -> Any:
-        async with self._pool.acquire() as connection, connection.cursor() as cursor:
+        async with self._reads.acquire() as connection, connection.cursor() as cursor:
             await cursor.execute(statement, parameters)
             rows = await cursor.fetchall()
         self._meter.count(len(rows))
@@ -72,9 +79,18 @@ class ByHand:
                 data = await self._nested()
             case query if query == LIST:
                 data = await self._list()
-            case _:
+            case query if query == POINT:
                 data = await self._point(sent["variables"]["id"])
+            case query:
+                data = await self._write(query, sent["variables"]["input"])
         return Response(orjson.dumps({"data": data}), media_type="application/json")
+
+    async def _write(self, mutation: str, sent: Any) -> Any:
+        work = {CREATE: Writing.create, UPSERT: Writing.upsert}[mutation]
+        async with self._writes.acquire() as connection, connection.cursor() as cursor:
+            data = await work(Writing(cursor, self._meter, uuid4().hex), sent)
+            await connection.commit()
+        return data
 
     async def _nested(self) -> Any:
         customers = (await self._fetch(CUSTOMERS))[:20]

@@ -1,4 +1,4 @@
-"""The three queries, as GraphQL."""
+"""What is measured, as GraphQL: three queries and two mutations."""
 
 NESTED = """
 query {
@@ -22,4 +22,22 @@ query {
   orders(first: 100) { nodes { id reference status placedAt } }
 }
 """
-CASES = {"nested": NESTED, "point": POINT, "list": LIST}
+CREATE = """
+mutation ($input: CreateOrderInput!) {
+  createOrder(input: $input) {
+    order { reference status version total { amount currency } }
+    userErrors { code message path }
+  }
+}
+"""
+UPSERT = """
+mutation ($input: UpsertCustomersInput!) {
+  upsertCustomers(input: $input) {
+    results { outcome customer { username name } }
+    userErrors { code message path }
+  }
+}
+"""
+READS = {"nested": NESTED, "point": POINT, "list": LIST}
+WRITES = {"create": CREATE, "upsert": UPSERT}
+CASES = READS | WRITES

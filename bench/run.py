@@ -7,143 +7,74 @@ within a turn, and its median over the turns is shown. The machine's speed drift
 import argparse
 import asyncio
 import random
-import socket
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 
 import httpx2
 import sqlalchemy as sa
 
-from bench.queries import CASES
+from bench import requests
+from bench.queries import CASES, READS, WRITES
+from bench.report import report
+from bench.requests import Shop
+from bench.running import Running, started
 from db import migrate, seed
 from db.database import Database
 from db.sample import Sample
 from db.urls import DatabaseUrl
+from graph.ids import GlobalId
 from tests.tidb.server import TidbServer
 
 DRIVERS = ("asyncmy", "aiomysql")
 NAMES = ("tidegraph", "by hand", "plain")
-REQUESTS = {"nested": 40, "point": 160, "list": 80}
-AT_ONCE = 8
-START_SECONDS = 30
+SAMPLE = 1_000
 
 
-@dataclass
-class Running:
-    """A server of the benchmark, and what its requests cost, turn by turn."""
-
-    name: str
-    driver: str
-    client: httpx2.AsyncClient
-    cpu: dict[str, list[float]] = field(default_factory=lambda: {case: [] for case in CASES})
-    statements: dict[str, float] = field(default_factory=dict)
-    rows: dict[str, float] = field(default_factory=dict)
-
-    async def meter(self) -> dict[str, float]:
-        used: dict[str, float] = (await self.client.get("/meter")).json()
-        return used
-
-    async def ask(self, case: str, order_id: str) -> Any:
-        body = {"query": CASES[case], "variables": {"id": order_id} if case == "point" else {}}
-        return (await self.client.post("/graphql", json=body)).json()
-
-    async def turn(self, case: str, order_ids: list[str]) -> None:
-        before = await self.meter()
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(order_id: str) -> None:
-            async with gate:
-                await self.ask(case, order_id)
-
-        await asyncio.gather(*(one(each) for each in order_ids))
-        after, count = await self.meter(), len(order_ids)
-        self.cpu[case].append((after["cpu"] - before["cpu"]) / count * 1e6)
-        self.statements[case] = (after["statements"] - before["statements"]) / count
-        self.rows[case] = (after["rows"] - before["rows"]) / count
-
-
-async def prepare(url: str) -> list[str]:
-    """Fill a database as the README's sample is, twice as many orders; some orders' ids."""
+async def prepare(url: str) -> Shop:
+    """Fill a database as the README's sample is, twice as many orders."""
     async with Database(DatabaseUrl.parse(url)) as database:
         await migrate.upgrade(database)
-        await seed.fill(database, Sample(1), customer_count=1_000, orders_each=20, progress=lambda _: None)
+        await seed.fill(database, Sample(1), customer_count=SAMPLE, orders_each=20, progress=lambda _: None)
         async with database.reads.connect() as connection:
             for table in ("customers", "orders"):
                 await connection.execute(sa.text(f"ANALYZE TABLE {table}"))
-        client = database.reader()
-        rows = await client.fetch(sa.text("SELECT id FROM orders LIMIT 1000"))
-    from graph.ids import GlobalId
-
-    return [GlobalId("Order", row[0]).encode() for row in rows]
-
-
-@contextmanager
-def started(name: str, url: str) -> Iterator[str]:
-    """A server in a process of its own; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    process = subprocess.Popen([sys.executable, "-m", "bench.serve", name, url, port])
-    try:
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            try:
-                httpx2.get(f"http://127.0.0.1:{port}/meter")
-                break
-            except httpx2.TransportError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+        reader = database.reader()
+        orders = await reader.fetch(sa.text(f"SELECT id FROM orders LIMIT {SAMPLE}"))
+        customers = await reader.fetch(sa.text("SELECT id, username FROM customers"))
+    return Shop(
+        [GlobalId("Order", row[0]).encode() for row in orders],
+        [GlobalId("Customer", row[0]).encode() for row in customers],
+        [row[1] for row in customers],
+    )
 
 
-async def measure(servers: list[Running], order_ids: list[str], turns: int) -> None:
-    await same_answers(servers, order_ids[0])
-    for turn in range(turns):
-        for case, requests in REQUESTS.items():
-            chosen = random.Random(turn).sample(order_ids, requests)
-            for server in random.sample(servers, len(servers)):
-                await server.turn(case, chosen)
+async def measure(servers: Sequence[Running], shop: Shop, turns: int) -> None:
+    """What is written is the newest, and would be read: so writes come after all reads."""
+    await same_answers(servers, shop)
+    for cases in (READS, WRITES):
+        for turn in range(turns):
+            for case in cases:
+                await take_turns(servers, case, shop, turn)
 
 
-async def same_answers(servers: list[Running], order_id: str) -> None:
+async def take_turns(servers: Sequence[Running], case: str, shop: Shop, turn: int) -> None:
+    able = [server for server in servers if server.knows(case)]
+    for server in random.sample(able, len(able)):
+        await server.turn(requests.turn(case, shop, turn))
+
+
+async def same_answers(servers: Iterable[Running], shop: Shop) -> None:
     """Whoever answers something else is not measured."""
     for case in CASES:
-        answers = [await server.ask(case, order_id) for server in servers]
-        different = [server.name for server, each in zip(servers, answers, strict=True) if each != answers[0]]
+        able = [server for server in servers if server.knows(case)]
+        answers = [await server.ask(requests.turn(case, shop, 0, count=1)[0]) for server in able]
+        different = [server.name for server, each in zip(able, answers, strict=True) if each != answers[0]]
         if different:
             raise SystemExit(f"{case}: {', '.join(different)} answers differently")
 
 
-def report(servers: list[Running]) -> None:
-    by_place = {(server.name, server.driver): server for server in servers}
-    print(f"{'':28}{'CPU/request':>12}{'x by hand':>11}{'x plain':>9}{'statements':>12}{'rows':>7}")
-    for case in CASES:
-        for server in servers:
-            cpu = server.cpu[case]
-            hand, plain = (
-                statistics.median(
-                    mine / theirs
-                    for mine, theirs in zip(cpu, by_place[name, server.driver].cpu[case], strict=True)
-                )
-                for name in ("by hand", "plain")
-            )
-            label = f"{case:8}{server.name:11}{server.driver}"
-            print(
-                f"{label:28}{statistics.median(cpu):>9.0f} us{hand:>11.2f}{plain:>9.2f}"
-                f"{server.statements[case]:>12.1f}{server.rows[case]:>7.0f}"
-            )
-
-
 async def run(tidb: TidbServer, turns: int) -> None:
-    order_ids = await prepare(tidb.url("bench"))
+    shop = await prepare(tidb.url("bench"))
     with ExitStack() as stack:
         servers = []
         for driver in DRIVERS:
@@ -151,7 +82,7 @@ async def run(tidb: TidbServer, turns: int) -> None:
                 address = tidb.url("bench").replace("tidb://", f"mysql+{driver}://")
                 client = httpx2.AsyncClient(base_url=stack.enter_context(started(name, address)), timeout=60)
                 servers.append(Running(name, driver, client))
-        await measure(servers, order_ids, turns)
+        await measure(servers, shop, turns)
     report(servers)
 
 

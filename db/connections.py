@@ -35,7 +35,8 @@ async def read(
     sides: set[tuple[int | None, int]] = set()
     place = fetched.index(page.scope.parent) if page.scope.parent else None
     nothing = page.scope.parent is not None and not few and not many
-    for found in () if nothing else await reader.fetch(statements.page(page, fetched, few, many)):
+    statement = statements.page(page, fetched, bool(few), len(many))
+    for found in () if nothing else await reader.fetch(statement, statements.parameters(few, many)):
         parent = None if place is None else found[place]
         if found[width] == SHOWN:
             shown[parent].append(row_type._make(found[:width]))

@@ -61,11 +61,14 @@ class Plan:
         row = self._by_name.get(name)
         if name in self._names:
             raise errors.Repeated("username")
-        self._names.add(name)
         if row:
             changes.require_version(row, each.expected)
+        elif each.expected is not None:
+            raise errors.NothingExpected
         if email and self._by_email.setdefault(email, name) != name:
             raise errors.Taken("email", email)
+        # Only now: an item that is refused stands in no other's way.
+        self._names.add(name)
         if row is None:
             return Item(_new(each.values), CREATED)
         changed = changes.changed_row(row, each.values)
@@ -105,7 +108,10 @@ async def _store(transaction: Transaction, plan: Plan) -> None:
 async def _insert(transaction: Transaction, plan: Plan) -> None:
     places = [place for place, item in enumerate(plan.items) if item.done == CREATED]
     rows = [_columns(plan.items[place].row) for place in places]
-    ids = await many.insert(transaction, customers, rows) if rows else []
+    if not rows:
+        return
+    mine = customers.c.username.in_([row["username"] for row in rows])
+    ids = await many.insert(transaction, customers, rows, mine)
     for place, row_id in zip(places, ids, strict=True):
         item = plan.items[place]
         plan.items[place] = item._replace(row=item.row._replace(id=row_id))

@@ -128,10 +128,11 @@ class Database:
         run = Run(deadline, receipt, author)
         done = partial(self._work, work, run)
         connection, result = await self._until_done(done, run, attempts)
+        transaction = Transaction(connection, *run)
         try:
-            yield result, Transaction(connection, *run).reader()
+            yield result, transaction.reader()
         finally:
-            await _finish(_roll_back(connection))
+            await _finish(_end(transaction, connection))
 
     def attempts(self, deadline: Deadline) -> Attempts:
         """A new budget of runs, which transactions can share."""
@@ -176,8 +177,16 @@ async def _finish(ending: Awaitable[None]) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
+        # Nobody is left to be told how it ends.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait([task])
         raise
+
+
+async def _end(transaction: Transaction, connection: AsyncConnection) -> None:
+    # When one edge cannot be read, those beside it are on their way: two must not talk at once.
+    await transaction.end()
+    await _roll_back(connection)
 
 
 async def _roll_back(connection: AsyncConnection) -> None:

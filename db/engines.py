@@ -106,6 +106,8 @@ def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
         "init_command": (
             "SET time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
             "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+            # What is read behind a lock must not be older than the lock.
+            "transaction_isolation = 'READ-COMMITTED', "
             # Else a duplicate may show as late as at COMMIT.
             "tidb_constraint_check_in_place = ON, tidb_constraint_check_in_place_pessimistic = ON, "
             f"innodb_lock_wait_timeout = {max(1, round(limits.lock_timeout))}, "

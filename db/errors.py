@@ -25,7 +25,7 @@ DatabaseError
     ├── KeyReused        the idempotency key belongs to another change
     ├── VersionConflict  the caller changes an older version than there is
     ├── BatchRefused, Repeated
-    ├── CustomerArchived, CustomerHasOrders, OtherCustomer
+    ├── CustomerArchived, CustomerHasOrders, OtherCustomer, NothingExpected
     ├── IllegalTransition, NotEditable, NotDeletable
     ├── HasLines         an order that has lines is changed by its lines only
     └── AmountOutOfRange, MixedCurrencies
@@ -178,9 +178,16 @@ class VersionConflict(Refused):
 
 @dataclass(eq=False)
 class Repeated(Refused):
-    """An earlier item of the same batch has the same value in its unique `field`."""
+    """An earlier item of the same batch, not refused, has the same value in its unique `field`."""
 
     field: str | None
+
+
+@dataclass(eq=False)
+class NothingExpected(Refused):
+    """A version is expected of an object that is not there."""
+
+    field: str | None = "expected_version"
 
 
 @dataclass(eq=False)

@@ -74,18 +74,27 @@ async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None
     if not conflicts:
         return
     found: dict[tuple[str, int], list[Change]] = defaultdict(list)
-    newer = [_newer(each.current, each.expected) for each in conflicts]
-    statement = sa.select(*history.c).where(sa.or_(*newer)).order_by(history.c.version)
-    for row in await reader.fetch(statement.limit(MOST_SINCE * len(conflicts))):
+    for row in await reader.fetch(_oldest([_newer(each.current, each.expected) for each in conflicts])):
         change = Change._make(row)
         found[change.kind, change.object_id].append(change)
     for each in conflicts:
-        each.since = tuple(found[type(each.current).__name__, each.current.id][:MOST_SINCE])
+        each.since = tuple(found[type(each.current).__name__, each.current.id])
+
+
+def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+    """The first MOST_SINCE changes of each object: one with a long history takes no place of another's."""
+    of_one = sa.func.row_number().over(
+        partition_by=[history.c.kind, history.c.object_id], order_by=history.c.version
+    )
+    numbered = sa.select(*history.c, of_one.label("place")).where(sa.or_(*newer)).subquery()
+    columns = [numbered.c[name] for name in Change._fields]
+    return sa.select(*columns).where(numbered.c.place <= MOST_SINCE).order_by(numbered.c.version)
 
 
 def _newer(row: Customer | Order, version: int) -> sa.ColumnElement[bool]:
     mine = sa.and_(history.c.object_id == row.id, history.c.kind == type(row).__name__)
-    return sa.and_(mine, history.c.version > version)
+    # A conflict that is told again does not know what came later.
+    return sa.and_(mine, history.c.version > version, history.c.version <= row.version)
 
 
 def differences(change: Change) -> dict[str, tuple[Any, Any]]:

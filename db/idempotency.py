@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from db import changes, errors, outcomes, retry
+from db import changes, errors, history, outcomes, retry
 from db.author import Author
 from db.database import Database, Work
 from db.deadline import Deadline
@@ -96,11 +96,8 @@ class Once:
                     raise
                 # It is kept under the key, unless an outcome is there already.
                 work = partial(_give, refused)
-            except errors.OutcomeUnknown as error:
-                self._unknown = True
-                await self._pause(error)
             except errors.DatabaseError as error:
-                raise self._told(error) from error
+                await self._pause(error)
         if isinstance(outcome, errors.Refused):
             raise outcome
         return outcome
@@ -115,7 +112,13 @@ class Once:
         self._replaces = True
         return await self._attempted(work, attempt)
 
-    async def _pause(self, error: errors.OutcomeUnknown) -> None:
+    async def _pause(self, error: errors.DatabaseError) -> None:
+        """Return when it is time to ask what became of a COMMIT; raises what is told if that is not open."""
+        self._unknown |= isinstance(error, errors.OutcomeUnknown)
+        # Whoever kept the answer back may be away for a while.
+        away = isinstance(error, errors.OutcomeUnknown | errors.Unavailable)
+        if not (self._unknown and away):
+            raise self._told(error) from error
         try:
             await self.attempts.after(retry.UNKNOWN, error)
         except errors.OutcomeUnknown as spent:
@@ -141,13 +144,16 @@ class Once:
         """The outcome under the key, which may be a refusal; None if it has expired. Raises KeyReused."""
         columns = keys.c.mutation, keys.c.input_hash, keys.c.outcome
         statement = sa.select(*columns).where(*self._mine, keys.c.expires_at > changes.now())
-        rows = await self.database.reader(self.deadline, self.receipt).fetch(statement)
+        reader = self.database.reader(self.deadline, self.receipt)
+        rows = await reader.fetch(statement)
         if not rows:
             return None
         mutation, input_hash, text = rows[0]
         if (mutation, input_hash) != (self.key.mutation, self.key.input_hash):
             raise errors.KeyReused(self.key.text, mutation)
-        return (outcomes.decode(text),)
+        outcome = outcomes.decode(text)
+        await history.fill_since(reader, outcomes.refusals(outcome))
+        return (outcome,)
 
     async def _insert(self, transaction: Transaction, outcome: Any) -> None:
         moment = changes.now()

@@ -1,5 +1,6 @@
 """Writing many rows of one table in one statement each."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,24 +13,27 @@ from db.reader import Transaction
 Values = Mapping[str, Any]
 
 
-async def insert(transaction: Transaction, table: sa.Table, rows: Sequence[Values]) -> list[int]:
+async def insert(
+    transaction: Transaction, table: sa.Table, rows: Sequence[Values], new: sa.ColumnElement[bool]
+) -> list[int]:
     """Insert rows that name the same columns; their ids in the rows' order. Raises as `execute` does.
 
-    That the ids of one INSERT follow each other is seen, not promised: the rows are read back and compared.
+    TiDB tells one id, and gives those of INSERTs that run at once out by turns: so the rows are read back,
+    by `new`, which finds them, and compared. Raises Overtaken if somebody else's are equal.
     """
-    last = await transaction.execute(table.insert().values(list(rows)))
-    # TiDB tells the first row's id, SQLite the last one's.
-    first = last.lastrowid - (len(rows) - 1 if transaction.is_sqlite else 0)
+    await transaction.execute(table.insert().values(list(rows)))
     names = list(rows[0])
-    statement = (
-        sa.select(table.c.id, *(table.c[name] for name in names))
-        .where(table.c.id.between(first, first + len(rows) - 1))
-        .order_by(table.c.id)
-    )
-    found = await transaction.fetch(statement)
-    if [tuple(row[1:]) for row in found] != [tuple(row[name] for name in names) for row in rows]:
-        raise errors.Inconsistent(f"the ids of new rows of {table.name} do not follow each other")
-    return [row[0] for row in found]
+    statement = sa.select(table.c.id, *(table.c[name] for name in names)).where(new).order_by(table.c.id)
+    found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row in await transaction.fetch(statement):
+        found[tuple(row[1:])].append(row[0])
+    sent = [tuple(row[name] for name in names) for row in rows]
+    for content, count in Counter(sent).items():
+        if len(found[content]) > count:
+            raise errors.Overtaken
+        if len(found[content]) < count:
+            raise errors.Inconsistent(f"new rows of {table.name} are not as they were sent")
+    return [found[content].pop(0) for content in sent]
 
 
 async def update(
@@ -68,8 +72,3 @@ async def upsert(
     if {tuple(row[1:]) for row in found} != {tuple(row[name] for name in names) for row in rows}:
         raise errors.Overtaken
     return ids
-
-
-def _by_id(table: sa.Table, rows: Sequence[Any], column: sa.Column[Any]) -> sa.Case[Any]:
-    values = {row.id: sa.literal(getattr(row, column.name), column.type) for row in rows}
-    return sa.case(values, value=table.c.id)

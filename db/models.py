@@ -80,6 +80,17 @@ class Change(NamedTuple):
     fields: str
 
 
+class ApiKey(NamedTuple):
+    """A row of `api_keys`, its columns in the table's order; `scopes` have spaces between them."""
+
+    digest: str
+    name: str
+    scopes: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
 customers = sa.Table(
     "customers",
     metadata,
@@ -188,4 +199,18 @@ idempotency_keys = sa.Table(
     sa.Column("expires_at", UtcDateTime, nullable=False),
     **KEYED_OPTIONS,
     mysql_ttl=EXPIRY,
+)
+
+# Looked up by the SHA-256 of the key that a request brings; the key itself is nowhere.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("scopes", sa.String(250), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("revoked_at", UtcDateTime),
+    sa.UniqueConstraint("name", name="uq_api_keys_name"),
+    **KEYED_OPTIONS,
 )

@@ -70,12 +70,13 @@ async def transition(
 def _moved(each: Transition, waiting: dict[int, Order], seen: set[int]) -> Item:
     if each.order_id in seen:
         raise errors.Repeated("id")
-    seen.add(each.order_id)
     order = waiting.get(each.order_id)
     if order is None:
         raise errors.NotFound("Order", each.order_id)
     changes.require_version(order, each.expected)
     require_transition(order, each.to)
+    # Only now: an item that is refused stands in no other's way.
+    seen.add(each.order_id)
     return Item(changes.changed_row(order, {"status": each.to}), UPDATED)
 
 
@@ -136,7 +137,7 @@ async def _store(transaction: Transaction, plan: Plan) -> None:
         by_reference = await many.upsert(transaction, orders, rows, "reference", CHANGED)
         ids = [by_reference[row["reference"]] for row in rows]
     else:
-        ids = await many.insert(transaction, orders, rows)
+        ids = await many.insert(transaction, orders, rows, _created_by(rows))
     for place, row_id in zip(places, ids, strict=True):
         item = plan.items[place]
         plan.items[place] = item._replace(row=item.row._replace(id=row_id))
@@ -146,6 +147,13 @@ async def _store(transaction: Transaction, plan: Plan) -> None:
         await lines.delete_many(transaction, emptied)
     await lines.insert_many(transaction, {order_id: each.after for order_id, each in written.items()})
     await history.record(transaction, list(_entries(plan, places)))
+
+
+def _created_by(rows: Sequence[dict[str, Any]]) -> sa.ColumnElement[bool]:
+    """Finds new orders, which may have no reference: their customers are locked, and get no others now."""
+    moments = [row["created_at"] for row in rows]
+    of_them = orders.c.customer_id.in_({row["customer_id"] for row in rows})
+    return of_them & orders.c.created_at.between(min(moments), max(moments))
 
 
 def _columns(row: Order) -> dict[str, Any]:

@@ -54,17 +54,23 @@ class Plan:
         reference = each.reference
         if reference is not None and reference in self._seen:
             raise errors.Repeated("reference")
+        item = self._of(each, self.stored.get(reference) if reference is not None else None)
+        # Only now: an item that is refused stands in no other's way.
         if reference is not None:
             self._seen.add(reference)
+        return item
+
+    def _of(self, each: New, stored: Stored | None) -> Item:
         total = each.total or money.total_of(each.lines)
-        stored = self.stored.get(reference) if reference is not None else None
         if stored is None:
             return self._created(each, total)
         if not self.changes_stored:
-            raise errors.Taken("reference", str(reference))
+            raise errors.Taken("reference", str(each.reference))
         return self._changed(each, total, stored)
 
     def _created(self, each: New, total: Money) -> Item:
+        if each.expected is not None:
+            raise errors.NothingExpected
         owner = each.values["customer_id"]
         if owner not in self.owners:
             raise errors.NotFound("Customer", owner, "customer_id")

@@ -11,9 +11,7 @@ import orjson
 from db import errors, models
 from db.items import Item
 
-ROWS: dict[str, Callable[..., Any]] = {
-    kind.__name__: kind for kind in (models.Customer, models.Order, models.Change, Item)
-}
+ROWS: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in (models.Customer, models.Order, Item)}
 REFUSALS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in errors.Refused.__subclasses__() if dataclasses.is_dataclass(kind)
 }
@@ -26,8 +24,24 @@ def encode(outcome: Any) -> str:
 
 
 def decode(text: str) -> Any:
-    """What `encode` was given; a refusal comes back as one, not raised."""
+    """What `encode` was given; a refusal comes back as one, not raised.
+
+    A VersionConflict lacks the changes since: the history has them, and a batch more than fit into a row.
+    """
     return _read(orjson.loads(text))
+
+
+def refusals(outcome: Any) -> list[errors.Refused | None]:
+    """Those in an outcome: itself, or its items'."""
+    match outcome:
+        case errors.BatchRefused(items=items):
+            return refusals(items)
+        case errors.Refused():
+            return [outcome]
+        case tuple() if type(outcome) is tuple:
+            return [item.refused for item in outcome if isinstance(item, Item)]
+        case _:
+            return []
 
 
 def _plain(value: Any) -> Any:
@@ -37,6 +51,8 @@ def _plain(value: Any) -> Any:
             return {kind: str(value)}
         case datetime():
             return {kind: value.isoformat()}
+        case errors.VersionConflict(current=current, expected=expected):
+            return {kind: {"current": _plain(current), "since": [], "expected": expected}}
         case errors.Refused():
             fields = dataclasses.fields(value)  # type: ignore[arg-type]
             return {kind: {field.name: _plain(getattr(value, field.name)) for field in fields}}

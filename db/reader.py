@@ -105,13 +105,21 @@ class Transaction(Reader):
         self.is_sqlite = connection.dialect.name == "sqlite"
         self._connection = connection
         self._turn = asyncio.Lock()
+        self._ended = False
 
     def reader(self) -> Reader:
         """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
         return Reader(self._run, self.deadline, self.receipt)
 
+    async def end(self) -> None:
+        """Wait for the statement that is underway, and take no other: nobody waits for those any more."""
+        async with self._turn:
+            self._ended = True
+
     async def _run(self, statement: sa.Executable, parameters: Parameters) -> AnyResult:
         async with self._turn:
+            if self._ended:
+                raise errors.StatementFailed("the transaction has ended")
             return await send(self._connection, statement, parameters, self.deadline, self.receipt)
 
     async def fetch(self, statement: sa.Executable, parameters: Parameters = None) -> Sequence[AnyRow]:

@@ -49,7 +49,7 @@ STORAGE = Rule("storage unavailable", 4, errors.Unavailable, pause=0.5)
 THROTTLED = Rule("resource group throttled", 2, errors.Unavailable, pause=2.0, cap=5.0)
 LOST = Rule("connection lost", 3, errors.Unavailable)
 # Of a change that carries its key: run again, it is stored once all the same.
-UNKNOWN = Rule("outcome unknown", 8, errors.OutcomeUnknown, cap=1.0)
+UNKNOWN = Rule("outcome unknown", 8, errors.OutcomeUnknown)
 
 DUPLICATE, LAZY_CHECK = 1062, 8147
 RULES = (
@@ -162,7 +162,8 @@ def breaks_constraint(error: sa.exc.DBAPIError) -> bool:
 
 def _broken_constraint(error: sa.exc.DBAPIError) -> errors.DatabaseError:
     # By its code: a message of TiDB's quotes the value, which may say anything.
-    code, message = errors.driver_code(error.orig), str(error.orig)
+    # As a tuple's text the message would have its quotes escaped where the value has both kinds.
+    code, message = errors.driver_code(error.orig), str(error.orig.args[-1] if error.orig else "")
     if code in MISSING_REFERENCE or message == "FOREIGN KEY constraint failed":
         return errors.BrokenReference()
     if code in {DUPLICATE, LAZY_CHECK}:

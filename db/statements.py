@@ -8,32 +8,42 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from db import filters, indexes
+from db.columns import RowId
 from db.cursors import Key
 from db.pages import Page, Scope
 
 # What a row of a page's answer is: of the page, or a sign that there are rows on that side of its bounds.
 SHOWN, EARLIER, LATER = 0, 1, 2
-SIDE = "side"
+SIDE, FEW = "side", "few"
+MOST_KEPT = 500
 
 Columns: TypeAlias = tuple[str, ...]
 
 
-def page(page: Page, columns: Columns, few: Sequence[int], many: Sequence[int]) -> sa.Executable:
+@lru_cache(MOST_KEPT)
+def page(page: Page, columns: Columns, few: bool, many: int) -> sa.Executable:
     """A page of each parent in `columns`, one row longer than it is shown, with the signs of what is around.
 
-    Parents with `few` children are read together, all their children and a window over them; of each
-    one with `many` only as many as are shown. A scope without a parent has neither.
+    Parents with few children, those of the list FEW, are read together, all their children and a window over
+    them; of each one with many, m0, m1 …, only as many as are shown. A scope without a parent has neither.
+
+    Kept, with its parents as parameters, because making it takes SQLAlchemy longer than all else.
     """
     branches = []
     if few:
-        shown = _ranked(page, columns, few)
-        branches += [shown, *_signs(page, columns, _together(page.scope, few), grouped=True)]
-    for parent in many:
-        where = [page.scope.parent_column == parent]
+        shown = _ranked(page, columns)
+        branches += [shown, *_signs(page, columns, _together(page.scope), grouped=True)]
+    for number in range(many):
+        where = [page.scope.parent_column == sa.bindparam(f"m{number}", type_=RowId)]
         branches += [_limited(page, columns, where), *_signs(page, columns, where)]
     if not few and not many:
         branches = [_limited(page, columns, []), *_signs(page, columns, [])]
     return branches[0] if len(branches) == 1 else sa.union_all(*branches)
+
+
+def parameters(few: Sequence[int], many: Sequence[int]) -> dict[str, Any]:
+    """The parents of a page's statement."""
+    return {**({FEW: few} if few else {}), **{f"m{number}": parent for number, parent in enumerate(many)}}
 
 
 def counts(scope: Scope, parents: Sequence[int | None], limit: int) -> sa.Executable:
@@ -75,14 +85,14 @@ def _limited(page: Page, columns: Columns, where: Sequence[sa.ColumnElement[bool
     return sa.select(*found.c, sa.literal(SHOWN).label(SIDE))
 
 
-def _ranked(page: Page, columns: Columns, parents: Sequence[int]) -> sa.Select[Any]:
+def _ranked(page: Page, columns: Columns) -> sa.Select[Any]:
     """The same for many parents at once; the window reads every child of theirs."""
     scope = page.scope
     table = scope.rows_of
     rank = sa.func.row_number().over(partition_by=scope.parent_column, order_by=_order(page))
     ranked = (
         _in_order(scope, sa.select(*(table.c[name] for name in columns), rank.label("rank_")))
-        .where(*_together(scope, parents), filters.clause(table, scope.where), *_bounds(page))
+        .where(*_together(scope), filters.clause(table, scope.where), *_bounds(page))
         .subquery()
     )
     shown = [ranked.c[name] for name in columns]
@@ -131,8 +141,8 @@ def _hinted(scope: Scope, statement: sa.Select[Any], names: Sequence[str]) -> sa
     return found.with_hint(scope.rows_of, f"USE INDEX ({', '.join(names)})", "mysql") if names else found
 
 
-def _together(scope: Scope, parents: Sequence[int]) -> list[sa.ColumnElement[bool]]:
-    return [scope.parent_column.in_(parents)]
+def _together(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    return [scope.parent_column.in_(sa.bindparam(FEW, type_=RowId, expanding=True))]
 
 
 def _order(page: Page) -> list[sa.ColumnElement[Any]]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -14,15 +15,20 @@ from starlette.types import Lifespan
 from db import idempotency
 from db.database import Database
 from graph import schema
+from graph.authentication import Authentication
 from graph.documents import Documents
 from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
+from graph.origins import Origins
 from graph.rates import Rates
+from graph.request_ids import REQUEST_ID, RequestIds
+from graph.security import SecurityHeaders
 from graph.settings import Settings
 from graph.turns import Turns
 
-LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+# A packet's worth goes out as it is. Level 9 makes 4% fewer bytes than 5, in five times the time.
+WORTH_COMPRESSING, COMPRESSION = 1_400, 5
 
 
 def create_app(
@@ -46,7 +52,12 @@ def create_app(
             Route("/", to_graphql),
             *health.routes(),
         ],
-        middleware=[cors(settings)],
+        middleware=[
+            Middleware(RequestIds),
+            Middleware(SecurityHeaders),
+            cors(origins(settings)),
+            Middleware(GZipMiddleware, minimum_size=WORTH_COMPRESSING, compresslevel=COMPRESSION),
+        ],
         lifespan=closing(database),
     )
     app.state.health = health
@@ -57,8 +68,14 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
     built = schema.build(suggestions=settings.is_development)
     return GraphQLEndpoint(
         built,
-        Documents(built._schema, settings, suggestions=settings.is_development),
+        Documents(
+            built._schema,
+            settings,
+            suggestions=settings.is_development,
+            introspection=settings.introspection,
+        ),
         database,
+        Authentication.of(settings, database),
         health,
         ide,
         settings.request_timeout,
@@ -68,6 +85,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         Turns(settings),
         settings.trusted(),
         receipts=settings.is_development,
+        origins=origins(settings),
     )
 
 
@@ -90,12 +108,17 @@ async def to_graphql(_request: Request) -> Response:
     return RedirectResponse("/graphql")
 
 
-def cors(settings: Settings) -> Middleware:
+def origins(settings: Settings) -> Origins:
+    return Origins(settings.cors_origins, localhost=settings.is_development)
+
+
+def cors(allowed: Origins) -> Middleware:
     return Middleware(
         CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_origin_regex=LOCALHOST if settings.is_development else None,
+        allow_origins=allowed.listed,
+        allow_origin_regex=allowed.pattern,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=[REQUEST_ID],
         max_age=3600,
     )

@@ -1,10 +1,13 @@
 """The command `tidegraph`: each command is a few lines over the layer that does the work."""
 
 import asyncio
+import re
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
+
+from graph.scopes import Scope
 
 # What a command needs is imported by that command: `tidegraph --help` does not wait for SQLAlchemy.
 if TYPE_CHECKING:
@@ -31,14 +34,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+keys = typer.Typer(help="API keys, for TIDEGRAPH_AUTH=keys.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys, name="keys")
+
+
+def key_name(name: str) -> str:
+    """It stands in the log and in the history."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name, re.ASCII):
+        raise typer.BadParameter("Take up to 100 letters, digits, and . _ - inside.")
+    return name
+
 
 Host = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with --insecure.")
+    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with authentication.")
 ]
 Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes a free one.")]
 Insecure = Annotated[
     bool,
-    typer.Option("--insecure", help="Listen beyond loopback although there is no authentication."),
+    typer.Option("--insecure", help="Listen beyond loopback without authentication, too."),
 ]
 Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
 Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
@@ -57,6 +70,14 @@ Data = Annotated[
     bool,
     typer.Option("--data", help="Look through all rows, too; the words of search are mended where needed."),
 ]
+KeyName = Annotated[
+    str, typer.Argument(metavar="NAME", callback=key_name, help="Letters, digits, and . _ - inside.")
+]
+KeyScopes = Annotated[
+    list[Scope],
+    typer.Option("--scope", metavar="SCOPE", help=f"One of {', '.join(Scope)}; repeat it for several."),
+]
+Days = Annotated[int, typer.Option("--expires-days", metavar="N", min=1, max=3650, help="For how many days.")]
 
 
 def main() -> None:
@@ -133,8 +154,8 @@ def serve(
 
     notes = Notes(loaded)
     try:
-        listener = server.bind(host, port, insecure=insecure)
-        if not server.is_loopback(host):
+        listener = server.bind(host, port, guarded=loaded.authenticates or insecure)
+        if not (loaded.authenticates or server.is_loopback(host)):
             notes.warn("INSECURE: whoever reaches this server reads and changes everything")
         plan = operations.Plan() if seed else None
         fits = run(operations.prepare(loaded, notes, migrate=migrate, seed=plan))
@@ -189,3 +210,33 @@ def check(data: Data = False) -> None:
     report = run(operations.check(loaded, data=data))
     typer.echo("\n".join(report.lines))
     raise typer.Exit(0 if report.ok else 1)
+
+
+@keys.command("create")
+def create_key(name: KeyName, scope: KeyScopes, expires_days: Days = 90) -> None:
+    """Create a key and print it, this once.
+
+    It goes to standard output alone, and only its SHA-256 is stored. A name is given out once.
+    """
+    loaded = load_settings()
+    from graph import keyring
+
+    typer.echo(run(keyring.create(loaded, name, scope, expires_days)))
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys: name, state, dates and scopes."""
+    loaded = load_settings()
+    from graph import keyring
+
+    typer.echo("\n".join(run(keyring.listed(loaded))))
+
+
+@keys.command("revoke")
+def revoke_key(name: KeyName) -> None:
+    """Revoke a key, for good and within seconds."""
+    loaded = load_settings()
+    from graph import keyring
+
+    typer.echo(run(keyring.revoke(loaded, name)))

@@ -17,6 +17,7 @@ from db.deadline import Deadline
 from db.idempotency import Key, Once
 from db.reader import Reader, Transaction
 from db.receipt import Receipt
+from graph.callers import ANONYMOUS, Caller
 from graph.times import Place, Times
 
 T = TypeVar("T")
@@ -26,8 +27,6 @@ Loader: TypeAlias = DataLoader[Any, Any]
 # A full page for each parent of a full page is one statement. TiDB still reads by key at this length,
 # and SQLite takes 32,766 parameters.
 LARGEST_BATCH = 10_000
-# All callers without a name are one principal, wherever they call from.
-ANONYMOUS = "anonymous"
 
 
 class Loaders:
@@ -122,7 +121,7 @@ class Context:
 
     database: Database
     deadline: Deadline
-    principal: str = ANONYMOUS
+    caller: Caller = ANONYMOUS
     request_id: str = field(default_factory=lambda: uuid4().hex)
     receipt: Receipt = field(default_factory=Receipt)
     reader: Reader = field(init=False)
@@ -168,6 +167,11 @@ class Context:
     def _read_from(self, reader: Reader) -> None:
         self.reader = reader
         self.loaders = Loaders(reader)
+
+    @property
+    def principal(self) -> str:
+        """Whom changes and idempotency keys belong to."""
+        return self.caller.principal
 
     def _key(self, asked: Asked) -> Key:
         lifetime = timedelta(seconds=self.database.limits.key_lifetime)

@@ -7,6 +7,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoFragmentCyclesRule,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
     validate,
@@ -21,7 +22,7 @@ from graph.errors import (
     coded,
     with_code,
 )
-from graph.recent import Recent
+from graph.kept import Kept
 from graph.sizes import Sizes
 from graph.validation import rules
 
@@ -55,12 +56,15 @@ class Document:
 class Documents:
     """Documents by their text, of which those used last are kept."""
 
-    def __init__(self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool, introspection: bool = True
+    ) -> None:
         self._schema = schema
         self._bounds = bounds
-        self._rules = rules(bounds)
+        known = rules(bounds)
+        self._rules = known if introspection else (*known, NoSchemaIntrospectionCustomRule)
         self._suggestions = suggestions
-        self._recent: Recent[Document] = Recent(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
+        self._recent: Kept[Document] = Kept(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
 
     def get(self, text: str) -> Document:
         """Raises Rejected when the text is no document of this schema."""

@@ -14,6 +14,7 @@ from graph.documents import Document
 from graph.errors import BAD_USER_INPUT, Rejected, public, with_code
 from graph.executor import RowExecutor, is_pending
 from graph.params import Params
+from graph.permission import permit
 
 
 async def execute(
@@ -26,7 +27,7 @@ async def execute(
 ) -> ExecutionResult:
     """The operation's result, every error of it coded, its receipt beside it.
 
-    Raises Rejected for variables that do not fit, and for what costs too much.
+    Raises Rejected for variables that do not fit, for what costs too much, and for what the caller may not.
     """
     executor = RowExecutor.build(
         schema._schema,
@@ -40,6 +41,7 @@ async def execute(
     if isinstance(executor, list):
         raise Rejected(*(with_code(error, BAD_USER_INPUT) for error in executor))
     cost = charge(schema, executor, cost_limit)
+    permit(executor, context.caller.scopes)
     context.columns = Columns(executor).of
     result: Any = executor.execute_operation()
     if isinstance(result, Awaitable):

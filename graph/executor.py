@@ -9,8 +9,11 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
     is_leaf_type,
     is_non_null_type,
+    is_object_type,
 )
 from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -32,6 +35,52 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._short = short_ways(self.schema)
+        self._whole: dict[tuple[str, int], tuple[Any, Read | None]] = {}
+
+    def complete_list_value(
+        self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, position: Any
+    ) -> Any:
+        """Objects of which nothing is selected but what is on their rows are read in one go each."""
+        item_type = getattr(return_type.of_type, "of_type", return_type.of_type)
+        read = self._whole_way(item_type, field_details_list) if isinstance(result, list | tuple) else None
+        if read is not None:
+            try:
+                return [read(row) for row in result]
+            except Exception:  # noqa: S110
+                pass
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position)
+
+    def _whole_way(self, kind: Any, details: Any) -> Read | None:
+        """How an object with all that is selected of it is read off its row; None if it takes more."""
+        key = (kind.name, id(details))
+        if key not in self._whole:
+            # With the list, so that its id is not used again.
+            self._whole[key] = details, self._made_whole(kind, details)
+        return self._whole[key][1]
+
+    def _made_whole(self, kind: Any, details: Any) -> Read | None:
+        if not isinstance(kind, GraphQLObjectType):
+            return None
+        groups = self.collect_subfields(kind, details)[0]
+        parts = {name: self._part(kind, group) for name, group in groups.items()}
+        if None in parts.values():
+            return None
+        reads: list[tuple[str, Any]] = list(parts.items())
+        return lambda row: {name: read(row) for name, read in reads}
+
+    def _part(self, kind: GraphQLObjectType, group: Any) -> Read | None:
+        name = group[0].node.name.value
+        if name == "__typename":
+            return lambda _row: kind.name
+        if leaf := self._short.get((kind.name, name)):
+            return leaf
+        field = kind.fields[name]
+        read, below = read_off(field), self._whole_way(get_named_type(field.type), group)
+        if read is None or below is None or not is_object_type(get_nullable_type(field.type)):
+            return None
+        if is_non_null_type(field.type):
+            return lambda row: below(present(read(row)))
+        return lambda row: None if (value := read(row)) is None else below(value)
 
     def execute_field(
         self, parent_type: Any, source: Any, field_details_list: Any, path: Any, position_context: Any
@@ -67,19 +116,26 @@ def short_ways(schema: GraphQLSchema) -> dict[tuple[str, str], Read]:
     return ways
 
 
-def short_way(field: GraphQLField) -> Read | None:
+def read_off(field: GraphQLField) -> Read | None:
+    """How a field that is declared as data is read off a row, not yet serialized."""
     declared = field.extensions.get(FIELD)
-    nullable = not is_non_null_type(field.type)
-    leaf: Any = field.type if nullable else field.type.of_type  # type: ignore[union-attr]
-    if not isinstance(declared, DeclaredField) or not is_leaf_type(leaf):
+    if not isinstance(declared, DeclaredField):
         return None
     match declaration(declared):
         case Computed(of=of):
-            read = of
+            return of
         case Column():
-            read = attrgetter(declared.python_name)
+            return attrgetter(declared.python_name)
         case _:
             return None
+
+
+def short_way(field: GraphQLField) -> Read | None:
+    read = read_off(field)
+    nullable = not is_non_null_type(field.type)
+    leaf: Any = field.type if nullable else field.type.of_type  # type: ignore[union-attr]
+    if read is None or not is_leaf_type(leaf):
+        return None
     serialize = leaf.coerce_output_value
     if nullable:
         return lambda row: None if (value := read(row)) is None else serialize(value)

@@ -1,7 +1,7 @@
 """GraphQL over HTTP: one endpoint for GET and POST, and GraphiQL for browsers."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType
@@ -12,16 +12,21 @@ from db import errors
 from db.database import Database
 from db.deadline import Deadline
 from graph import wire
+from graph.authentication import Authentication
 from graph.bounds import Bounds
-from graph.context import ANONYMOUS, Context
+from graph.callers import Caller
+from graph.context import Context
 from graph.documents import Document, Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
 from graph.execution import execute
 from graph.hangup import HungUp, while_connected
 from graph.health import Health
 from graph.ide import Ide
+from graph.origins import Origins
 from graph.params import Params
 from graph.rates import Rates
+from graph.request_ids import request_id
+from graph.tags import tagged
 from graph.trusted import Trusted
 from graph.turns import Turns
 
@@ -43,6 +48,7 @@ class GraphQLEndpoint:
     schema: strawberry.Schema
     documents: Documents
     database: Database
+    authentication: Authentication
     health: Health
     ide: Ide
     request_timeout: float
@@ -52,6 +58,7 @@ class GraphQLEndpoint:
     turns: Turns
     trusted: Trusted
     receipts: bool = False
+    origins: Origins = field(default_factory=Origins)
 
     async def __call__(self, request: Request) -> Response:
         if self.ide.is_wanted(request):
@@ -61,6 +68,7 @@ class GraphQLEndpoint:
             if request.method not in METHODS:
                 raise method_not_allowed("Send GET or POST.", ", ".join(METHODS))
             media_type = wire.negotiate(request.headers.get("accept"))
+            self.origins.check(request)
             return await self._run(request, media_type)
         except Rejected as rejected:
             return wire.rejection(media_type, rejected)
@@ -72,24 +80,32 @@ class GraphQLEndpoint:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
     async def _run(self, request: Request, media_type: str) -> Response:
-        await self.rates.count(ANONYMOUS)
+        caller = await self._caller(request)
+        await self.rates.count(caller.principal)
         params = await Params.read(request, self.bounds, self.trusted)
-        deadline = Deadline.after(self.request_timeout)
-        async with self.turns.turn(ANONYMOUS):
-            return await self._answer(request, params, media_type, deadline)
+        async with self.turns.turn(caller.principal):
+            return await self._answer(request, params, media_type, caller)
 
-    async def _answer(
-        self, request: Request, params: Params, media_type: str, deadline: Deadline
-    ) -> Response:
+    async def _answer(self, request: Request, params: Params, media_type: str, caller: Caller) -> Response:
         document = self.documents.get(params.query)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")
+        executed = await self._execute(request, params, document, operation, caller)
+        receipts = self.receipts or request.headers.get(RECEIPT) == "1"
+        answer = wire.result(media_type, executed, receipts)
+        if request.method == "POST" or executed.errors:
+            return answer
+        # A receipt is another each time.
+        content = wire.result(media_type, executed) if receipts else answer
+        return tagged(request, answer, bytes(content.body))
+
+    async def _caller(self, request: Request) -> Caller:
+        """Asked before the body is read: what nobody sends is not worth reading."""
+        deadline = Deadline.after(self.request_timeout)
         if not await self.health.sees_schema(deadline):
             raise errors.Unavailable("the schema is behind")
-        executed = await self._execute(request, params, document, operation, deadline)
-        receipts = self.receipts or request.headers.get(RECEIPT) == "1"
-        return wire.result(media_type, executed, receipts)
+        return await self.authentication.caller(request, deadline)
 
     async def _execute(
         self,
@@ -97,10 +113,11 @@ class GraphQLEndpoint:
         params: Params,
         document: Document,
         operation: OperationDefinitionNode,
-        deadline: Deadline,
+        caller: Caller,
     ) -> ExecutionResult:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
-        context = Context(self.database, deadline, ANONYMOUS)
+        deadline = Deadline.after(self.request_timeout)
+        context = Context(self.database, deadline, caller, request_id=request_id(request))
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():

@@ -24,7 +24,6 @@ class Assets(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
 
@@ -43,11 +42,7 @@ class Ide:
         return request.method == "GET" and accepts_html and "query" not in request.query_params
 
     def page(self) -> Response:
-        headers = {
-            "Cache-Control": "no-cache",
-            "Vary": "Accept",
-            "X-Content-Type-Options": "nosniff",
-        }
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
         if self.is_built:
             headers["Content-Security-Policy"] = POLICY
         return HTMLResponse(self._html, headers=headers)

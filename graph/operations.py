@@ -92,14 +92,21 @@ async def migrate(settings: Settings) -> str:
 
 async def seed(settings: Settings, plan: Plan) -> str:
     """Seed an empty database; a line that says what was written. Raises Failed."""
-    async with _opened(settings) as database:
-        state = await _state(database)
-        if state in {State.EMPTY, State.BEHIND}:
-            raise Failed(f"{database.url} {STANDING[state]}: {ADVICE} first")
+    async with migrated(settings) as database:
         if not await _is_empty(database):
             raise Failed(f"{database.url} has data already; sample data goes into an empty one only")
         with progress(plan.rows) as advance:
             return await _fill(database, plan, advance)
+
+
+@asynccontextmanager
+async def migrated(settings: Settings) -> AsyncIterator[Database]:
+    """The database, if its schema fits. Raises Failed, also for what goes wrong with it meanwhile."""
+    async with _opened(settings) as database:
+        state = await _state(database)
+        if state in {State.EMPTY, State.BEHIND}:
+            raise Failed(f"{database.url} {STANDING[state]}: {ADVICE} first")
+        yield database
 
 
 async def check(settings: Settings, *, data: bool = False) -> Report:

@@ -1,39 +1,26 @@
-"""Values made from texts, kept for those that were used last."""
+"""What was found a moment ago, so that it is not asked for again with each request."""
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
-V = TypeVar("V")
+T = TypeVar("T")
 
 
-class Recent(Generic[V]):
-    """At most `most` values, of texts of `characters` in all, none longer than `longest`.
+class Recent(Generic[T]):
+    """Values by text, each for some seconds, and at most so many of them: the oldest go first."""
 
-    What a text is made into takes memory by its length, so the number alone would be no bound.
-    """
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
 
-    def __init__(self, most: int, characters: int, longest: int) -> None:
-        self._most, self._characters, self._longest = most, characters, longest
-        self._values: OrderedDict[str, V] = OrderedDict()
-        self.characters = 0
+    def get(self, text: str) -> T | None:
+        """None where there is nothing, or nothing as young as that."""
+        until, value = self._known.get(text, (0.0, None))
+        return value if time.monotonic() < until else None
 
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def get(self, text: str, make: Callable[[str], V]) -> V:
-        """The value of `text`, made where it is not kept."""
-        if text in self._values:
-            self._values.move_to_end(text)
-            return self._values[text]
-        value = make(text)
-        if len(text) <= self._longest:
-            self._keep(text, value)
-        return value
-
-    def _keep(self, text: str, value: V) -> None:
-        self._values[text] = value
-        self.characters += len(text)
-        while len(self._values) > self._most or self.characters > self._characters:
-            oldest, _ = self._values.popitem(last=False)
-            self.characters -= len(oldest)
+    def put(self, text: str, value: T) -> None:
+        self._known.pop(text, None)
+        self._known[text] = time.monotonic() + self._seconds, value
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)

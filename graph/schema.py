@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
 from graph.resolvers import customers, orders
+from graph.scopes import Scope
 from graph.types import batch_payloads, payloads
 from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
 from graph.types.found import CustomerConnection
@@ -32,6 +33,7 @@ class Query:
         "Query.customers",
         "customers",
         [*CUSTOMER_ARGUMENTS, SEARCH],
+        scope=Scope.CUSTOMERS_READ,
         description="All customers, the newest by createdAt first; with search, the best first.",
     )
     order: Order | None = lookup(
@@ -44,6 +46,7 @@ class Query:
         "Query.orders",
         "orders",
         ORDER_ARGUMENTS,
+        scope=Scope.ORDERS_READ,
         description="All orders, the newest by placedAt first.",
     )
     order_summary: list[OrderSummary] = order_summary(
@@ -64,52 +67,71 @@ class Query:
 @strawberry.type(description="Everything that can be changed.")
 class Mutation:
     create_customer: payloads.CreateCustomerPayload = mutation(
-        resolver=customers.create, description="Create a customer."
+        resolver=customers.create, scope=Scope.CUSTOMERS_WRITE, description="Create a customer."
     )
     update_customer: payloads.UpdateCustomerPayload = mutation(
-        resolver=customers.update, description="Change a customer; the last writer wins."
+        resolver=customers.update,
+        scope=Scope.CUSTOMERS_WRITE,
+        description="Change a customer; the last writer wins.",
     )
     archive_customer: payloads.ArchiveCustomerPayload = mutation(
         resolver=customers.archive,
+        scope=Scope.CUSTOMERS_WRITE,
         description="Archive a customer, who then gets no new orders and keeps the handle.",
     )
     restore_customer: payloads.RestoreCustomerPayload = mutation(
-        resolver=customers.restore, description="Take a customer out of the archive."
+        resolver=customers.restore,
+        scope=Scope.CUSTOMERS_WRITE,
+        description="Take a customer out of the archive.",
     )
     delete_customer: payloads.DeleteCustomerPayload = mutation(
-        resolver=customers.delete, description="Delete a customer who has no orders."
+        resolver=customers.delete,
+        scope=Scope.CUSTOMERS_WRITE,
+        description="Delete a customer who has no orders.",
     )
     erase_customer: payloads.EraseCustomerPayload = mutation(
         resolver=customers.erase,
+        scope=Scope.CUSTOMERS_WRITE,
         description="Erase a customer's handle, name and e-mail address, in the history too, and archive it. "
         "Orders stay, and so does the fact of every change.",
     )
     upsert_customers: batch_payloads.UpsertCustomersPayload = mutation(
         resolver=customers.upsert_many,
+        scope=Scope.CUSTOMERS_WRITE,
         description="Create customers, or change those that are there, by their handles.",
     )
     create_order: payloads.CreateOrderPayload = mutation(
-        resolver=orders.create, description="Create a PENDING order with either a total or lines."
+        resolver=orders.create,
+        scope=Scope.ORDERS_WRITE,
+        description="Create a PENDING order with either a total or lines.",
     )
     update_order: payloads.UpdateOrderPayload = mutation(
         resolver=orders.update,
+        scope=Scope.ORDERS_WRITE,
         description="Change an order, its lines and total only while PENDING; the last writer wins.",
     )
     transition_order: payloads.TransitionOrderPayload = mutation(
-        resolver=orders.transition, description="Move an order to another status."
+        resolver=orders.transition, scope=Scope.ORDERS_WRITE, description="Move an order to another status."
     )
     delete_order: payloads.DeleteOrderPayload = mutation(
-        resolver=orders.delete, description="Delete an order that is PENDING or CANCELLED."
+        resolver=orders.delete,
+        scope=Scope.ORDERS_WRITE,
+        description="Delete an order that is PENDING or CANCELLED.",
     )
     create_orders: batch_payloads.CreateOrdersPayload = mutation(
-        resolver=orders.create_many, description="Create PENDING orders, each with either a total or lines."
+        resolver=orders.create_many,
+        scope=Scope.ORDERS_WRITE,
+        description="Create PENDING orders, each with either a total or lines.",
     )
     upsert_orders: batch_payloads.UpsertOrdersPayload = mutation(
         resolver=orders.upsert_many,
+        scope=Scope.ORDERS_WRITE,
         description="Create orders, or change those that are there, by their references.",
     )
     transition_orders: batch_payloads.TransitionOrdersPayload = mutation(
-        resolver=orders.transition_many, description="Move orders to other statuses."
+        resolver=orders.transition_many,
+        scope=Scope.ORDERS_WRITE,
+        description="Move orders to other statuses.",
     )
 
 

@@ -43,10 +43,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def bind(host: str, port: int, *, insecure: bool) -> socket.socket:
-    """A socket that has the address, and does not listen yet. Raises CannotListen."""
-    if not insecure and not is_loopback(host):
-        raise CannotListen(f"{host!r} is beyond loopback, and there is no authentication yet: say --insecure")
+def bind(host: str, port: int, *, guarded: bool) -> socket.socket:
+    """A socket that has the address, and does not listen yet; beyond loopback only if it is `guarded`.
+
+    Raises CannotListen.
+    """
+    if not guarded and not is_loopback(host):
+        raise CannotListen(f"{host!r} is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return _bound(*found[0])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -45,10 +46,33 @@ class Settings(Bounds, BaseSettings):
         "production",
         description="`development` helps: suggestions, plain logs, CORS for localhost.",
     )
+    jwt_jwks: str = Field(
+        "", description="The public keys of tokens, as JWKS: a file, or a URL with https (http on loopback)."
+    )
+    jwt_issuer: str = Field("", description="Tokens must have exactly this in `iss`.")
+    jwt_audience: str = Field("", description="Tokens must have exactly this in `aud`, or in its list.")
+    jwt_scope_claim: str = Field(
+        "scope",
+        min_length=1,
+        description="The claim that has a token's scopes, as text with spaces or a list.",
+    )
+    auth: Literal["none", "keys", "jwt", "keys,jwt"] = Field(
+        "none",
+        description=(
+            "Who may ask: anybody, or with `keys` whoever has an API key, with `jwt` whoever has a token; "
+            "`keys,jwt` takes both."
+        ),
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' apps, with commas; any localhost port in development."
     )
-    request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
+    introspection: bool = Field(
+        True, description="Whether clients may ask for the schema, as their tools do."
+    )
+    request_timeout: Seconds = Field(
+        10,
+        description="Seconds until a request ends with TIMEOUT.",
+    )
     cost_limit: int = Field(
         20_000,
         ge=1,
@@ -107,6 +131,22 @@ class Settings(Bounds, BaseSettings):
             raise ValueError(f"must be below half of {PREFIX}REQUEST_TIMEOUT, as a lock is waited for twice")
         return seconds
 
+    @field_validator("jwt_jwks")
+    @classmethod
+    def _check_jwks(cls, source: str) -> str:
+        if source and not (_is_jwks_url(source) or Path(source).is_file()):
+            raise ValueError("must be a file that is there, or begin with https://")
+        return source
+
+    @field_validator("auth")
+    @classmethod
+    def _check_auth(cls, auth: str, info: ValidationInfo) -> str:
+        # A bad one is told by itself.
+        missing = [name for name in ("jwt_jwks", "jwt_issuer", "jwt_audience") if info.data.get(name) == ""]
+        if "jwt" in auth and missing:
+            raise ValueError(f"{auth} needs {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
+        return auth
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
@@ -160,6 +200,11 @@ class Settings(Bounds, BaseSettings):
         return self.env == "development"
 
     @property
+    def authenticates(self) -> bool:
+        """Whether a request must say who sends it."""
+        return self.auth != "none"
+
+    @property
     def shown_database(self) -> str:
         """The database's URL without its password."""
         return str(DatabaseUrl.parse(self.database_url))
@@ -193,6 +238,15 @@ def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
         raise BadSettings(_one_line(error)) from None
 
 
+def _is_jwks_url(source: str) -> bool:
+    # It stands in the log. Over http anybody on the way could give us keys of theirs.
+    parts = urlsplit(source)
+    if not source.startswith(f"{parts.scheme}://") or parts.username is not None:
+        return False
+    on_loopback = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return on_loopback or (parts.scheme == "https" and bool(parts.hostname))
+
+
 def _names_in(env_file: Path) -> list[str]:
     if not env_file.exists():
         return []
@@ -218,8 +272,12 @@ def _refuse_unknown(names: Iterable[str], source: str) -> None:
             raise BadSettings(f"{name} in {source} is not a setting. Known: {', '.join(sorted(known))}.")
 
 
+def _shorter(found: re.Match[str]) -> str:
+    return "must" if found.group(1) else ""
+
+
 def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
     cause = first.get("ctx", {}).get("error")
-    reason = str(cause or first["msg"].partition(",")[0].replace("Input should be", "must be"))
+    reason = str(cause or re.sub(r"^(Input|String) should|, (unable|got) .*", _shorter, first["msg"]))
     return f"{PREFIX}{str(first['loc'][0]).upper()} {reason}."

@@ -17,7 +17,8 @@ from tests.conftest import KINDS
 from tests.processes import Spawn
 from tests.session import SharedTidb, execute
 
-COMMANDS = ["serve", "migrate", "seed", "schema", "check"]
+COMMANDS = ["serve", "migrate", "seed", "schema", "check", "keys"]
+OF_KEYS = ["create", "list", "revoke"]
 CLOSED_PORT = "tidb://shop:s3cret@127.0.0.1:1/shop"
 CLOSED_SHOWN = "tidb://shop:***@127.0.0.1:1/shop"
 REFUSED = f"the database cannot be reached: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"
@@ -30,7 +31,9 @@ def one_error(done: "subprocess.CompletedProcess[str]") -> str:
     return line
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), *(["keys", name] for name in OF_KEYS)], ids=" ".join
+)
 def test_help_is_plain_and_narrow(command: list[str], spawn: Spawn) -> None:
     """It fits a terminal of 80 columns, and has nothing in it that a pager or a mail would break."""
     done = spawn.run(*command, "--help")
@@ -165,23 +168,23 @@ def test_serve_refuses_an_old_schema(tidb: SharedTidb, spawn: Spawn) -> None:
 def test_beyond_loopback_it_does_not_listen(host: str) -> None:
     """A name may lead anywhere, so only localhost passes for this machine's."""
     with pytest.raises(CannotListen) as caught:
-        bind(host, 0, insecure=False)
+        bind(host, 0, guarded=False)
 
-    reason = "is beyond loopback, and there is no authentication yet: say --insecure"
+    reason = "is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure"
     assert f"{host!r} {reason}" == str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost"])
 def test_on_loopback_it_listens(host: str) -> None:
     """Every address that only this machine reaches will do."""
-    with bind(host, 0, insecure=False) as listener:
+    with bind(host, 0, guarded=False) as listener:
         assert listener.getsockname()[1] > 0
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     """The system's own word for it."""
     with pytest.raises(CannotListen) as caught:
-        bind("192.0.2.1", 8000, insecure=True)
+        bind("192.0.2.1", 8000, guarded=True)
 
     assert "cannot listen on 192.0.2.1, port 8000: Cannot assign requested address" == str(caught.value)
 
@@ -198,6 +201,16 @@ def test_beyond_loopback_it_listens_when_told(spawn: Spawn) -> None:
 
     assert '"INSECURE: whoever reaches this server reads and changes everything"' in first
     assert '"level": "warning"' in first
+
+
+def test_beyond_loopback_it_listens_with_authentication(spawn: Spawn) -> None:
+    """Without a word of warning, for nobody gets in without a key; not even with --insecure."""
+    for options in ([], ["--insecure"]):
+        serving = spawn.serve("--host", "0.0.0.0", *options, auth="keys")
+        answer = serving.post("{ customers { nodes { id } } }")
+
+        assert "INSECURE" not in serving.output
+        assert "UNAUTHENTICATED" == answer["errors"][0]["extensions"]["code"]
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,25 +10,18 @@ import httpx2
 import pytest
 
 from graph.bounds import Bounds
+from graph.scopes import Scope
 from graph.settings import PREFIX, Settings
+from tests import pages
+from tests.keys import bearer
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
+from tests.test_commands import COMMANDS, OF_KEYS
 
-README = Path(__file__).parents[1] / "README.md"
-DOCS = README.parent / "docs"
+README = pages.ROOT / "README.md"
+DOCS = pages.ROOT / "docs"
 READING, SEARCH, SUMS = (DOCS / name for name in ("reading.md", "reading-search.md", "reading-sums.md"))
 SHOWN_AT = "http://127.0.0.1:8000"
-
-
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
-
-
-def examples(page: Path) -> list[tuple[str, str | None]]:
-    """The page's queries in order, each with the JSON that stands right below it, if any does."""
-    found = re.findall(r"^```graphql\n(.*?)^```$(?:\n\n^```json\n(.*?)^```$)?", page.read_text(), re.M | re.S)
-    return [(query, answer or None) for query, answer in found]
 
 
 def is_empty(value: Any) -> bool:
@@ -44,7 +36,8 @@ def settings_table() -> str:
     fields = sorted(Settings.model_fields.items(), key=lambda each: each[0] in Bounds.model_fields)
     for name, field in fields:
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        shown = f"`{str(default).lower() if default is False else default}`" if default != "" else "none"
+        default = str(default).lower() if isinstance(default, bool) else default
+        shown = f"`{default}`" if default != "" else "none"
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 
@@ -58,7 +51,7 @@ def seeded(database_url: str, spawn: Spawn) -> Serving:
 
 def test_queries_give_their_answers(seeded: Serving) -> None:
     """Each query, sent to a real server over a socket, gives the JSON below it, or something at least."""
-    shown = [example for page in (README, READING, SEARCH, SUMS) for example in examples(page)]
+    shown = [example for page in (README, READING, SEARCH, SUMS) for example in pages.examples(page)]
 
     assert 10 <= len(shown)
     assert 6 == sum(answer is not None for _, answer in shown)
@@ -70,7 +63,7 @@ def test_queries_give_their_answers(seeded: Serving) -> None:
 
 def test_curl_gets_an_answer(server: Serving) -> None:
     """The curl command runs in a shell as it stands, but for the port."""
-    (command,) = [block for block in blocks("sh") if block.startswith("curl")]
+    (command,) = [block for block in pages.blocks(README, "sh") if block.startswith("curl")]
     shell = ["bash", "-c", command.replace(SHOWN_AT, server.url)]
     answer: Any = json.loads(subprocess.check_output(shell, text=True))
 
@@ -81,7 +74,7 @@ def test_curl_gets_an_answer(server: Serving) -> None:
 def test_statements_are_counted(server: Serving) -> None:
     """The first query costs as many as the README says, and so it would for more customers."""
     shown = server.post("{ customers(first: 1) { nodes { username } } }")["data"]["customers"]["nodes"]
-    one = blocks("graphql")[0].replace("drew.wade.613", shown[0]["username"])
+    one = pages.blocks(README, "graphql")[0].replace("drew.wade.613", shown[0]["username"])
     many = "{ customers { nodes { name orders(first: 2) { nodes { reference lines { name } } } } } }"
     statements = []
     for query in (one, many):
@@ -105,14 +98,15 @@ def test_make_commands_exist() -> None:
 def test_options_are_all_in_the_table(spawn: Spawn) -> None:
     """The options of a command's rows are those of its help."""
     table = README.read_text().partition("| command |")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| `tidegraph (?:([a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
+    rows = re.findall(r"^\| `tidegraph (?:((?:keys )?[a-z]+) ?)?([^`]*)` \|(.*)", table, re.M)
     named: dict[str, set[str]] = {}
     for command, option, text in rows:
         named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", f"{option}{text}"))
 
-    assert {"", "serve", "migrate", "seed", "schema", "check"} == set(named)
+    keys = {f"keys {name}" for name in OF_KEYS}
+    assert {"", *COMMANDS} - {"keys"} | keys == set(named)
     for command, options in named.items():
-        shown = spawn.run(*filter(None, [command]), "--help").stdout
+        shown = spawn.run(*command.split(), "--help").stdout
         listed = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", shown.partition("Options:")[2], re.M))
         assert options == listed - {"--help"}
 
@@ -122,11 +116,37 @@ def test_settings_are_all_in_the_table() -> None:
     assert settings_table() in README.read_text()
 
 
+def test_authentication_is_three_lines(spawn: Spawn) -> None:
+    """They turn it on as they stand: the key is let in, and nobody without it."""
+    (block,) = [block for block in pages.blocks(README, "sh") if "tidegraph keys create" in block]
+    migrating, creating, serving = block.splitlines()
+    assert serving.startswith("TIDEGRAPH_AUTH=keys tidegraph serve ")
+    spawn.run(*migrating.split()[1:])
+    key = spawn.run(*creating.split()[1:]).stdout.strip()
+    url = f"{spawn.serve(*serving.split()[3:], auth='keys').url}/graphql"
+    body = {"query": "{ customers { nodes { id } } }"}
+    with_key = httpx2.post(url, json=body, headers=bearer(key), verify=False)
+    without = httpx2.post(url, json=body, verify=False)
+
+    assert (200, 401) == (with_key.status_code, without.status_code)
+
+
+def test_the_operators_page_names_what_there_is() -> None:
+    """Every scope and every setting of authentication, with its own names."""
+    page = (DOCS / "operating.md").read_text()
+    settings = {name for name in Settings.model_fields if name.startswith(("auth", "jwt"))}
+
+    assert {scope.value for scope in Scope} == set(
+        re.findall(r"^\| `(\w+(?::\w+)?)` \| (?:to |everything)", page, re.M)
+    )
+    assert {f"{PREFIX}{name.upper()}" for name in settings} <= set(re.findall(rf"{PREFIX}\w+", page))
+
+
 @pytest.mark.tidb
 async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
     """The SQL runs as it stands, but for the names, and its two users can do what they are for."""
     name = f"readme_{uuid4().hex[:8]}"
-    (script,) = (block.replace("tidegraph", name) for block in blocks("sql"))
+    (script,) = (block.replace("tidegraph", name) for block in pages.blocks(README, "sql"))
     cleaning = f"DROP USER {name}; DROP USER {name}_migrate; DROP DATABASE {name};"
     address = f"{tidb.place}/{name}"
     try:
@@ -135,7 +155,7 @@ async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
         serving = spawn.serve(database_url=f"tidb://{name}:change me too@{address}")
 
         assert 0 == migrated.returncode, migrated.stderr
-        assert json.loads(blocks("json")[1]) == serving.post(blocks("graphql")[1])
+        assert json.loads(pages.blocks(README, "json")[1]) == serving.post(pages.blocks(README, "graphql")[1])
     finally:
         await execute(tidb.url(), cleaning)
 

@@ -10,13 +10,28 @@ from graph.settings import BadSettings, Settings
 
 FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
 AN_ORIGIN = "takes origins such as https://app.example.com, not"
+A_SOURCE = "must be a file that is there, or begin with https://."
 BAD = [
     ("database_url", "postgres://db/shop", f"must look like {FORMS}."),
     ("database_url", "", f"must look like {FORMS}."),
     ("env", "staging", "must be 'development' or 'production'."),
+    ("auth", "key", "must be 'none', 'keys', 'jwt' or 'keys,jwt'."),
+    (
+        "auth",
+        "jwt",
+        "jwt needs TIDEGRAPH_JWT_JWKS, TIDEGRAPH_JWT_ISSUER, TIDEGRAPH_JWT_AUDIENCE.",
+    ),
+    ("jwt_jwks", "nowhere.json", A_SOURCE),
+    ("jwt_jwks", "http://id.example.com/jwks.json", A_SOURCE),
+    ("jwt_jwks", "http://localhost:80@id.example.com/jwks.json", A_SOURCE),
+    ("jwt_jwks", "https://user:s3cret@id.example.com/jwks.json", A_SOURCE),
+    ("jwt_jwks", "https://", A_SOURCE),
+    ("jwt_jwks", "file:///etc/passwd", A_SOURCE),
+    ("jwt_scope_claim", "", "must have at least 1 character."),
     ("cors_origins", "*", f"{AN_ORIGIN} '*'."),
     ("cors_origins", "https://a.example, b.example", f"{AN_ORIGIN} 'b.example'."),
     ("cors_origins", "https://a.example/", f"{AN_ORIGIN} 'https://a.example/'."),
+    ("introspection", "maybe", "must be a valid boolean."),
     ("request_timeout", "ten", "must be a valid number."),
     ("request_timeout", "0", "must be greater than 0."),
     ("request_timeout", "nan", "must be a finite number."),
@@ -80,7 +95,13 @@ def test_defaults_are_sqlite_in_production() -> None:
     expected = {
         "database_url": "sqlite:///tidegraph.db",
         "env": "production",
+        "jwt_jwks": "",
+        "jwt_issuer": "",
+        "jwt_audience": "",
+        "jwt_scope_claim": "scope",
+        "auth": "none",
         "cors_origins": (),
+        "introspection": True,
         "request_timeout": 10.0,
         "lock_timeout": 3.0,
         "retry_attempts": 12,
@@ -129,8 +150,23 @@ def test_half_of_a_short_request_timeout_is_below_the_default(monkeypatch: pytes
 
 
 def test_every_setting_is_checked() -> None:
-    """Each setting has a value above that it does not take."""
-    assert set(Settings.model_fields) == {name for name, _, _ in BAD}
+    """Each setting has a value above that it does not take, but for text that others make up."""
+    anything = {"jwt_issuer", "jwt_audience"}
+
+    assert set(Settings.model_fields) == {name for name, _, _ in BAD} | anything
+
+
+@pytest.mark.parametrize(
+    "source", ["https://id.example.com/jwks.json", "http://127.0.0.1:8080/jwks", "keys.json"]
+)
+def test_tokens_take_their_three_settings(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, or a URL that nobody on the way can answer for."""
+    Path("keys.json").write_text("{}")
+    given = {"AUTH": "keys,jwt", "JWT_JWKS": source, "JWT_ISSUER": "id", "JWT_AUDIENCE": "us"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"TIDEGRAPH_{name}", value)
+
+    assert ("keys,jwt", source) == (settings.load().auth, settings.load().jwt_jwks)
 
 
 @pytest.mark.parametrize("name", ["TIDEGRAPH_POOLSIZE", "tidegraph_poolsize"])

@@ -9,7 +9,7 @@ from strawberry.types.arguments import StrawberryArgument
 from db import covering, filters, indexes
 from db.filters import ACTIVE, Every
 from db.pages import Page, Scope, Slice
-from graph import loaders
+from graph import loaders, scopes
 from graph.errors import BadUserInput
 from graph.types import prices
 from graph.types.fields import Load, argument, batched, column, computed
@@ -149,6 +149,8 @@ class Connection(Generic[NodeT]):
                 default=LARGEST_COUNT,
             )
         ],
+        # It is a field of a connection, which needs a scope.
+        scope=None,
         description="How many objects there are on all pages, counted only when it is asked for.",
         price=lambda arguments: counted(count_limit(arguments)),
     )
@@ -159,6 +161,7 @@ def connection(
     table: str,
     arguments: Sequence[StrawberryArgument],
     *,
+    scope: scopes.Scope,
     description: str,
     parent: str | None = None,
 ) -> Any:
@@ -185,6 +188,7 @@ def connection(
         loaders.pages,
         plan,
         arguments,
+        scope=scope,
         description=description,
         price=price,
         columns=("id",) if parent else (),

@@ -19,9 +19,11 @@ from strawberry.types.field import StrawberryField
 from db.errors import AsOfUnavailable
 from graph.context import Batch, Context, Info, Loaders
 from graph.loaders import moments
+from graph.scopes import Scope
 from graph.times import Place, When, place_of
 from graph.types.identities import is_enough
 from graph.types.prices import ONE, Price, Pricing
+from graph.types.requires import ScopesOf, requires
 
 KEY = "tidegraph"
 
@@ -58,7 +60,8 @@ class Batched:
     list of keys, and the field's value the list of what they find. Its `price` is for `graph/cost.py`.
     `identity` makes what stands for the row when only its id is asked for, which is the key. `columns` are
     those of the parent's row that `plan` reads. A connection says by `rows` which type its rows are, and its
-    batch function gets the columns that the operation reads of them as one more argument.
+    batch function gets the columns that the operation reads of them as one more argument. A caller needs the
+    `scope`, and those that `scopes_of` the arguments; without both the field hangs on one that has its own.
     """
 
     batch: Batch
@@ -68,13 +71,16 @@ class Batched:
     identity: Callable[[Any], Any] | None = None
     columns: tuple[str, ...] = ()
     rows: str | None = None
+    scope: Scope | None = None
+    scopes_of: ScopesOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Mutating:
-    """A mutation: the resolver that makes its payload's Answer."""
+    """A mutation: the resolver that makes its payload's Answer, and the scope that a caller needs."""
 
     resolver: Callable[..., Awaitable[Any]]
+    scope: Scope
 
 
 Declaration = Column | Computed | Batched | Mutating
@@ -167,6 +173,7 @@ def relation(
     batch: Batch,
     *,
     key: str,
+    scope: Scope,
     description: str,
     price: Price = ONE,
     identity: Callable[[Any], Any] | None = None,
@@ -179,7 +186,8 @@ def relation(
     def plan(parent: Any, _arguments: Mapping[str, Any]) -> Load:
         return Load(getattr(parent, key))
 
-    return _field(Batched(batch, plan, price=price, identity=identity, columns=(key,)), description)
+    declared = Batched(batch, plan, price=price, identity=identity, columns=(key,), scope=scope)
+    return _field(declared, description, scope=scope)
 
 
 def batched(
@@ -187,25 +195,28 @@ def batched(
     plan: Callable[[Any, Mapping[str, Any]], Load],
     arguments: Sequence[StrawberryArgument],
     *,
+    scope: Scope | None,
     description: str,
     many: bool = False,
     price: Pricing | None = None,
     columns: tuple[str, ...] = (),
     rows: str | None = None,
+    scopes_of: ScopesOf | None = None,
 ) -> Any:
     """A field with arguments; `plan` decodes them, and `price` gets what `plan` gets."""
-    declared = Batched(batch, plan, many, price, columns=columns, rows=rows)
-    return _field(declared, description, arguments)
+    declared = Batched(batch, plan, many, price, columns=columns, rows=rows, scope=scope, scopes_of=scopes_of)
+    return _field(declared, description, arguments, scope)
 
 
 def mutating(
     resolver: Callable[..., Awaitable[Any]],
     arguments: Sequence[StrawberryArgument],
     *,
+    scope: Scope,
     description: str,
 ) -> Any:
     """A mutation's field; `resolver(info, **arguments)` gives what its payload is read from."""
-    return _field(Mutating(resolver), description, arguments)
+    return _field(Mutating(resolver, scope), description, arguments, scope)
 
 
 def argument(
@@ -225,8 +236,10 @@ def _field(
     declared: Declaration,
     description: str,
     arguments: Sequence[StrawberryArgument] = (),
+    scope: Scope | None = None,
 ) -> Any:
-    field = DeclaredField(description=description, metadata={KEY: declared})
+    directives = requires(scope)
+    field = DeclaredField(description=description, metadata={KEY: declared}, directives=directives)
     if arguments:
         field.arguments = list(arguments)
     return field

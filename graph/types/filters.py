@@ -7,6 +7,7 @@ import strawberry
 
 from db.filters import EVERYTHING, Compare, Condition, Either, Every, Not, Related
 from graph.errors import BadUserInput
+from graph.scopes import Scope
 from graph.types.operators import (
     DateTimeFilter,
     IDFilter,
@@ -20,13 +21,16 @@ from graph.types.operators import (
     stored_enum,
     stored_id,
 )
+from graph.types.requires import requires
 
 DEEPEST, MOST_CONDITIONS = 5, 50
 
 
-def on(what: str) -> Any:
+def on(what: str, scope: Scope | None = None) -> Any:
     """A condition's field; left out or null, it asks for nothing."""
-    return strawberry.field(default=strawberry.UNSET, description=f"Conditions on {what}.")
+    return strawberry.field(
+        default=strawberry.UNSET, description=f"Conditions on {what}.", directives=requires(scope)
+    )
 
 
 def combined(name: str, description: str) -> Any:
@@ -51,7 +55,7 @@ class CustomerWhere:
     archived_at: DateTimeFilter | None = on(
         "when it was archived; customers finds archived ones only with includeArchived, whatever this says"
     )
-    orders: "OrdersFilter | None" = on("the customer's orders")
+    orders: "OrdersFilter | None" = on("the customer's orders", Scope.ORDERS_READ)
     and_: "list[CustomerWhere] | None" = combined("and", ALL)
     or_: "list[CustomerWhere] | None" = combined("or", ANY)
     not_: "CustomerWhere | None" = combined("not", NONE)
@@ -85,7 +89,7 @@ class OrderWhere:
     version: IntFilter | None = on("the version")
     created_at: DateTimeFilter | None = on("when it was created")
     updated_at: DateTimeFilter | None = on("when it was last changed")
-    customer: CustomerWhere | None = on("the customer")
+    customer: CustomerWhere | None = on("the customer", Scope.CUSTOMERS_READ)
     and_: "list[OrderWhere] | None" = combined("and", ALL)
     or_: "list[OrderWhere] | None" = combined("or", ANY)
     not_: "OrderWhere | None" = combined("not", NONE)

@@ -13,7 +13,7 @@ from db.filters import Compare
 from db.models import Change as ChangeRow
 from db.pages import Page, Scope
 from db.sorts import HISTORY_SORT
-from graph import loaders
+from graph import loaders, scopes
 from graph.ids import GlobalId
 from graph.types import prices
 from graph.types.connections import PAGING, page_of
@@ -21,6 +21,7 @@ from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.naming import camel
 from graph.types.operators import NO_ROW
 from graph.types.prices import Price
+from graph.types.requires import reading, requires
 from graph.types.snapshots import when_of
 
 TABLE = "history"
@@ -68,7 +69,7 @@ class FieldChange:
     after: JSON | None = column("Its value after, as the schema shows it; null if there is none.")
 
 
-@strawberry.type(description="One change of an object.")
+@strawberry.type(description="One change of an object.", directives=requires(scopes.Scope.HISTORY_READ))
 class Change:
     version: int = column("The object's version after the change.")
     action: ChangeAction = column("What was done.")
@@ -84,7 +85,15 @@ def history(kind: str, *, description: str) -> Any:
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
         return load(f"{kind}.history", kind, source.id, sent)
 
-    return batched(loaders.pages, plan, PAGING, description=description, price=price, columns=("id",))
+    return batched(
+        loaders.pages,
+        plan,
+        PAGING,
+        scope=scopes.Scope.HISTORY_READ,
+        description=description,
+        price=price,
+        columns=("id",),
+    )
 
 
 def history_of(*, description: str) -> Any:
@@ -94,7 +103,15 @@ def history_of(*, description: str) -> Any:
         found = GlobalId.decode(sent["node"]) or GlobalId("Customer", NO_ROW)
         return load("Query.history", found.kind, found.row_id, sent)
 
-    return batched(loaders.pages, plan, [NODE, *PAGING], description=description, price=price)
+    return batched(
+        loaders.pages,
+        plan,
+        [NODE, *PAGING],
+        scope=scopes.Scope.HISTORY_READ,
+        scopes_of=reading("node"),
+        description=f"{description} It needs the scope to read such an object, too.",
+        price=price,
+    )
 
 
 def load(field: str, kind: str, object_id: int, sent: Mapping[str, Any]) -> Load:

@@ -13,8 +13,10 @@ from graph.loaders import Unique
 from graph.types import rules
 from graph.types.fields import Load, argument, batched
 from graph.types.prices import ONE, Price, each
+from graph.types.requires import READING, reading
 
 MOST_IDS = 100
+NEEDED = "It needs the scope to read what the id is of: customers:read or orders:read."
 
 STORED: Mapping[str, Callable[[Any], Any]] = {"username": rules.handle, "email": rules.email}
 
@@ -45,7 +47,7 @@ def lookup(batch: Batch, kind: str, by: type, *, description: str) -> Any:
         return Load(unique(kind, arguments["by"]))
 
     by_argument = argument("by", by, "The one key to look the object up by.")
-    return batched(batch, plan, [by_argument], description=description, price=ONE)
+    return batched(batch, plan, [by_argument], scope=READING[kind], description=description, price=ONE)
 
 
 def unique(kind: str, by: Any) -> Unique:
@@ -79,10 +81,27 @@ def sent_ids(arguments: Mapping[str, Any]) -> list[strawberry.ID]:
 def node(batch: Batch, *, description: str) -> Any:
     """`node(id)`: null for an id of nothing."""
     ids_argument = argument("id", strawberry.ID, "The id of the object.")
-    return batched(batch, node_plan, [ids_argument], description=description, price=ONE)
+    return batched(
+        batch,
+        node_plan,
+        [ids_argument],
+        scope=None,
+        scopes_of=reading("id"),
+        description=f"{description} {NEEDED}",
+        price=ONE,
+    )
 
 
 def nodes(batch: Batch, *, description: str) -> Any:
     """`nodes(ids)`: in the order of the ids, null in the place of an id of nothing."""
     ids_argument = argument("ids", list[strawberry.ID], f"At most {MOST_IDS} ids.")
-    return batched(batch, nodes_plan, [ids_argument], description=description, many=True, price=nodes_price)
+    return batched(
+        batch,
+        nodes_plan,
+        [ids_argument],
+        scope=None,
+        scopes_of=reading("ids"),
+        description=f"{description} {NEEDED}",
+        many=True,
+        price=nodes_price,
+    )

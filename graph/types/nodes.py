@@ -9,12 +9,14 @@ from db.money import Money as MoneyRow
 from db.orders import TRANSITIONS
 from graph import loaders
 from graph.ids import GlobalId
+from graph.scopes import Scope
 from graph.types.connections import ORDER_ARGUMENTS, Connection, connection
 from graph.types.fields import column, computed, relation
 from graph.types.history import Change, history
 from graph.types.identities import identity
 from graph.types.money import Money
 from graph.types.prices import LINES
+from graph.types.requires import requires
 from graph.types.stats import OrderStats, order_stats
 from graph.types.status import OrderStatus
 
@@ -40,7 +42,7 @@ class ReadFromRow:
         return type(row).__name__ == cls.__name__
 
 
-@strawberry.type(description="Somebody who places orders.")
+@strawberry.type(description="Somebody who places orders.", directives=requires(Scope.CUSTOMERS_READ))
 class Customer(ReadFromRow, Node):
     username: str = column("The unique handle, case-sensitive, 1 to 250 characters.")
     name: str = column("The name as it was sent, 1 to 250 characters.")
@@ -53,6 +55,7 @@ class Customer(ReadFromRow, Node):
         "Customer.orders",
         "orders",
         ORDER_ARGUMENTS,
+        scope=Scope.ORDERS_READ,
         parent="customer_id",
         description="The customer's orders, the newest by placedAt first.",
     )
@@ -85,11 +88,12 @@ class OrderLine:
     )
 
 
-@strawberry.type(description="An order of one customer.")
+@strawberry.type(description="An order of one customer.", directives=requires(Scope.ORDERS_READ))
 class Order(ReadFromRow, Node):
     customer: Customer = relation(
         loaders.customers_by_id,
         key="customer_id",
+        scope=Scope.CUSTOMERS_READ,
         identity=identity("Customer"),
         description="Who placed the order.",
     )
@@ -105,6 +109,7 @@ class Order(ReadFromRow, Node):
     lines: list[OrderLine] = relation(
         loaders.lines_by_order_id,
         key="id",
+        scope=Scope.ORDERS_READ,
         price=LINES,
         description="The order's lines by position, empty where only a total was given.",
     )

@@ -9,6 +9,7 @@ import strawberry
 from db import errors
 from graph.context import Info
 from graph.ids import GlobalId
+from graph.scopes import Scope
 from graph.types.asking import MutationInput, asked, options_last
 from graph.types.fields import argument, column, computed, mutating
 from graph.types.nodes import Customer, Order
@@ -38,12 +39,12 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
     return answer
 
 
-def mutation(*, resolver: Callable[..., Awaitable[Any]], description: str) -> Any:
+def mutation(*, resolver: Callable[..., Awaitable[Any]], scope: Scope, description: str) -> Any:
     """A mutation; its one argument is the resolver's `input`."""
     input_type = get_type_hints(resolver)["input"]
     options_last(input_type)
     input_argument = argument("input", input_type, "What to change, and how.")
-    return mutating(answering(resolver), [input_argument], description=description)
+    return mutating(answering(resolver), [input_argument], scope=scope, description=description)
 
 
 def row(description: str) -> Any:

@@ -9,6 +9,7 @@ from db import filters
 from db.money import Money as MoneyRow
 from db.sums import Group
 from graph import loaders
+from graph.scopes import Scope
 from graph.types import prices
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.filters import OrderWhere, condition
@@ -44,6 +45,7 @@ def order_stats(*, description: str) -> Any:
         loaders.order_stats_by_customer_id,
         stats_plan,
         [where],
+        scope=Scope.ORDERS_READ,
         description=description,
         price=stats_price,
         columns=("id",),

@@ -12,6 +12,7 @@ from db.filters import Condition
 from db.sums import Summary
 from graph import loaders
 from graph.errors import BadUserInput
+from graph.scopes import Scope
 from graph.types import prices
 from graph.types.connections import DEFAULT_SIZE, LARGEST_SIZE
 from graph.types.fields import Load, argument, batched, column, computed, relation
@@ -58,6 +59,7 @@ class OrderSummary:
     customer: Customer | None = relation(
         loaders.customers_by_id,
         key="customer_id",
+        scope=Scope.CUSTOMERS_READ,
         description="Who placed the orders, null unless grouped by CUSTOMER.",
     )
     bucket: Bucket | None = column("When they were placed, null unless grouped by DAY, WEEK or MONTH.")
@@ -106,7 +108,14 @@ ARGUMENTS = [
 
 def order_summary(*, description: str) -> Any:
     """The root field that sums up orders."""
-    return batched(loaders.order_summary, plan, ARGUMENTS, description=description, price=price)
+    return batched(
+        loaders.order_summary,
+        plan,
+        ARGUMENTS,
+        scope=Scope.ORDERS_READ,
+        description=description,
+        price=price,
+    )
 
 
 def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:

@@ -43,7 +43,7 @@ class UserErrorCode(Enum):
     )
     TAKEN = strawberry.enum_value("TAKEN", description="Another object has this unique value.")
     REPEATED = strawberry.enum_value(
-        "REPEATED", description="An earlier item of the same batch has this unique value."
+        "REPEATED", description="An earlier item of the same batch, with no mistake, has this unique value."
     )
     OTHER_CUSTOMER = strawberry.enum_value(
         "OTHER_CUSTOMER", description="An order stays with the customer that it has."
@@ -132,6 +132,7 @@ class InvalidInput(Exception):
 RULES: dict[type[errors.Refused], tuple[UserErrorCode, str]] = {
     errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
     errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    errors.NothingExpected: (UserErrorCode.NOT_FOUND, "There is no object of any version with this key."),
     errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
     errors.OtherCustomer: (
         UserErrorCode.OTHER_CUSTOMER,

@@ -194,6 +194,7 @@ async def test_tidb_scatters_keys_that_javascript_can_hold(database: Database) -
     )
 
     expected = [
+        ("api_keys", "NOT_SHARDED", "CLUSTERED"),
         ("customer_words", "NOT_SHARDED", "CLUSTERED"),
         ("customers", "PK_AUTO_RANDOM_BITS=5, RANGE BITS=54", "CLUSTERED"),
         ("history", "NOT_SHARDED", "CLUSTERED"),

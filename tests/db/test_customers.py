@@ -85,7 +85,9 @@ async def test_a_value_that_is_taken_is_refused(
     assert [zoe] == await _stored(database, zoe)
 
 
-@pytest.mark.parametrize("username", ["FOREIGN KEY", "UNIQUE constraint failed: a.b", "x' for key 'y"])
+@pytest.mark.parametrize(
+    "username", ["FOREIGN KEY", "UNIQUE constraint failed: a.b", "x' for key 'y", "x' for key \"y"]
+)
 async def test_a_taken_value_may_say_anything(database: Database, username: str) -> None:
     """Also what looks like another error's message."""
     await create_customer(database, username=username)

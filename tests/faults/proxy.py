@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from asyncio import StreamReader, StreamWriter
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,27 +13,9 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from tests.faults.packets import COMMIT, HEADER, QUERY, Cut, Fault, Packet, beginning_with, read_packet
+
 HOST = "127.0.0.1"
-HEADER = 4
-QUERY = 0x03
-COMMIT = re.compile(r"\s*COMMIT\s*;?\s*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Packet:
-    """A command as the client sent it: its first byte, and the rest as text."""
-
-    command: int
-    text: str
-
-
-@dataclass
-class Cut:
-    """Close the connection at a statement that matches, before or after TiDB runs it."""
-
-    pattern: re.Pattern[str]
-    runs: bool
-    times: int
 
 
 @dataclass(eq=False)
@@ -41,7 +24,7 @@ class Link:
 
     client: StreamWriter
     server: StreamWriter
-    drops_answer: bool = False
+    fault: Fault | None = None
 
     def close(self) -> None:
         """Close both sides after what was already forwarded."""
@@ -60,20 +43,25 @@ class TidbProxy:
     cut_before_commit: the next COMMIT never reaches TiDB, and both sides are closed.
     cut_after_commit: the next COMMIT is done, and both sides are closed instead of its answer.
     drop_answer: the same for the next statement that begins with some text.
+    at_random: each statement has the fault, if any, that a function draws for it.
     stall, resume: nothing passes either way while all connections stay open.
     cut: all connections of this moment are closed.
     refuse: new connections are accepted and closed at once.
 
     It understands packets and commands without TLS. `packets` holds the commands of all clients in
-    the order of their arrival, `connections` says how many connections were accepted.
+    the order of their arrival, `connections` says how many connections were accepted, and `cuts` how
+    often each fault was had, by its place.
     """
 
     def __init__(self, address: str) -> None:
         self.packets: list[Packet] = []
         self.connections = 0
+        self.cuts: Counter[str] = Counter()
+        self.stall_seconds = 0.5
         self.host, self.port = HOST, 0
         self._target = sa.make_url(address)
         self._cuts: list[Cut] = []
+        self._draw: Callable[[Packet], Fault | None] = lambda _: None
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._refuses = False
@@ -97,20 +85,24 @@ class TidbProxy:
 
     def cut_before_commit(self, times: int = 1) -> None:
         """Close the connections at each of the next `times` COMMITs, which TiDB never gets."""
-        self._cuts.append(Cut(COMMIT, runs=False, times=times))
+        self._cuts.append(Cut(COMMIT, Fault.BEFORE, times))
 
     def cut_after_commit(self, times: int = 1) -> None:
         """Close the connections after each of the next `times` COMMITs, without its answer."""
-        self._cuts.append(Cut(COMMIT, runs=True, times=times))
+        self._cuts.append(Cut(COMMIT, Fault.AFTER, times))
 
     def drop_answer(self, beginning: str, times: int = 1) -> None:
         """Do so after the next `times` statements with that beginning, in either case."""
-        pattern = re.compile(re.escape(beginning) + ".*", re.IGNORECASE | re.DOTALL)
-        self._cuts.append(Cut(pattern, runs=True, times=times))
+        self._cuts.append(Cut(beginning_with(beginning), Fault.AFTER, times))
+
+    def at_random(self, draw: Callable[[Packet], Fault | None]) -> None:
+        """Ask `draw` for the fault of each statement, until `mend`."""
+        self._draw = draw
 
     def mend(self) -> None:
-        """Forget the cuts that are still to come."""
+        """Forget the faults that are still to come."""
         self._cuts.clear()
+        self._draw = lambda _: None
 
     def stall(self) -> None:
         """Pass nothing on, either way, until `resume`; also the end of a connection."""
@@ -174,12 +166,14 @@ class TidbProxy:
     async def _forward_commands(self, commands: StreamReader, link: Link) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             while True:
-                packet = await _read_packet(commands)
-                cut = self._note(packet)
+                packet = await read_packet(commands)
+                fault = self._note(packet)
                 await self._flow.wait()
-                if cut is not None and not cut.runs:
+                if fault is Fault.BEFORE:
                     break
-                link.drops_answer = cut is not None
+                if fault is Fault.STALLED:
+                    await asyncio.sleep(self.stall_seconds)
+                link.fault = fault
                 link.server.write(packet)
                 await link.server.drain()
         link.close()
@@ -188,29 +182,28 @@ class TidbProxy:
         with suppress(OSError):
             while answer := await answers.read(65536):
                 await self._flow.wait()
-                if link.drops_answer:
+                if link.fault is Fault.AFTER:
                     break
+                if link.fault is Fault.DROPPED:
+                    continue
                 link.client.write(answer)
                 await link.client.drain()
         link.close()
 
-    def _note(self, packet: bytes) -> Cut | None:
+    def _note(self, packet: bytes) -> Fault | None:
         # A sequence number above 0 continues something: the login, or a packet of 16 MiB.
         if packet[3] != 0 or len(packet) == HEADER:
             return None
         seen = Packet(packet[HEADER], packet[HEADER + 1 :].decode(errors="replace"))
         self.packets.append(seen)
-        return self._cut_at(seen)
+        fault = self._fault_of(seen) if seen.command == QUERY else None
+        if fault is not None:
+            self.cuts[f"{fault.value} {'COMMIT' if seen.is_commit else 'another statement'}"] += 1
+        return fault
 
-    def _cut_at(self, packet: Packet) -> Cut | None:
+    def _fault_of(self, packet: Packet) -> Fault | None:
         for cut in self._cuts:
-            if packet.command == QUERY and cut.times and cut.pattern.fullmatch(packet.text):
+            if cut.times and cut.pattern.fullmatch(packet.text):
                 cut.times -= 1
-                return cut
-        return None
-
-
-async def _read_packet(stream: StreamReader) -> bytes:
-    """Return the next packet: three bytes of length, a sequence number, and so many bytes."""
-    header = await stream.readexactly(HEADER)
-    return header + await stream.readexactly(int.from_bytes(header[:3], "little"))
+                return cut.fault
+        return self._draw(packet)

@@ -1,6 +1,7 @@
 """The connection, the client or the time is gone around COMMIT: stored once, or not, and never twice."""
 
 import asyncio
+import gc
 
 import pytest
 import sqlalchemy as sa
@@ -136,6 +137,32 @@ async def test_a_cancelled_commit_still_stores(database: Database) -> None:
 
     assert 1 == await work.stored(database)
     assert 0 == database.writes.pool.checkedout()
+
+
+@on_tidb
+async def test_a_cancelled_commit_that_fails_is_nobodys_error(proxied: Database, proxy: TidbProxy) -> None:
+    """Nobody waits for it any more, so asyncio has nothing to complain of."""
+    work, committing, cancelled = Work(), asyncio.Event(), asyncio.Event()
+
+    def wait(_connection: sa.Connection) -> None:
+        committing.set()
+        sa.util.await_only(cancelled.wait())
+
+    await create_customer(proxied)
+    sa.event.listen(proxied.writes.sync_engine, "commit", wait)
+    proxy.cut_before_commit()
+    writing = asyncio.create_task(proxied.write(work))
+    await committing.wait()
+    writing.cancel()
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    del writing
+    await asyncio.sleep(0)
+    # What asyncio complains of now fails the test.
+    gc.collect()
+
+    assert 0 == await work.stored(proxied)
 
 
 async def test_a_deadline_during_commit_still_stores(database: Database) -> None:

@@ -4,19 +4,23 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors, migrate
+from db import customers, errors, migrate, order_batches
 from db.database import Database
 from db.deadline import Deadline
 from db.engines import Limits
-from db.models import Customer, orders
+from db.models import Customer, Order, orders
+from db.money import Money
+from db.order_plans import New
 from db.reader import Transaction
 from db.urls import DatabaseUrl
 from tests.conftest import KINDS, on_tidb
-from tests.factories import create_customer
+from tests.factories import create_customer, create_order
 from tests.session import execute
 
 WRITERS, CHANGES = 16, 400
@@ -25,17 +29,24 @@ ANEW = [f"ALTER TABLE customers MODIFY COLUMN version {kind} NOT NULL" for kind 
 new_on_tidb = pytest.mark.parametrize("new_url", KINDS[1:], indirect=True)
 
 
+@asynccontextmanager
+async def database_with(url: str, variable: str) -> AsyncIterator[Database]:
+    """Its transactions are not as ours: a variable of the session is set."""
+
+    def set_variable(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET {variable}")
+        cursor.close()
+
+    async with Database(DatabaseUrl.parse(url)) as database:
+        sa.event.listen(database.writes.sync_engine, "connect", set_variable)
+        yield database
+
+
 @pytest.fixture
 async def optimistic(database_url: str) -> AsyncIterator[Database]:
     """Its transactions take no locks, and find out at COMMIT; only with `on_tidb`."""
-
-    def set_mode(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("SET tidb_txn_mode = 'optimistic'")
-        cursor.close()
-
-    async with Database(DatabaseUrl.parse(database_url)) as database:
-        sa.event.listen(database.writes.sync_engine, "connect", set_mode)
+    async with database_with(database_url, "tidb_txn_mode = 'optimistic'") as database:
         yield database
 
 
@@ -131,8 +142,11 @@ async def test_an_optimistic_duplicate_is_found_by_its_statement(optimistic: Dat
 
 @new_on_tidb
 async def test_a_table_that_changes_under_a_transaction_makes_it_run_again(new_url: str) -> None:
-    """8028: the transaction began before a column of it was made anew, and touches it after."""
-    async with Database(DatabaseUrl.parse(new_url)) as database:
+    """8028: the transaction began before a column of it was made anew, and touches it after.
+
+    It has one schema all along; READ COMMITTED takes a new one with the statement, unless that is underway.
+    """
+    async with database_with(new_url, "transaction_isolation = 'REPEATABLE-READ'") as database:
         await migrate.upgrade(database)
         customer = await create_customer(database)
         runs = 0
@@ -196,3 +210,34 @@ async def test_a_lock_of_someone_else_is_waited_for_only_so_long(database_url: s
     assert 1 <= waited
     assert 0 < deadline.remaining()
     assert 2 == changed.version
+
+
+@on_tidb
+async def test_a_batch_knows_its_own_rows_among_others(database: Database) -> None:
+    """TiDB hands out ids row by row: those of one INSERT do not follow each other while others insert."""
+    other, customer = await create_customer(database), await create_customer(database)
+    await create_order(database, other)
+    ended = asyncio.Event()
+
+    async def create(transaction: Transaction) -> list[Order]:
+        sent = [New({"customer_id": customer.id}, Money(Decimal(n), "EUR"), ()) for n in range(200)]
+        return [item.row for item in await order_batches.create(transaction, sent, True)]
+
+    async def insert_all_the_time() -> None:
+        columns = ", ".join(column.name for column in orders.c if column.name != "id")
+        several = " CROSS JOIN ".join(f"(SELECT 1 {'UNION ALL SELECT 1 ' * 20}) t{n}" for n in range(3))
+        chosen = f"SELECT {columns} FROM orders CROSS JOIN {several} WHERE customer_id = {other.id}"
+        many = f"INSERT INTO orders ({columns}) {chosen}"
+        async with database.writes.connect() as connection:
+            while not ended.is_set():
+                await connection.exec_driver_sql(many)
+                await connection.rollback()
+
+    inserting = asyncio.create_task(insert_all_the_time())
+    told = [order for _ in range(20) for order in await database.write(create)]
+    ended.set()
+    await inserting
+    statement = sa.select(orders).where(orders.c.customer_id == customer.id)
+    stored = {row.id: Order._make(row) for row in await database.reader().fetch(statement)}
+
+    assert stored == {order.id: order for order in told}

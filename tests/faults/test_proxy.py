@@ -11,7 +11,8 @@ import aiomysql
 import pytest
 import sqlalchemy as sa
 
-from tests.faults.proxy import QUERY, Packet, TidbProxy
+from tests.faults.packets import QUERY, Packet
+from tests.faults.proxy import TidbProxy
 from tests.session import SharedTidb
 
 pytestmark = pytest.mark.tidb

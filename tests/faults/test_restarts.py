@@ -14,7 +14,7 @@ from db.engines import Limits
 from db.reader import Transaction
 from db.urls import DatabaseUrl
 from tests.factories import create_customer
-from tests.tidb.server import TidbServer
+from tests.tidb.server import DURABLE, TidbServer
 
 pytestmark = pytest.mark.tidb
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.tidb
 @pytest.fixture(scope="module")
 def server(own_tidb: type[TidbServer]) -> Iterator[TidbServer]:
     """One to kill."""
-    with own_tidb() as server:
+    with own_tidb(config=DURABLE) as server:
         yield server
 
 

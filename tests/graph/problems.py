@@ -10,6 +10,10 @@ fragment Problem on UserError {
   ... on ValueTakenError { value }
   ... on NotFoundError { id }
   ... on IllegalTransitionError { current allowed }
+  ... on VersionConflictError {
+    currentObject: current { id ... on Customer { version } ... on Order { version } }
+    changes { version action principal requestId at fields { field before after } }
+  }
 }
 """
 

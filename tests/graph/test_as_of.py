@@ -27,6 +27,7 @@ query ($customer: ID!, $order: ID!, $asOf: DateTime) {
     nodes { status lines { sku } }
   }
   found: customers(first: 5, search: "then", asOf: $asOf) { totalCount { value } nodes { ...Whole } }
+  history(node: $order, last: 5, asOf: $asOf) { totalCount { value } nodes { version action } }
   orderSummary(groupBy: [STATUS, CUSTOMER], first: 5, asOf: $asOf) {
     status count total { amount } customer { ...Whole }
   }

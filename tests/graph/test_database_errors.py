@@ -1,11 +1,13 @@
 """What the client is told when the database is away, slow, busy or silent."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from db import customers
@@ -147,6 +149,26 @@ async def test_a_commit_without_an_answer_is_found_out(proxied: Database, proxy:
     await create_customer(proxied)
     async with Api.of(proxied) as api:
         proxy.cut_after_commit(times=3)
+        created = await api.data(CREATE)
+
+    assert created["createCustomer"]["customer"]["id"]
+    assert 2 == len((await stored(proxied))["customers"])
+
+
+@on_tidb
+async def test_a_database_that_is_away_after_commit_is_asked_when_it_is_back(
+    proxied: Database, proxy: TidbProxy
+) -> None:
+    """The answer of COMMIT is lost, and for a while nobody can say what became of it."""
+    await create_customer(proxied)
+
+    def leave(_connection: sa.Connection) -> None:
+        proxy.cut_after_commit()
+        proxy.refuse(True)
+        asyncio.get_running_loop().call_later(1, proxy.refuse, False)
+
+    sa.event.listen(proxied.writes.sync_engine, "commit", leave, once=True)
+    async with Api.of(proxied) as api:
         created = await api.data(CREATE)
 
     assert created["createCustomer"]["customer"]["id"]

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 import strawberry
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 from db import models
 from db.database import Database
 from db.errors import Inconsistent
+from graph.authentication import Authentication
 from graph.bounds import Bounds
 from graph.documents import Documents
 from graph.errors import MASKED_MESSAGE
@@ -24,6 +26,7 @@ from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.rates import Rates
+from graph.request_ids import RequestIds
 from graph.trusted import Trusted
 from graph.turns import Turns
 from graph.types.fields import Load, batched
@@ -137,7 +140,7 @@ class Broken:
 
         @strawberry.type
         class Query:
-            broken: str | None = batched(batch, plan, [], description="It fails.")
+            broken: str | None = batched(batch, plan, [], scope=None, description="It fails.")
 
         self.schema = strawberry.Schema(Query)
 
@@ -146,12 +149,14 @@ class Broken:
         health = Health(database)
         bounds = Bounds()
         crowd = (bounds, Rates("", "memory://"), Turns(bounds), Trusted({}))
-        endpoint = GraphQLEndpoint(self.schema, documents, database, health, Ide(), 10, 20_000, *crowd)
+        parts = self.schema, documents, database, Authentication(), health, Ide()
+        endpoint = GraphQLEndpoint(*parts, 10, 20_000, *crowd)
 
         async def graphql(request: Request) -> Response:
             return await endpoint(request)
 
-        app = Starlette(routes=[Route("/graphql", graphql, methods=["POST"])])
+        routes = [Route("/graphql", graphql, methods=["POST"])]
+        app = Starlette(routes=routes, middleware=[Middleware(RequestIds)])
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post("/graphql", json={"query": query})

@@ -22,6 +22,14 @@ HOST = "127.0.0.1"
 START_SECONDS = 60.0
 # Below the ports that systems give to outgoing connections, so that a restart finds its own free.
 PORTS = range(20_000, 32_000)
+# The embedded store keeps the locks of a commit under way in memory alone: SIGKILL loses what is committed
+# behind the client's back. With this a transaction is on disk as a whole when its COMMIT is answered.
+DURABLE = """\
+# One region, whose keys are committed together; else each table is one, and the others follow the first.
+split-table = false
+[tikv-client.async-commit]
+keys-limit = 0
+"""
 GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -68,7 +76,7 @@ class TidbServer:
         self._launch()
 
     def kill(self) -> None:
-        """End it at once, by SIGKILL: open transactions are lost, committed ones are not."""
+        """End it at once, by SIGKILL: open transactions are lost; with DURABLE committed ones are not."""
         self._signal(signal.SIGKILL)
         self._forget()
 

@@ -1,0 +1,20 @@
+"""Who sends a request: a name that changes and idempotency keys belong to, and what it may do."""
+
+from typing import NamedTuple
+
+from graph.scopes import EVERY_SCOPE, Scopes
+
+
+class Caller(NamedTuple):
+    """`principal` names the caller: `key:NAME`, say."""
+
+    principal: str
+    scopes: Scopes
+
+
+class Unauthenticated(Exception):
+    """The request does not say who sends it, or not so that it can be believed; the message goes out."""
+
+
+# Whoever it is, where authentication is not configured.
+ANONYMOUS = Caller("anonymous", EVERY_SCOPE)

@@ -1,0 +1,45 @@
+"""Which pages may call the API from a browser: those of its own origin, and of those that are allowed."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from graph.errors import FORBIDDEN, Rejected, coded
+
+LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Those that are `listed`, exactly, and with `localhost` any port of this machine."""
+
+    listed: tuple[str, ...] = ()
+    localhost: bool = False
+
+    @property
+    def pattern(self) -> str | None:
+        return LOCALHOST if self.localhost else None
+
+    def check(self, request: Request) -> None:
+        """Raises Rejected for what a browser sends for another site's page.
+
+        A form or a script of that page needs no leave to send it, only to read the answer.
+        """
+        origin = request.headers.get("origin")
+        if not (origin and self._allow(origin)) and not _is_own(request, origin):
+            message = "Pages of this origin may not call the API."
+            raise Rejected(coded(message, FORBIDDEN), status=403)
+
+    def _allow(self, origin: str) -> bool:
+        return origin in self.listed or (self.localhost and bool(re.fullmatch(LOCALHOST, origin)))
+
+
+def _is_own(request: Request, origin: str | None) -> bool:
+    """Whether it comes from our own page, or from no page at all, as all that is sent without a browser."""
+    site = request.headers.get("sec-fetch-site", "none")
+    # A proxy may have changed Host, but no page can write Sec-Fetch-Site.
+    if site == "same-origin":
+        return True
+    host = request.headers.get("host", "")
+    return site == "none" and (origin is None or origin.partition("://")[2] == host.lower() != "")

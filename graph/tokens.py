@@ -1,0 +1,75 @@
+"""JSON Web Tokens: which caller one stands for, if its signature and all its claims hold."""
+
+from typing import Any, NamedTuple
+
+import jwt
+from jwt import PyJWK, PyJWTError
+
+from db.deadline import Deadline
+from graph.callers import Caller, Unauthenticated
+from graph.jwks import ALGORITHMS, KeySet
+from graph.scopes import Scopes, granted
+
+# By how many seconds clocks may differ.
+SKEW = 30
+REQUIRED = ["exp", "iss", "aud", "sub"]
+# With `jwt:` before it, as long as the column for it.
+LONGEST_SUBJECT = 240
+# Whoever tries tokens out is not told what was wrong.
+REFUSED = "This token is not valid here, or no longer."
+
+
+class Tokens(NamedTuple):
+    """Takes tokens of one issuer for one audience; scopes stand in `scope_claim`, as text or in a list."""
+
+    keys: KeySet
+    issuer: str
+    audience: str
+    scope_claim: str
+
+    def takes(self, credential: str) -> bool:
+        """Whether it looks like a signed token."""
+        return credential.count(".") == 2
+
+    async def caller(self, token: str, deadline: Deadline) -> Caller:
+        """Raises Unauthenticated, Rejected (503) or DeadlineExceeded."""
+        key = await self.keys.find(self._key_id(token), deadline)
+        if key is None:
+            raise Unauthenticated(REFUSED)
+        claims = self._claims(token, key)
+        subject = claims["sub"]
+        if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+            raise Unauthenticated(REFUSED)
+        return Caller(f"jwt:{subject}", scopes_of(claims.get(self.scope_claim)))
+
+    def _key_id(self, token: str) -> str:
+        try:
+            header = jwt.get_unverified_header(token)
+        except PyJWTError:
+            raise Unauthenticated(REFUSED) from None
+        kid = header.get("kid")
+        if header.get("alg") not in ALGORITHMS or not isinstance(kid, str):
+            raise Unauthenticated(REFUSED)
+        return kid
+
+    def _claims(self, token: str, key: PyJWK) -> dict[str, Any]:
+        """Verified with the key's own algorithm, whatever the token says of it."""
+        try:
+            return jwt.decode(
+                token,
+                key,
+                algorithms=[key.algorithm_name],
+                issuer=self.issuer,
+                audience=self.audience,
+                leeway=SKEW,
+                options={"require": REQUIRED, "enforce_minimum_key_length": True},
+            )
+        except (PyJWTError, ValueError, TypeError, OverflowError):
+            raise Unauthenticated(REFUSED) from None
+
+
+def scopes_of(claim: object) -> Scopes:
+    """Text with spaces, as RFC 8693 has it, or a list of texts; anything else grants nothing."""
+    if isinstance(claim, str):
+        return granted(claim.split(" "))
+    return granted([each for each in claim if isinstance(each, str)] if isinstance(claim, list) else [])

@@ -1,0 +1,149 @@
+"""Keys: whose they are, how long they live, and that a change and its key are there both or neither."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from db import changes, customers, errors, idempotency
+from db.database import Database
+from db.deadline import Deadline
+from db.idempotency import Key, Once
+from db.models import Customer
+from db.models import idempotency_keys as keys
+from db.reader import Transaction
+from db.receipt import Receipt
+from tests.conftest import on_tidb
+from tests.factories import create_customer
+
+DAY = timedelta(days=1)
+
+
+def key(principal: str = "me", text: str = "key-1", digest: str = "a", lifetime: timedelta = DAY) -> Key:
+    return Key(principal, text, "createCustomer", digest, lifetime)
+
+
+async def insert(database: Database, username: str, under: Key) -> Any:
+    async def work(transaction: Transaction) -> Customer:
+        return await customers.insert(transaction, {"username": username, "name": "Name"})
+
+    deadline = Deadline.after(10)
+    return await Once(database, under, None, deadline, Receipt(), database.attempts(deadline)).run(work)
+
+
+async def expire(database: Database) -> None:
+    """As if all keys had been written a day earlier."""
+    past = changes.now() - timedelta(seconds=1)
+    await database.write(lambda transaction: transaction.execute(keys.update().values(expires_at=past)))
+
+
+async def stored(database: Database) -> list[tuple[str, str]]:
+    rows = await database.reader().fetch(sa.select(keys.c.principal, keys.c.input_hash))
+    return sorted((row[0], row[1]) for row in rows)
+
+
+async def test_keys_belong_to_their_caller(database: Database) -> None:
+    """Two callers with one key do not know of each other."""
+    mine = await insert(database, "ada", key("me"))
+    yours = await insert(database, "grace", key("you", digest="b"))
+
+    assert ("ada", "grace") == (mine.username, yours.username)
+    assert mine == await insert(database, "ada", key("me"))
+    assert [("me", "a"), ("you", "b")] == await stored(database)
+
+
+async def test_an_expired_key_counts_as_absent(database: Database) -> None:
+    """Although its row is there: it may be used for something else, and is kept for that then."""
+    await insert(database, "ada", key(digest="a"))
+    with pytest.raises(errors.KeyReused):
+        await insert(database, "grace", key(digest="b"))
+    await expire(database)
+    grace = await insert(database, "grace", key(digest="b"))
+
+    assert "grace" == grace.username
+    assert grace == await insert(database, "grace", key(digest="b"))
+    assert [("me", "b")] == await stored(database)
+
+
+async def test_an_expired_key_is_used_anew_once(database: Database) -> None:
+    """By several at once: one of them runs."""
+    await insert(database, "ada", key())
+    await expire(database)
+    several = await asyncio.gather(*(insert(database, "grace", key()) for _ in range(8)))
+
+    assert [several[0]] * 8 == several
+    assert "grace" == several[0].username
+    assert [("me", "a")] == await stored(database)
+
+
+async def test_a_key_lives_as_long_as_it_was_given(database: Database) -> None:
+    """From the change on, by the server's clock."""
+    await insert(database, "ada", key(lifetime=timedelta(hours=3)))
+    ((created, expires),) = await database.reader().fetch(sa.select(keys.c.created_at, keys.c.expires_at))
+
+    assert timedelta(hours=3) == expires - created
+
+
+async def test_a_sweep_deletes_what_has_expired(database: Database) -> None:
+    """And nothing else."""
+    await insert(database, "ada", key("me"))
+    await expire(database)
+    await insert(database, "grace", key("you"))
+    swept = await idempotency.sweep(database)
+
+    assert 1 == swept
+    assert [("you", "a")] == await stored(database)
+
+
+async def test_sweeps_come_by_themselves_on_sqlite(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TiDB needs none, and gets none."""
+    monkeypatch.setattr(idempotency, "SWEEP_SECONDS", 0.01)
+    await insert(database, "ada", key())
+    await expire(database)
+    async with idempotency.swept(database):
+        await asyncio.sleep(0.3)
+
+    assert ([] if database.url.is_sqlite else [("me", "a")]) == await stored(database)
+
+
+@on_tidb
+async def test_tidb_deletes_expired_keys_by_itself(database: Database) -> None:
+    """Some time after they have expired, never before."""
+    ((_, text),) = await database.reader().fetch(sa.text("SHOW CREATE TABLE idempotency_keys"))
+
+    assert "TTL=`expires_at` + INTERVAL 1 HOUR" in text
+    assert "TTL_ENABLE='ON'" in text
+
+
+async def test_a_change_that_fails_leaves_no_key(database: Database) -> None:
+    """The key is written by the change's own transaction."""
+    await create_customer(database, username="ada")
+
+    async def fail(transaction: Transaction) -> None:
+        await customers.insert(transaction, {"username": "grace", "name": "Name"})
+        raise KeyError("a bug")
+
+    deadline = Deadline.after(10)
+    once = Once(database, key(), None, deadline, Receipt(), database.attempts(deadline))
+    with pytest.raises(KeyError):
+        await once.run(fail)
+
+    assert [] == await stored(database)
+
+
+async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
+    """The same one; of a change without a key of the client's nothing is kept."""
+    await create_customer(database, username="ada")
+    for _ in range(2):
+        with pytest.raises(errors.Taken) as refused:
+            await insert(database, "ada", key())
+
+        assert ("username", "ada") == (refused.value.field, refused.value.value)
+    with pytest.raises(errors.Taken):
+        await insert(database, "ada", key(text="made here")._replace(given=False))
+
+    assert [("me", "a")] == await stored(database)

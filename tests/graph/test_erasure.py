@@ -1,0 +1,199 @@
+"""eraseCustomer: nothing personal is left, the fact of every change is, and others keep what is theirs."""
+
+from functools import partial
+from typing import Any
+
+import orjson
+import pytest
+
+from db import customers
+from db.database import Database
+from db.models import metadata
+from tests.api import Api
+from tests.factories import create_customer, create_order, global_id, line
+from tests.graph import mutations
+from tests.graph.mutations import run
+from tests.graph.stored import changes_of, keys_of, rows_of, stored
+
+ADA = {"username": 'ada"l', "name": "Ada Lovelacé", "email": "ada\\x@example.com"}
+OLD = {"username": "byron", "name": "Augusta King", "email": "augusta@example.com"}
+PERSONAL = [*ADA.values(), *OLD.values(), "lovelace", "augusta"]
+SEARCH = '{ customers(search: "augusta", includeArchived: true) { totalCount { value } } }'
+HISTORY = """
+query ($node: ID!) {
+  history(node: $node) { nodes { version action principal fields { field before after } } }
+}
+"""
+
+
+async def personal(database: Database) -> list[tuple[str, str]]:
+    """Each table with a text of a value that was personal."""
+    texts = {text for value in PERSONAL for text in (value, orjson.dumps(value).decode()[1:-1])}
+    return [
+        (table.name, value)
+        for table in metadata.sorted_tables
+        for row in await rows_of(database, table)
+        for value in row
+        if isinstance(value, str) and any(text in value for text in texts)
+    ]
+
+
+async def written_everywhere(database: Database, api: Api) -> str:
+    """A customer whose values are in its row, words and history, and under keys of every kind of outcome."""
+    keys = (f"key {number}" for number in range(99))
+
+    async def send(mutation: str, **input: Any) -> Any:
+        return await run(api, mutation, **input, idempotencyKey=next(keys))
+
+    found = await send(mutations.CREATE_CUSTOMER, **OLD)
+    node: str = found["customer"]["id"]
+    await send(mutations.UPDATE_CUSTOMER, id=node, **ADA)
+    # What changed nothing, what was refused, and what others were told of its values.
+    await send(mutations.UPDATE_CUSTOMER, id=node, **ADA)
+    await send(mutations.UPDATE_CUSTOMER, id=node, name="x", expectedVersion=1)
+    await send(mutations.CREATE_CUSTOMER, **{**ADA, "username": "other"})
+    await send(mutations.CREATE_CUSTOMER, **{**ADA, "email": None})
+    item = {"username": ADA["username"], "name": ADA["name"]}
+    fresh = {"username": "fresh", "name": "Fresh"}
+    for mode in ("EACH", "ALL_OR_NOTHING"):
+        for more in ({}, {"expectedVersion": 1}):
+            await send(mutations.UPSERT_CUSTOMERS, items=[fresh, {**item, **more}], mode=mode)
+        repeated = {"username": "third", "name": "Third", "email": ADA["email"]}
+        await send(mutations.UPSERT_CUSTOMERS, items=[repeated], mode=mode)
+    return node
+
+
+async def test_nothing_personal_is_left(database: Database, api: Api) -> None:
+    """Neither in a row, a word or a history, nor in what a mutation that is sent again is answered with."""
+    node = await written_everywhere(database, api)
+    tables = {"customers", "customer_words", "history", "idempotency_keys"}
+    assert tables == {table for table, _ in await personal(database)}
+
+    erased = (await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase"))["customer"]
+
+    assert [] == await personal(database)
+    assert ("erased", None) == (erased["name"], erased["email"])
+    assert erased["archivedAt"]
+    assert {"customers": {"totalCount": {"value": 0}}} == await api.data(SEARCH)
+
+
+async def test_the_fact_of_each_change_stays(database: Database, api: Api) -> None:
+    """Which fields, by whom and when; their values are gone on both sides, those of other fields are not."""
+    node = (await run(api, mutations.CREATE_CUSTOMER, **OLD))["customer"]["id"]
+    await run(api, mutations.UPDATE_CUSTOMER, id=node, name="Ada")
+    archived = (await run(api, mutations.ARCHIVE_CUSTOMER, id=node))["customer"]["archivedAt"]
+    before = (await api.data(HISTORY, node=node))["history"]["nodes"]
+
+    erased = (await run(api, mutations.ERASE_CUSTOMER, id=node))["customer"]
+    newest, *rest = (await api.data(HISTORY, node=node))["history"]["nodes"]
+
+    assert {"version": 4, "action": "ERASED", "principal": "anonymous", "fields": []} == newest
+    assert (4, archived) == (erased["version"], erased["archivedAt"])
+    gone = {"before": None, "after": None}
+    for change in before:
+        for field in change["fields"]:
+            field.update({} if field["field"] == "archivedAt" else gone)
+    assert before == rest
+
+
+async def test_others_keep_what_is_theirs(database: Database, api: Api) -> None:
+    """Other customers whole, with what their mutations were answered; the customer's own orders too."""
+    grace = {"username": "grace", "name": "Grace", "email": "grace@example.com"}
+    other = await run(api, mutations.CREATE_CUSTOMER, **grace, idempotencyKey="grace")
+    node = await written_everywhere(database, api)
+    sent = {"customerId": node, "total": {"amount": "1", "currency": "EUR"}, "reference": "SO-1"}
+    order = await run(api, mutations.CREATE_ORDER, **sent, idempotencyKey="order")
+    items = [{**grace, "name": "Grace H."}, {"username": ADA["username"], "name": "Ada!"}]
+    batch = {"items": items, "idempotencyKey": "both"}
+    both = (await run(api, mutations.UPSERT_CUSTOMERS, **batch))["results"]
+    before, keys = await stored(database), await keys_of(database)
+
+    await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase")
+
+    after = await stored(database)
+    assert before["orders"] == after["orders"]
+    mine = both[1]["customer"]["id"]
+    assert node == mine
+    for table in ("customers", "customer_words", "history"):
+        lost = [row for row in before[table] if row not in after[table]]
+        assert lost
+        assert not any("grace" in str(row).lower() for row in lost)
+    untouched = {"grace", "order"}
+    assert [row for row in keys if row[1] in untouched] == [
+        row for row in await keys_of(database) if row[1] in untouched
+    ]
+    assert other == await run(api, mutations.CREATE_CUSTOMER, **grace, idempotencyKey="grace")
+    assert order == await run(api, mutations.CREATE_ORDER, **sent, idempotencyKey="order")
+    assert both[0] == (await run(api, mutations.UPSERT_CUSTOMERS, **batch))["results"][0]
+
+
+async def test_a_mutation_that_is_sent_again_brings_nothing_back(database: Database, api: Api) -> None:
+    """It was carried out, and answers without the values."""
+    sent = {**ADA, "idempotencyKey": "create"}
+    first = (await run(api, mutations.CREATE_CUSTOMER, **sent))["customer"]
+    erased = (await run(api, mutations.ERASE_CUSTOMER, id=first["id"]))["customer"]
+    before = await stored(database)
+
+    again = (await run(api, mutations.CREATE_CUSTOMER, **sent))["customer"]
+
+    blank = {name: erased[name] for name in ("username", "name", "email")}
+    assert {**first, **blank} == again
+    assert before == await stored(database)
+
+
+async def test_erasing_twice_changes_nothing(database: Database, api: Api) -> None:
+    """What was written or restored meanwhile is erased and archived anew."""
+    node = (await run(api, mutations.CREATE_CUSTOMER, **ADA))["customer"]["id"]
+    first = await run(api, mutations.ERASE_CUSTOMER, id=node)
+    before = await stored(database)
+
+    assert first == await run(api, mutations.ERASE_CUSTOMER, id=node)
+    assert before == await stored(database)
+
+    await run(api, mutations.RESTORE_CUSTOMER, id=node)
+    assert (await run(api, mutations.ERASE_CUSTOMER, id=node))["customer"]["archivedAt"]
+    await run(api, mutations.UPDATE_CUSTOMER, id=node, **OLD)
+    await run(api, mutations.ERASE_CUSTOMER, id=node)
+    assert [] == await personal(database)
+
+
+async def test_no_handle_stands_in_the_way(database: Database, api: Api) -> None:
+    """Somebody has taken the one that an erased customer would get; the customer is erased all the same."""
+    customer = await create_customer(database)
+    await create_customer(database, username=f"erased-{customer.id}")
+
+    payload = await run(api, mutations.ERASE_CUSTOMER, id=global_id(customer))
+    again = await run(api, mutations.ERASE_CUSTOMER, id=global_id(customer))
+
+    assert ("erased", []) == (payload["customer"]["name"], payload["userErrors"])
+    assert payload == again
+
+
+@pytest.mark.parametrize("changes", [101])
+async def test_a_long_history_is_erased_whole(database: Database, api: Api, changes: int) -> None:
+    """Longer than what is read of it at once."""
+    customer = await create_customer(database)
+    for number in range(changes):
+        await database.write(
+            partial(customers.update, customer_id=customer.id, values={"name": f"augusta {number}"})
+        )
+
+    await run(api, mutations.ERASE_CUSTOMER, id=global_id(customer))
+
+    assert [] == await personal(database)
+    assert changes + 2 == len(await changes_of(database, customer))
+
+
+async def test_orders_of_an_erased_customer_stay(database: Database, api: Api) -> None:
+    """With their lines and histories; they show who placed them, erased."""
+    customer = await create_customer(database)
+    order = await create_order(database, customer, line("A"))
+    before = await changes_of(database, order)
+
+    await run(api, mutations.ERASE_CUSTOMER, id=global_id(customer))
+
+    data = await api.data(
+        "query ($id: ID!) { order(by: {id: $id}) { lines { sku } customer { name } } }", id=global_id(order)
+    )
+    assert {"order": {"lines": [{"sku": "A"}], "customer": {"name": "erased"}}} == data
+    assert before == await changes_of(database, order)

@@ -1,0 +1,91 @@
+"""`tidegraph keys` as an operator meets it, on both databases."""
+
+import re
+
+import httpx2
+import pytest
+
+from tests.conftest import KINDS
+from tests.keys import bearer
+from tests.processes import Serving, Spawn, wait_until
+from tests.test_commands import one_error
+
+on_both = pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
+READ = {"query": "{ customers { nodes { username } } }"}
+
+
+def ask(serving: Serving, secret: str) -> int:
+    return httpx2.post(f"{serving.url}/graphql", json=READ, headers=bearer(secret), verify=False).status_code
+
+
+@on_both
+def test_a_key_lives_from_create_to_revoke(database_url: str, spawn: Spawn) -> None:
+    """Made and revoked beside a server that runs on; standard output has the key and nothing else."""
+    serving = spawn.serve(database_url=database_url, auth="keys")
+    scopes = ["--scope", "orders:read", "--scope", "customers:read", "--scope", "orders:read"]
+    created = spawn.run("keys", "create", "web", *scopes, database_url=database_url)
+    secret = created.stdout.removesuffix("\n")
+    let_in = ask(serving, secret)
+    listed = spawn.run("keys", "list", database_url=database_url).stdout
+    revoked = [spawn.run("keys", "revoke", "web", database_url=database_url).stdout for _ in range(2)]
+    wait_until(lambda: ask(serving, secret) == 401, seconds=10)
+    left = spawn.run("keys", "list", database_url=database_url).stdout
+
+    assert (0, "") == (created.returncode, created.stderr)
+    assert re.fullmatch(r"tdg_[A-Za-z0-9_-]{43}", secret, re.ASCII)
+    assert 200 == let_in
+    assert re.fullmatch(
+        r"NAME  STATE    CREATED     UNTIL       SCOPES\n"
+        r"web   active   20\d\d-\d\d-\d\d  20\d\d-\d\d-\d\d  customers:read orders:read\n",
+        listed,
+    )
+    assert ["Revoked web: it stops working within 5 seconds.\n", "web was already revoked.\n"] == revoked
+    assert "\nweb   revoked  " in left
+
+
+@on_both
+def test_a_name_that_was_given_out_is_refused(database_url: str, spawn: Spawn) -> None:
+    """In one line."""
+    spawn.run("keys", "create", "web", "--scope", "admin", database_url=database_url)
+    again = spawn.run("keys", "create", "web", "--scope", "admin", database_url=database_url)
+    unknown = spawn.run("keys", "revoke", "app", database_url=database_url)
+
+    assert "tidegraph: there is or was a key with the name web; take another name" == one_error(again)
+    assert "tidegraph: there is no key with the name app" == one_error(unknown)
+
+
+def test_keys_need_a_schema(spawn: Spawn) -> None:
+    """A database that is not there is not made by asking for its keys."""
+    for command in (["list"], ["revoke", "web"], ["create", "web", "--scope", "admin"]):
+        error = one_error(spawn.run("keys", *command))
+        assert (
+            "tidegraph: sqlite:///tidegraph.db: there is no such database yet: run `tidegraph migrate`"
+            == error
+        )
+
+    assert [] == list(spawn.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["web"],
+        ["web", "--scope", "orders"],
+        ["web", "--scope", "orders:read customers:read"],
+        ["web", "--scope", "admin", "--expires-days", "0"],
+        ["web", "--scope", "admin", "--expires-days", "3651"],
+        ["", "--scope", "admin"],
+        ["two words", "--scope", "admin"],
+        ["line\nline", "--scope", "admin"],
+        ["web\n", "--scope", "admin"],
+        [".web", "--scope", "admin"],
+        ["n" * 101, "--scope", "admin"],
+    ],
+    ids=lambda arguments: "-".join(arguments)[:30].encode("unicode_escape").decode(),
+)
+def test_what_makes_no_key_is_explained(arguments: list[str], spawn: Spawn) -> None:
+    """With exit code 2; no key is without scopes, and none lives for ever."""
+    done = spawn.run("keys", "create", *arguments)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "Error: " in done.stderr

@@ -1,0 +1,191 @@
+"""Bad requests as bytes to a real server: each gets its status and its code, and the server lives on."""
+
+import json
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from tests.processes import Serving
+from tests.sockets import Answer, chunked, connect, exchange, read, request
+
+JSON = "application/json"
+RESPONSE = "application/graphql-response+json"
+STORED = "{ customers(includeArchived: true) { totalCount { value } } }"
+CREATE = 'mutation { createCustomer(input: {username: "mallory", name: "M"}) { customer { id } } }'
+TWO = "query A { a: __typename } query B { b: __typename }"
+ORDERS = "query ($first: Int) { orders(first: $first) { nodes { id } } }"
+NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+PARSE, VALIDATION = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
+LARGE = json.dumps({"query": "{ __typename }", "padding": "x" * 1_000_000}).encode()
+
+
+class Case(NamedTuple):
+    """What is sent, and what the answer is: status for either media type, and the code of each error."""
+
+    sent: bytes
+    json: int
+    response: int
+    code: str
+
+
+def post(body: Any, **headers: str) -> bytes:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"Content-Type": JSON, "Accept": "ACCEPT"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return request("POST", "/graphql", {name: value for name, value in sent.items() if value}, content)
+
+
+def get(query: str, method: str = "GET", **headers: str) -> bytes:
+    return request(method, f"/graphql?{urlencode({'query': query})}", {"Accept": "ACCEPT", **headers})
+
+
+def malformed(body: Any) -> Case:
+    return Case(post(body), 400, 400, "BAD_REQUEST")
+
+
+def refused(status: int, sent: bytes, code: str = "BAD_REQUEST") -> Case:
+    return Case(sent, status, status, code)
+
+
+def rejected(code: str, query: str, **variables: Any) -> Case:
+    return Case(post({"query": query, "variables": variables}), 200, 400, code)
+
+
+CASES: dict[str, Case] = {
+    "a body of null": malformed(None),
+    "a body of 1": malformed(1),
+    "a body of text": malformed("x"),
+    "a body of a list": malformed([1]),
+    "a batch": malformed([{"query": "{ __typename }"}] * 2),
+    "invalid UTF-8": malformed(b'{"query": "{ __typename } #\xff"}'),
+    "JSON 100,000 levels deep": malformed(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+    "an integer of 5,000 digits": malformed(b'{"query": "{ a }", "variables": {"x": ' + b"9" * 5000 + b"}}"),
+    "truncated JSON": malformed(b'{"query": "{ __type'),
+    "no body": malformed(b""),
+    "a body over the limit": refused(413, post(LARGE)),
+    "a body over the limit in chunks": refused(413, post(chunked(LARGE), Transfer_Encoding="chunked")),
+    "text/plain": refused(415, post({"query": CREATE}, Content_Type="text/plain")),
+    "a form": refused(
+        415,
+        post(urlencode({"query": CREATE}).encode(), Content_Type="application/x-www-form-urlencoded"),
+    ),
+    "a multipart upload": refused(
+        415,
+        post(
+            b'--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{"query": "{ a }"}\r\n--x--',
+            Content_Type="multipart/form-data; boundary=x",
+        ),
+    ),
+    "no content type": refused(415, post({"query": CREATE}, Content_Type="")),
+    "Accept of image/png": refused(406, post({"query": CREATE}, Accept="image/png")),
+    "a mutation by GET": refused(405, get(CREATE), "METHOD_NOT_ALLOWED"),
+    "PUT": refused(405, get(CREATE, "PUT"), "METHOD_NOT_ALLOWED"),
+    "DELETE": refused(405, get(CREATE, "DELETE"), "METHOD_NOT_ALLOWED"),
+    "PATCH": refused(405, get(CREATE, "PATCH"), "METHOD_NOT_ALLOWED"),
+    "two operations and no name": malformed({"query": TWO}),
+    "a name of 1": malformed({"query": TWO, "operationName": 1}),
+    "a name of a list": malformed({"query": TWO, "operationName": ["A"]}),
+    "5,000 aliases": rejected(PARSE, f"{{ {' '.join(f'a{n}: __typename' for n in range(5000))} }}"),
+    "2,000 directives": rejected(PARSE, f"{{ __typename {'@skip(if: false) ' * 2000} }}"),
+    "2,000 unknown directives": rejected(VALIDATION, f"{{ __typename {'@a ' * 2000} }}"),
+    "10,000 repeats of one field": rejected(PARSE, f"{{ {'__typename ' * 10_000} }}"),
+    "fragments in a circle": rejected(
+        VALIDATION, "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }"
+    ),
+    "a mistyped field": rejected(VALIDATION, "{ customrs { nodes { id } } }"),
+    "a subscription": rejected(VALIDATION, "subscription { orderChanged { id } }"),
+    "an Int of 2^31": rejected("BAD_USER_INPUT", ORDERS, first=2**31),
+    "an Int of 2^63": rejected("BAD_USER_INPUT", ORDERS, first=2**63),
+    "a number of 1e400": malformed(b'{"query": "{ a }", "variables": {"x": 1e400}}'),
+    "a number of NaN": malformed(b'{"query": "{ a }", "variables": {"x": NaN}}'),
+    "NUL in a variable": rejected("BAD_USER_INPUT", NODES, ids=["a\0b"]),
+    "half a character in a variable": rejected("BAD_USER_INPUT", NODES, ids=["\ud800"]),
+}
+
+
+@pytest.mark.parametrize("accept", [JSON, RESPONSE], ids=["json", "response"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_bad_request_gets_its_code(case: Case, accept: str, server: Serving) -> None:
+    """With few errors, no data, and nothing run of it."""
+    before = server.post(STORED)
+    answer = exchange(server.url, case.sent.replace(b"ACCEPT", accept.encode()))
+
+    status = case.json if accept == JSON else case.response
+    assert (status, {case.code}) == (answer.status, set(answer.codes))
+    assert len(answer.codes) <= 11
+    assert "data" not in answer.json()
+    assert before == server.post(STORED)
+
+
+@pytest.mark.parametrize(("method", "allowed"), [("GET", {"POST"}), ("PUT", {"GET", "POST"})])
+def test_what_is_allowed_is_said(method: str, allowed: set[str], server: Serving) -> None:
+    """Of a mutation by GET, POST alone."""
+    answer = exchange(server.url, get(CREATE, method).replace(b"ACCEPT", b"*/*"))
+
+    assert allowed == set(answer.headers["allow"].split(", "))
+
+
+def test_production_suggests_nothing(server: Serving) -> None:
+    """A mistyped field is told apart from no other."""
+    (error,) = exchange(server.url, CASES["a mistyped field"].sent.replace(b"ACCEPT", b"*/*")).json()[
+        "errors"
+    ]
+
+    assert "Cannot query field 'customrs' on type 'Query'." == error["message"]
+
+
+def test_ten_thousand_ids_are_too_many(server: Serving) -> None:
+    """They are refused before the database is asked."""
+    answer = server.post(NODES, ids=["x"] * 10_000)
+
+    assert ["BAD_USER_INPUT"] == [error["extensions"]["code"] for error in answer["errors"]]
+    assert "data" not in answer
+
+
+TOKEN = "s3cret-in-the-address"
+
+
+def test_a_token_in_the_address_is_ignored_and_not_logged(server: Serving) -> None:
+    """Whoever is nobody without it is nobody with it; addresses lie in the logs of everything in between."""
+    for name in ("access_token", "token", "api_key", "authorization"):
+        targets = [f"/?{name}={TOKEN}", f"/graphql?{name}={TOKEN}", f"/nothing?{name}={TOKEN}"]
+        for target in (*targets, f"/graphql?{name}={TOKEN}&query={quote('{ __typename }')}"):
+            answer = exchange(server.url, request("GET", target, {"Accept": JSON}))
+            assert TOKEN not in f"{answer.headers} {answer.body!r}"
+
+    assert {"data": {"__typename": "Query"}} == answer.json()
+    assert TOKEN not in server.output
+
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize("target", ["/graphql", "/", "/livez", "/nothing"])
+@pytest.mark.parametrize("origin", ["https://evil.example", None], ids=["from a page", "from no page"])
+def test_a_web_socket_is_refused(target: str, origin: str | None, server: Serving) -> None:
+    """There are no live updates yet, for nobody and nowhere."""
+    headers = UPGRADE | {"Sec-WebSocket-Protocol": "graphql-transport-ws"}
+    answer = exchange(server.url, request("GET", target, headers | ({"Origin": origin} if origin else {})))
+
+    assert 403 == answer.status
+
+
+def test_a_connection_is_kept(server: Serving) -> None:
+    """One request after the other, those that are refused among them."""
+    cases = [CASES[name].sent.replace(b"ACCEPT", b"*/*") for name in ("truncated JSON", "5,000 aliases")]
+    good = post({"query": "{ __typename }"}, Accept=JSON)
+    answers: list[Answer] = []
+    with connect(server.url) as connection:
+        for sent in (good, *cases, good):
+            connection.sendall(sent)
+            answers.append(read(connection, "POST"))
+
+    assert [200, 400, 200, 200] == [each.status for each in answers]
+    assert {"data": {"__typename": "Query"}} == answers[-1].json()
