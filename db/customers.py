@@ -7,14 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from db import changes, errors, words
+from db.keyed import VALUES, by_values
 from db.models import Customer, customers
 from db.reader import Reader, Transaction
 
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Customer]:
     """The customers whose `column`, a unique one, has one of `values`; in no order, archived too."""
-    statement = sa.select(*customers.c).where(customers.c[column].in_(values))
-    return [Customer._make(row) for row in await reader.fetch(statement)]
+    found = await reader.fetch(by_values(customers, column), {VALUES: values})
+    return [Customer._make(row) for row in found]
 
 
 async def lock(transaction: Transaction, customer_id: int, field: str = "id") -> Customer:

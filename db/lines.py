@@ -6,20 +6,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from db.keyed import VALUES, by_values
 from db.models import OrderLine, order_lines
 from db.money import Line
 from db.reader import Reader, Transaction
 
+BY_ORDER = by_values(order_lines, "order_id").order_by(order_lines.c.order_id, order_lines.c.position)
+
 
 async def get_by_order(reader: Reader, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
     """The lines of each order by position; an order without lines has no entry."""
-    statement = (
-        sa.select(*order_lines.c)
-        .where(order_lines.c.order_id.in_(order_ids))
-        .order_by(order_lines.c.order_id, order_lines.c.position)
-    )
     found: dict[int, list[OrderLine]] = defaultdict(list)
-    for row in await reader.fetch(statement):
+    for row in await reader.fetch(BY_ORDER, {VALUES: order_ids}):
         line = OrderLine._make(row)
         found[line.order_id].append(line)
     return found

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from db import changes, customers, errors, lines, money
 from db.changes import Lines
+from db.keyed import VALUES, by_values
 from db.models import Order, orders
 from db.money import Line, Money
 from db.reader import Reader, Transaction
@@ -24,8 +25,8 @@ DELETABLE = {PENDING, "CANCELLED"}
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Order]:
     """The orders whose `column`, a unique one, has one of `values`; in no order."""
-    statement = sa.select(*orders.c).where(orders.c[column].in_(values))
-    return [Order._make(row) for row in await reader.fetch(statement)]
+    found = await reader.fetch(by_values(orders, column), {VALUES: values})
+    return [Order._make(row) for row in found]
 
 
 async def lock(transaction: Transaction, order_id: int) -> Order:
