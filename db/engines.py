@@ -16,9 +16,9 @@ from db.urls import DatabaseUrl
 class Limits:
     """Bounds of the pools and of waiting; times in seconds.
 
-    TiDB ends a transaction that nothing was asked of for `idle_timeout`, should its process be lost. All
-    transactions of a request are run at most `retry_attempts` times, and none again when the first one that
-    failed did so `retry_seconds` ago. An idempotency key lives for `key_lifetime`.
+    TiDB ends a transaction that nothing was asked of for `idle_timeout`, should its process be lost. The
+    transactions of a request are run again less than `retry_attempts` times, all together, and none when the
+    first one that failed did so `retry_seconds` ago. An idempotency key lives for `key_lifetime`.
     """
 
     pool_size: int = 10

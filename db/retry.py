@@ -90,9 +90,9 @@ def rule_of(error: sa.exc.DBAPIError) -> Rule | None:
 
 
 class Attempts:
-    """Counts the runs of a request's transactions and says whether there is another.
+    """Counts the re-runs of a request's transactions and says whether there is another.
 
-    There are `limit` of them at most, the first one included, and none `seconds` after the first failed.
+    There are less than `limit` of them, for all its transactions, and none `seconds` after the first failed.
     """
 
     def __init__(self, deadline: Deadline, limit: int, seconds: float = inf) -> None:

@@ -88,7 +88,10 @@ class Settings(Bounds, BaseSettings):
         ),
     )
     retry_attempts: int = Field(
-        12, ge=1, le=100, description="Runs of a request's transactions, all together, before CONFLICT."
+        12,
+        ge=1,
+        le=100,
+        description="Runs of a transaction before CONFLICT; a request's mutations share the re-runs.",
     )
     retry_timeout: Seconds = Field(8, description="Seconds from the first failed run to the last.")
     idempotency_hours: float = Field(

@@ -51,6 +51,7 @@ async def test_keys_belong_to_their_caller(database: Database) -> None:
 
     assert ("ada", "grace") == (mine.username, yours.username)
     assert mine == await insert(database, "ada", key("me"))
+    assert yours == await insert(database, "grace", key("you", digest="b"))
     assert [("me", "a"), ("you", "b")] == await stored(database)
 
 

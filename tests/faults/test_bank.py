@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -95,9 +96,11 @@ async def _read(database: Database, ended: asyncio.Event) -> list[Decimal]:
     found = []
     while not ended.is_set():
         for way in ways:
-            ((total,),) = await way(database)
-            found.append(Decimal(total))
-            await asyncio.sleep(0.01)
+            # A machine that is busy may not have answered in time, which says nothing about money.
+            with suppress(*AGAIN):
+                ((total,),) = await way(database)
+                found.append(Decimal(total))
+            await asyncio.sleep(0.05)
     return found
 
 
@@ -117,7 +120,6 @@ async def test_no_money_is_made_or_lost(
     record_property: Callable[[str, object], None],
 ) -> None:
     """At any moment the sum is the same, and each acknowledged transfer is there once."""
-    monkeypatch.setattr("db.database.ENDING", 0.3)
     random, ended = Random(seed := Random().getrandbits(32)), asyncio.Event()
     customer = await create_customer(database)
     accounts = [await create_order(database, customer, total=Money(BALANCE, "EUR")) for _ in range(ACCOUNTS)]
@@ -127,6 +129,7 @@ async def test_no_money_is_made_or_lost(
         for transfer in left:
             await bank.carry_out(transfer)
 
+    monkeypatch.setattr("db.database.ENDING", 0.3)
     reading = asyncio.create_task(_read(database, ended))
     proxy.at_random(Chance(random))
     await asyncio.gather(*(work() for _ in range(CLIENTS)))

@@ -95,7 +95,6 @@ async def test_a_set_keeps_what_it_was_given(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Nothing acknowledged is lost, nothing is there twice, and nothing that surely failed is there."""
-    monkeypatch.setattr("db.database.ENDING", 0.3)
     random = Random(seed := Random().getrandbits(32))
     owners = [await create_customer(database) for _ in range(CLIENTS)]
     elements, left = Elements(proxied, insert, random), iter(range(1, ELEMENTS + 1))
@@ -104,6 +103,7 @@ async def test_a_set_keeps_what_it_was_given(
         for element in left:
             await elements.add(element, customer)
 
+    monkeypatch.setattr("db.database.ENDING", 0.3)
     proxy.at_random(Chance(random))
     await asyncio.gather(*(work(owner) for owner in owners))
     stored = Counter(int(row[0]) for row in await database.reader().fetch(sa.select(table.c.total)))
