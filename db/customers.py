@@ -6,15 +6,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, errors, words
-from db.keyed import VALUES, by_values
+from db import changes, errors, keyed, words
 from db.models import Customer, customers
 from db.reader import Reader, Transaction
 
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Customer]:
     """The customers whose `column`, a unique one, has one of `values`; in no order, archived too."""
-    found = await reader.fetch(by_values(customers, column), {VALUES: values})
+    found = await keyed.fetch(reader, customers, column, values)
     return [Customer._make(row) for row in found]
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, customers, errors, lines, money
+from db import changes, customers, errors, keyed, lines, money
 from db.changes import Lines
-from db.keyed import VALUES, by_values
 from db.models import Order, orders
 from db.money import Line, Money
 from db.reader import Reader, Transaction
@@ -25,7 +24,7 @@ DELETABLE = {PENDING, "CANCELLED"}
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Order]:
     """The orders whose `column`, a unique one, has one of `values`; in no order."""
-    found = await reader.fetch(by_values(orders, column), {VALUES: values})
+    found = await keyed.fetch(reader, orders, column, values)
     return [Order._make(row) for row in found]
 
 

@@ -18,7 +18,7 @@ pytestmark = on_tidb
 BY_ID = (
     "SELECT customers.id, customers.username, customers.name, customers.email, customers.version, "
     "customers.created_at, customers.updated_at, customers.archived_at \nFROM customers \n"
-    "WHERE customers.id IN (7)"
+    "WHERE customers.id = 7"
 )
 
 
