@@ -16,9 +16,7 @@ from graphql import (
 from graphql.execution import Executor
 
 from graph.selection import Selections
-from graph.types.fields import Batched, Column, Computed, declaration
-
-DEFINITION = "strawberry-definition"
+from graph.types.fields import DEFINITION, Batched, Column, Computed, declaration
 
 
 class Columns:

@@ -23,12 +23,11 @@ from strawberry.types.field import StrawberryField
 
 from graph.errors import COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.selection import Selections
-from graph.types.fields import Batched, Mutating, declaration
+from graph.types.fields import DEFINITION, Batched, Mutating, declaration
 from graph.types.prices import MUTATION, ONE, Price
 
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000
-DEFINITION = "strawberry-definition"
 # What a field's plan raises for its arguments.
 REFUSED: tuple[type[Exception], ...] = (GraphQLError, BadUserInput, *MISTAKES)
 

@@ -18,10 +18,9 @@ from graphql import (
 from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from graph.types.fields import Column, Computed, DeclaredField, declaration
+from graph.types.fields import DEFINITION, Column, Computed, DeclaredField, declaration
 
 Read = Callable[[Any], Any]
-FIELD = "strawberry-definition"
 PLAIN = {str, int, bool, float, type(None), dict, list}
 
 
@@ -118,7 +117,7 @@ def short_ways(schema: GraphQLSchema) -> dict[tuple[str, str], Read]:
 
 def read_off(field: GraphQLField) -> Read | None:
     """How a field that is declared as data is read off a row, not yet serialized."""
-    declared = field.extensions.get(FIELD)
+    declared = field.extensions.get(DEFINITION)
     if not isinstance(declared, DeclaredField):
         return None
     match declaration(declared):

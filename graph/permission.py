@@ -26,10 +26,9 @@ from graphql.execution import Executor
 from graph.errors import FORBIDDEN, Rejected
 from graph.scopes import EVERY_SCOPE, Scope, Scopes
 from graph.selection import Selections
-from graph.types.fields import Batched, Mutating, declaration
+from graph.types.fields import DEFINITION, Batched, Mutating, declaration
 from graph.types.requires import Requires
 
-DEFINITION = "strawberry-definition"
 MOST_ERRORS = 10
 
 

@@ -26,6 +26,8 @@ from graph.types.prices import ONE, Price, Pricing
 from graph.types.requires import ScopesOf, requires
 
 KEY = "tidegraph"
+# Where Strawberry keeps its field in the extensions of graphql-core's.
+DEFINITION = "strawberry-definition"
 
 
 @dataclass(frozen=True, slots=True)
