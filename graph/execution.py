@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, OperationDefinitionNode
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
 
 from db.receipt import Receipt
 from graph.columns import Columns
@@ -29,7 +29,7 @@ async def execute(
 
     Raises Rejected for variables that do not fit, for what costs too much, and for what the caller may not.
     """
-    executor = RowExecutor.build(
+    executor: RowExecutor | list[GraphQLError] = RowExecutor.build(  # type: ignore[assignment]
         schema._schema,
         document.node,
         context_value=context,

@@ -1,7 +1,7 @@
 """graphql-core's executor with a short way for the fields that are read straight off a row."""
 
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -18,6 +18,7 @@ from graphql import (
 from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from graph.outline import Fields, Outline
 from graph.types.fields import DEFINITION, Column, Computed, DeclaredField, declaration
 
 Read = Callable[[Any], Any]
@@ -35,6 +36,11 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **kwargs)
         self._short = short_ways(self.schema)
         self._whole: dict[tuple[str, int], tuple[Any, Read | None]] = {}
+
+    @cached_property
+    def outline(self) -> Sequence[Fields]:
+        """The operation's, from which is told what must be known before it is run."""
+        return Outline(self).roots
 
     def complete_list_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, position: Any
