@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
+
+from graph import rates
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
@@ -43,3 +45,21 @@ class Bounds(BaseModel):
         repr=False,
         description="Where they are counted: here, or by all instances at a URL of the library `limits`.",
     )
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate_limit(cls, text: str) -> str:
+        try:
+            rates.parse(text)
+        except ValueError:
+            raise ValueError("takes rates such as 100/second; 2000/minute") from None
+        return text
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_rate_limit_storage(cls, url: str) -> str:
+        try:
+            rates.storage(url)
+        except ValueError as error:
+            raise ValueError(f"takes memory:// or a URL that `limits` knows: {error}") from None
+        return url

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 from jwt import PyJWK, PyJWKClient, PyJWKSet, PyJWTError
@@ -75,3 +76,18 @@ def read(source: str) -> dict[str, PyJWK]:
         for key in found.keys
         if key.key_id and key.algorithm_name in ALGORITHMS and key.public_key_use in {None, "sig"}
     }
+
+
+def check(source: str) -> None:
+    """Raises ValueError for what is neither a file nor a URL to trust."""
+    if not (_is_url(source) or Path(source).is_file()):
+        raise ValueError("must be a file that is there, or begin with https://")
+
+
+def _is_url(source: str) -> bool:
+    # It stands in the log. Over http anybody on the way could give us keys of theirs.
+    parts = urlsplit(source)
+    if not source.startswith(f"{parts.scheme}://") or parts.username is not None:
+        return False
+    on_loopback = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return on_loopback or (parts.scheme == "https" and bool(parts.hostname))

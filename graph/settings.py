@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
-from graph import rates, trusted
+from graph import jwks, trusted
 from graph.bounds import Bounds, Seconds
+from graph.env_file import names_in
 from graph.trusted import Trusted
 
 PREFIX = "TIDEGRAPH_"
@@ -137,8 +136,8 @@ class Settings(Bounds, BaseSettings):
     @field_validator("jwt_jwks")
     @classmethod
     def _check_jwks(cls, source: str) -> str:
-        if source and not (_is_jwks_url(source) or Path(source).is_file()):
-            raise ValueError("must be a file that is there, or begin with https://")
+        if source:
+            jwks.check(source)
         return source
 
     @field_validator("auth")
@@ -165,24 +164,6 @@ class Settings(Bounds, BaseSettings):
                 raise ValueError(f"takes origins such as https://app.example.com, not {origin!r}")
         # As browsers send them.
         return tuple(origin.lower() for origin in origins)
-
-    @field_validator("rate_limit")
-    @classmethod
-    def _check_rate_limit(cls, text: str) -> str:
-        try:
-            rates.parse(text)
-        except ValueError:
-            raise ValueError("takes rates such as 100/second; 2000/minute") from None
-        return text
-
-    @field_validator("rate_limit_storage")
-    @classmethod
-    def _check_rate_limit_storage(cls, url: str) -> str:
-        try:
-            rates.storage(url)
-        except ValueError as error:
-            raise ValueError(f"takes memory:// or a URL that `limits` knows: {error}") from None
-        return url
 
     @field_validator("trusted_documents")
     @classmethod
@@ -234,37 +215,15 @@ class Settings(Bounds, BaseSettings):
 def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
     """Settings as `given`, from the environment and from `.env`; the first wins. Raises BadSettings."""
     _refuse_unknown(os.environ, "the environment")
-    _refuse_unknown(_names_in(env_file), str(env_file))
+    try:
+        in_file = names_in(env_file)
+    except ValueError as error:
+        raise BadSettings(str(error)) from None
+    _refuse_unknown(in_file, str(env_file))
     try:
         return Settings(_env_file=env_file, **given)  # type: ignore[call-arg]
     except ValidationError as error:
         raise BadSettings(_one_line(error)) from None
-
-
-def _is_jwks_url(source: str) -> bool:
-    # It stands in the log. Over http anybody on the way could give us keys of theirs.
-    parts = urlsplit(source)
-    if not source.startswith(f"{parts.scheme}://") or parts.username is not None:
-        return False
-    on_loopback = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    return on_loopback or (parts.scheme == "https" and bool(parts.hostname))
-
-
-def _names_in(env_file: Path) -> list[str]:
-    if not env_file.exists():
-        return []
-    try:
-        with env_file.open(encoding="utf-8") as lines:
-            bindings = list(parse_stream(lines))
-    except (OSError, UnicodeError) as error:
-        raise BadSettings(f"{env_file} cannot be read: {error}") from None
-    for binding in bindings:
-        if binding.error:
-            # The empty lines before it are its own, to the parser.
-            text = binding.original.string
-            line = binding.original.line + len(text) - len(text.lstrip("\n"))
-            raise BadSettings(f"{env_file}, line {line}: write NAME=value.")
-    return [binding.key for binding in bindings if binding.key]
 
 
 def _refuse_unknown(names: Iterable[str], source: str) -> None:
