@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from db import errors
+from db import errors, refusals
 from db.changes import now
 from db.models import ApiKey
 from db.models import api_keys as keys
@@ -31,7 +31,7 @@ async def insert(
     try:
         await transaction.execute(keys.insert().values(key._asdict()))
     except errors.DuplicateKey as error:
-        raise errors.Taken("name", name) from error
+        raise refusals.Taken("name", name) from error
     return key
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from db import errors, history
+from db import history, refusals
 from db.history import Entry, content
 from db.models import Customer, Order, OrderLine
 from db.money import Line
@@ -31,7 +31,7 @@ async def expect(transaction: Transaction, row: Customer | Order, version: int |
     """Raises VersionConflict, with the changes since, when the caller knows another version of the row."""
     try:
         require_version(row, version)
-    except errors.VersionConflict as conflict:
+    except refusals.VersionConflict as conflict:
         await history.fill_since(transaction, [conflict])
         raise
 
@@ -39,7 +39,7 @@ async def expect(transaction: Transaction, row: Customer | Order, version: int |
 def require_version(row: Customer | Order, version: int | None) -> None:
     """Raises VersionConflict without the changes since, for which the history must be asked."""
     if version is not None and version != row.version:
-        raise errors.VersionConflict(row, (), version)
+        raise refusals.VersionConflict(row, (), version)
 
 
 async def created(transaction: Transaction, row: Customer | Order, lines: Sequence[Line] = ()) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from db import changes, errors, history, items, many, words
+from db import changes, errors, history, items, many, refusals, words
 from db.history import Entry, content
 from db.items import CREATED, UNCHANGED, UPDATED, Item
 from db.models import Customer, customers
@@ -60,13 +60,13 @@ class Plan:
         name, email = each.values["username"], each.values.get("email")
         row = self._by_name.get(name)
         if name in self._names:
-            raise errors.Repeated("username")
+            raise refusals.Repeated("username")
         if row:
             changes.require_version(row, each.expected)
         elif each.expected is not None:
-            raise errors.NothingExpected
+            raise refusals.NothingExpected
         if email and self._by_email.setdefault(email, name) != name:
-            raise errors.Taken("email", email)
+            raise refusals.Taken("email", email)
         # Only now: an item that is refused stands in no other's way.
         self._names.add(name)
         if row is None:

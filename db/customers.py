@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, errors, keyed, words
+from db import changes, errors, keyed, refusals, words
 from db.models import Customer, customers
 from db.reader import Reader, Transaction
 
@@ -22,7 +22,7 @@ async def lock(transaction: Transaction, customer_id: int, field: str = "id") ->
     statement = sa.select(*customers.c).where(customers.c.id == customer_id).with_for_update()
     rows = await transaction.fetch(statement)
     if not rows:
-        raise errors.NotFound("Customer", customer_id, field)
+        raise refusals.NotFound("Customer", customer_id, field)
     return Customer._make(rows[0])
 
 
@@ -35,7 +35,7 @@ def active(customer_id: int) -> sa.Select[Any]:
 async def require_active(transaction: Transaction, customer_id: int, field: str = "customer_id") -> None:
     """Raises NotFound or CustomerArchived."""
     if (await lock(transaction, customer_id, field)).archived_at:
-        raise errors.CustomerArchived
+        raise refusals.CustomerArchived
 
 
 async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
@@ -86,7 +86,7 @@ async def delete(transaction: Transaction, customer_id: int, expected: int | Non
     try:
         await transaction.execute(customers.delete().where(customers.c.id == customer_id))
     except errors.BrokenReference as error:
-        raise errors.CustomerHasOrders from error
+        raise refusals.CustomerHasOrders from error
     await changes.deleted(transaction, customer)
     return customer_id
 
@@ -96,4 +96,4 @@ def _taken(values: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except errors.DuplicateKey as error:
-        raise errors.Taken(error.column, values[error.column]) from error
+        raise refusals.Taken(error.column, values[error.column]) from error

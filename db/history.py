@@ -9,10 +9,10 @@ import orjson
 import sqlalchemy as sa
 
 from db import money
-from db.errors import Refused, VersionConflict
 from db.models import Change, Customer, Order, OrderLine, history
 from db.money import Line, Money
 from db.reader import Reader, Transaction
+from db.refusals import Refused, VersionConflict
 
 CREATED, UPDATED, DELETED, ERASED = "CREATED", "UPDATED", "DELETED", "ERASED"
 PERSONAL = ("username", "name", "email")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from db import changes, errors, history, outcomes, retry
+from db import changes, errors, history, outcomes, refusals, retry
 from db.author import Author
 from db.database import Database, Work
 from db.deadline import Deadline
@@ -89,16 +89,16 @@ class Once:
             try:
                 outcome = await self._attempted(work, attempt)
                 break
-            except errors.KeyReused:
+            except refusals.KeyReused:
                 raise
-            except errors.Refused as refused:
+            except refusals.Refused as refused:
                 if not self.key.given and not self._unknown:
                     raise
                 # It is kept under the key, unless an outcome is there already.
                 work = partial(_give, refused)
             except errors.DatabaseError as error:
                 await self._pause(error)
-        if isinstance(outcome, errors.Refused):
+        if isinstance(outcome, refusals.Refused):
             raise outcome
         return outcome
 
@@ -150,7 +150,7 @@ class Once:
             return None
         mutation, input_hash, text = rows[0]
         if (mutation, input_hash) != (self.key.mutation, self.key.input_hash):
-            raise errors.KeyReused(self.key.text, mutation)
+            raise refusals.KeyReused(self.key.text, mutation)
         outcome = outcomes.decode(text)
         await history.fill_since(reader, outcomes.refusals(outcome))
         return (outcome,)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from db import errors
-from db.errors import Refused
+from db import refusals
+from db.refusals import Refused
 
 CREATED, UPDATED, UNCHANGED = "CREATED", "UPDATED", "UNCHANGED"
 
@@ -28,4 +28,4 @@ def attempt(make: Callable[..., Item], *arguments: Any) -> Item:
 def require_all(items: Sequence[Item]) -> None:
     """Raises BatchRefused if any item was refused: then none is to be stored."""
     if any(item.refused for item in items):
-        raise errors.BatchRefused(tuple(Item(refused=item.refused) for item in items))
+        raise refusals.BatchRefused(tuple(Item(refused=item.refused) for item in items))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from db import errors
+from db import refusals
 
 LARGEST = Decimal("99999999999.9999")
 
@@ -38,11 +38,11 @@ def in_range(amount: Decimal) -> bool:
 def total_of(lines: Sequence[Line]) -> Money:
     """The sum of one or more lines. Raises MixedCurrencies or AmountOutOfRange."""
     if len({line.unit_price.currency for line in lines}) > 1:
-        raise errors.MixedCurrencies
+        raise refusals.MixedCurrencies
     products = [line.unit_price.amount * line.quantity for line in lines]
     for place, product in enumerate(products):
         if not in_range(product):
-            raise errors.AmountOutOfRange(f"lines.{place}")
+            raise refusals.AmountOutOfRange(f"lines.{place}")
     if not in_range(total := sum(products, Decimal(0))):
-        raise errors.AmountOutOfRange("lines")
+        raise refusals.AmountOutOfRange("lines")
     return Money(total, lines[0].unit_price.currency)

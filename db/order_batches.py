@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from db import changes, errors, history, items, lines, many
+from db import changes, errors, history, items, lines, many, refusals
 from db.history import Entry, content
 from db.items import CREATED, UPDATED, Item
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders
@@ -69,10 +69,10 @@ async def transition(
 
 def _moved(each: Transition, waiting: dict[int, Order], seen: set[int]) -> Item:
     if each.order_id in seen:
-        raise errors.Repeated("id")
+        raise refusals.Repeated("id")
     order = waiting.get(each.order_id)
     if order is None:
-        raise errors.NotFound("Order", each.order_id)
+        raise refusals.NotFound("Order", each.order_id)
     changes.require_version(order, each.expected)
     require_transition(order, each.to)
     # Only now: an item that is refused stands in no other's way.

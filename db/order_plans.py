@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from db import changes, errors, items, lines, money
+from db import changes, items, lines, money, refusals
 from db.changes import Lines
 from db.items import CREATED, UNCHANGED, UPDATED, Item
 from db.models import Customer, Order, OrderLine
@@ -53,7 +53,7 @@ class Plan:
     def _item(self, each: New) -> Item:
         reference = each.reference
         if reference is not None and reference in self._seen:
-            raise errors.Repeated("reference")
+            raise refusals.Repeated("reference")
         item = self._of(each, self.stored.get(reference) if reference is not None else None)
         # Only now: an item that is refused stands in no other's way.
         if reference is not None:
@@ -65,17 +65,17 @@ class Plan:
         if stored is None:
             return self._created(each, total)
         if not self.changes_stored:
-            raise errors.Taken("reference", str(each.reference))
+            raise refusals.Taken("reference", str(each.reference))
         return self._changed(each, total, stored)
 
     def _created(self, each: New, total: Money) -> Item:
         if each.expected is not None:
-            raise errors.NothingExpected
+            raise refusals.NothingExpected
         owner = each.values["customer_id"]
         if owner not in self.owners:
-            raise errors.NotFound("Customer", owner, "customer_id")
+            raise refusals.NotFound("Customer", owner, "customer_id")
         if self.owners[owner].archived_at:
-            raise errors.CustomerArchived
+            raise refusals.CustomerArchived
         moment = changes.now()
         columns = {"reference": None, "placed_at": moment, **each.values, **_columns(total)}
         columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
@@ -86,14 +86,14 @@ class Plan:
     def _changed(self, each: New, total: Money, stored: Stored) -> Item:
         order = stored.order
         if each.values["customer_id"] != order.customer_id:
-            raise errors.OtherCustomer
+            raise refusals.OtherCustomer
         changes.require_version(order, each.expected)
         if each.total and stored.lines:
-            raise errors.HasLines
+            raise refusals.HasLines
         touched = bool(each.lines) and not lines.are(stored.lines, each.lines)
         differs = touched or total != (order.total, order.currency)
         if differs and order.status != PENDING:
-            raise errors.NotEditable(order.status, "lines" if each.lines else "total")
+            raise refusals.NotEditable(order.status, "lines" if each.lines else "total")
         if touched:
             self.lines[len(self.items)] = Lines(stored.lines, each.lines)
         changed = changes.changed_row(order, {**each.values, **_columns(total)}, touched=touched)

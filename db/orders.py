@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, customers, errors, keyed, lines, money
+from db import changes, customers, errors, keyed, lines, money, refusals
 from db.changes import Lines
 from db.models import Order, orders
 from db.money import Line, Money
@@ -33,7 +33,7 @@ async def lock(transaction: Transaction, order_id: int) -> Order:
     statement = sa.select(*orders.c).where(orders.c.id == order_id).with_for_update()
     rows = await transaction.fetch(statement)
     if not rows:
-        raise errors.NotFound("Order", order_id)
+        raise refusals.NotFound("Order", order_id)
     return Order._make(rows[0])
 
 
@@ -51,7 +51,7 @@ async def insert(
     try:
         inserted = await transaction.execute(_insertion(columns))
     except errors.DuplicateKey as error:
-        raise errors.Taken(error.column, columns[error.column]) from error
+        raise refusals.Taken(error.column, columns[error.column]) from error
     if not inserted.rowcount:
         await customers.require_active(transaction, values["customer_id"])
     order = Order(id=inserted.lastrowid, **columns)
@@ -82,12 +82,12 @@ async def update(
         before = await lines.replace(transaction, order.id, sent)
         replaced = None if before is None else Lines(before, sent)
     elif total and await lines.exist(transaction, order.id):
-        raise errors.HasLines
+        raise refusals.HasLines
     try:
         stored = {**values, **(_columns(total) if total else {})}
         return await changes.apply(transaction, orders, order, stored, replaced)
     except errors.DuplicateKey as error:
-        raise errors.Taken(error.column, values[error.column]) from error
+        raise refusals.Taken(error.column, values[error.column]) from error
 
 
 async def transition(transaction: Transaction, order_id: int, to: str, expected: int | None = None) -> Order:
@@ -103,7 +103,7 @@ async def delete(transaction: Transaction, order_id: int, expected: int | None =
     order = await lock(transaction, order_id)
     await changes.expect(transaction, order, expected)
     if order.status not in DELETABLE:
-        raise errors.NotDeletable(order.status)
+        raise refusals.NotDeletable(order.status)
     stored = (await lines.get_by_order(transaction, [order.id])).get(order.id, [])
     if stored:
         await lines.delete_many(transaction, [order.id])
@@ -116,7 +116,7 @@ def require_transition(order: Order, to: str) -> None:
     """Raises IllegalTransition."""
     allowed = TRANSITIONS[order.status]
     if to not in allowed:
-        raise errors.IllegalTransition(order.status, to, allowed)
+        raise refusals.IllegalTransition(order.status, to, allowed)
 
 
 def _insertion(columns: Mapping[str, Any]) -> sa.Insert:
@@ -132,4 +132,4 @@ def _columns(total: Money) -> dict[str, Any]:
 
 def _require_pending(order: Order, field: str) -> None:
     if order.status != PENDING:
-        raise errors.NotEditable(order.status, field)
+        raise refusals.NotEditable(order.status, field)

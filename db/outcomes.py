@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
-from db import errors, models
+from db import models
 from db.items import Item
+from db.refusals import BatchRefused, Refused, VersionConflict
 
 ROWS: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in (models.Customer, models.Order, Item)}
 REFUSALS: dict[str, Callable[..., Any]] = {
-    kind.__name__: kind for kind in errors.Refused.__subclasses__() if dataclasses.is_dataclass(kind)
+    kind.__name__: kind for kind in Refused.__subclasses__() if dataclasses.is_dataclass(kind)
 }
 SCALARS: dict[str, Callable[..., Any]] = {"Decimal": Decimal, "datetime": datetime.fromisoformat}
 
@@ -31,12 +32,12 @@ def decode(text: str) -> Any:
     return _read(orjson.loads(text))
 
 
-def refusals(outcome: Any) -> list[errors.Refused | None]:
+def refusals(outcome: Any) -> list[Refused | None]:
     """Those in an outcome: itself, or its items'."""
     match outcome:
-        case errors.BatchRefused(items=items):
+        case BatchRefused(items=items):
             return refusals(items)
-        case errors.Refused():
+        case Refused():
             return [outcome]
         case tuple() if type(outcome) is tuple:
             return [item.refused for item in outcome if isinstance(item, Item)]
@@ -51,9 +52,9 @@ def _plain(value: Any) -> Any:
             return {kind: str(value)}
         case datetime():
             return {kind: value.isoformat()}
-        case errors.VersionConflict(current=current, expected=expected):
+        case VersionConflict(current=current, expected=expected):
             return {kind: {"current": _plain(current), "since": [], "expected": expected}}
-        case errors.Refused():
+        case Refused():
             fields = dataclasses.fields(value)  # type: ignore[arg-type]
             return {kind: {field.name: _plain(getattr(value, field.name)) for field in fields}}
         case tuple() if kind in ROWS:

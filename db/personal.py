@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from db import history
-from db.errors import BatchRefused, Taken, VersionConflict
 from db.history import PERSONAL
 from db.items import Item
 from db.models import Change, Customer
+from db.refusals import BatchRefused, Taken, VersionConflict
 
 ERASED = "erased"
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from db import api_keys, errors
+from db import api_keys, refusals
 from db.deadline import Deadline
 from db.models import ApiKey
 from db.reader import Transaction
@@ -25,7 +25,7 @@ async def create(settings: Settings, name: str, scopes: Collection[Scope], days:
     async with migrated(settings) as database:
         try:
             await database.write(work)
-        except errors.Taken:
+        except refusals.Taken:
             raise Failed(f"there is or was a key with the name {name}; take another name") from None
     return secret
 

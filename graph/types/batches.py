@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import strawberry
 
-from db import errors, items
+from db import items, refusals
 from db.items import Item
 from graph.context import Write
 from graph.types.asking import MutationInput
@@ -57,7 +57,7 @@ async def write_batch(write: Write, work: Any, sent: Any) -> list[Result]:
         return [each if isinstance(each, Result) else Result(None, None, []) for each in found]
     try:
         done = await write(work, [found[place] for place in places], all_or_nothing)
-    except errors.BatchRefused as refused:
+    except refusals.BatchRefused as refused:
         done = refused.items
     for place, item in zip(places, done, strict=True):
         found[place] = result(item, place)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import strawberry
 
-from db import errors
+from db import refusals
 from graph.context import Info
 from graph.ids import GlobalId
 from graph.scopes import Scope
@@ -33,7 +33,7 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
             return Answer(await resolver(write, input), [])
         except InvalidInput as invalid:
             return Answer(None, invalid.user_errors)
-        except errors.Refused as refused:
+        except refusals.Refused as refused:
             return Answer(None, [user_error(refused)])
 
     return answer

@@ -5,7 +5,7 @@ from typing import Any
 
 import strawberry
 
-from db import errors
+from db import refusals
 from graph.ids import GlobalId
 from graph.types.history import Change
 from graph.types.naming import camel
@@ -129,39 +129,39 @@ class InvalidInput(Exception):
         self.user_errors = list(user_errors)
 
 
-RULES: dict[type[errors.Refused], tuple[UserErrorCode, str]] = {
-    errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
-    errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
-    errors.NothingExpected: (UserErrorCode.NOT_FOUND, "There is no object of any version with this key."),
-    errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
-    errors.OtherCustomer: (
+RULES: dict[type[refusals.Refused], tuple[UserErrorCode, str]] = {
+    refusals.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
+    refusals.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    refusals.NothingExpected: (UserErrorCode.NOT_FOUND, "There is no object of any version with this key."),
+    refusals.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
+    refusals.OtherCustomer: (
         UserErrorCode.OTHER_CUSTOMER,
         "This order belongs to another customer.",
     ),
-    errors.NotEditable: (UserErrorCode.NOT_EDITABLE, "This order is no longer PENDING."),
-    errors.NotDeletable: (
+    refusals.NotEditable: (UserErrorCode.NOT_EDITABLE, "This order is no longer PENDING."),
+    refusals.NotDeletable: (
         UserErrorCode.NOT_DELETABLE,
         "This order is neither PENDING nor CANCELLED.",
     ),
-    errors.HasLines: (UserErrorCode.HAS_LINES, "This order has lines: change those."),
-    errors.AmountOutOfRange: (
+    refusals.HasLines: (UserErrorCode.HAS_LINES, "This order has lines: change those."),
+    refusals.AmountOutOfRange: (
         UserErrorCode.AMOUNT_OUT_OF_RANGE,
         "The result is more than 99999999999.9999.",
     ),
-    errors.MixedCurrencies: (UserErrorCode.MIXED_CURRENCIES, "The lines have several currencies."),
+    refusals.MixedCurrencies: (UserErrorCode.MIXED_CURRENCIES, "The lines have several currencies."),
 }
 
 
-def user_error(refused: errors.Refused, prefix: str = "") -> UserError:
+def user_error(refused: refusals.Refused, prefix: str = "") -> UserError:
     """The payload's form of a rule that `db` enforces; its field is named from `prefix` on."""
     path = path_of(f"{prefix}{refused.field or ''}".rstrip("."))
     match refused:
-        case errors.NotFound(kind=kind, id=row_id):
+        case refusals.NotFound(kind=kind, id=row_id):
             return not_found(kind, GlobalId(kind, row_id).encode(), path)
-        case errors.Taken(field=field, value=value):
+        case refusals.Taken(field=field, value=value):
             message = f"This {field} is taken."
             return ValueTakenError(code=UserErrorCode.TAKEN, message=message, path=path, value=value)
-        case errors.IllegalTransition(current=current, wanted=wanted, allowed=allowed):
+        case refusals.IllegalTransition(current=current, wanted=wanted, allowed=allowed):
             return IllegalTransitionError(
                 code=UserErrorCode.ILLEGAL_TRANSITION,
                 message=f"An order that is {current} cannot become {wanted}.",
@@ -169,12 +169,12 @@ def user_error(refused: errors.Refused, prefix: str = "") -> UserError:
                 current=OrderStatus(current),
                 allowed=[OrderStatus(each) for each in allowed],
             )
-        case errors.KeyReused(mutation=mutation):
+        case refusals.KeyReused(mutation=mutation):
             message = f"This key was used for another input of {mutation}."
             return KeyReusedError(
                 code=UserErrorCode.KEY_REUSED, message=message, path=path, mutation=mutation
             )
-        case errors.VersionConflict(current=row, since=since):
+        case refusals.VersionConflict(current=row, since=since):
             return VersionConflictError(
                 code=UserErrorCode.VERSION_CONFLICT,
                 message=f"The version is {row.version}.",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import changes, customers, errors, idempotency
+from db import changes, customers, idempotency, refusals
 from db.database import Database
 from db.deadline import Deadline
 from db.idempotency import Key, Once
@@ -58,7 +58,7 @@ async def test_keys_belong_to_their_caller(database: Database) -> None:
 async def test_an_expired_key_counts_as_absent(database: Database) -> None:
     """Although its row is there: it may be used for something else, and is kept for that then."""
     await insert(database, "ada", key(digest="a"))
-    with pytest.raises(errors.KeyReused):
+    with pytest.raises(refusals.KeyReused):
         await insert(database, "grace", key(digest="b"))
     await expire(database)
     grace = await insert(database, "grace", key(digest="b"))
@@ -140,11 +140,11 @@ async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
     """The same one; of a change without a key of the client's nothing is kept."""
     await create_customer(database, username="ada")
     for _ in range(2):
-        with pytest.raises(errors.Taken) as refused:
+        with pytest.raises(refusals.Taken) as refused:
             await insert(database, "ada", key())
 
         assert ("username", "ada") == (refused.value.field, refused.value.value)
-    with pytest.raises(errors.Taken):
+    with pytest.raises(refusals.Taken):
         await insert(database, "ada", key(text="made here")._replace(given=False))
 
     assert [("me", "a")] == await stored(database)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors
+from db import customers, errors, refusals
 from db.database import Database
 from db.models import customers as table
 from db.reader import Transaction
@@ -67,9 +67,9 @@ async def test_a_write_that_is_given_up_is_rolled_back_once(proxied: Database, p
 
     async def give_up(transaction: Transaction) -> None:
         await transaction.execute(table.update().values(name="New"))
-        raise errors.NotFound("Customer", 7)
+        raise refusals.NotFound("Customer", 7)
 
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(refusals.NotFound):
         await proxied.write(give_up)
 
     assert ["UPDATE customers SET name='New'", "ROLLBACK"] == [packet.text for packet in proxy.packets]

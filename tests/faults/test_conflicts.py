@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors, migrate, order_batches
+from db import customers, errors, migrate, order_batches, refusals
 from db.database import Database
 from db.deadline import Deadline
 from db.engines import Limits
@@ -134,7 +134,7 @@ async def test_every_optimistic_change_is_counted_once(optimistic: Database) -> 
 async def test_an_optimistic_duplicate_is_found_by_its_statement(optimistic: Database) -> None:
     """Not only at COMMIT, where nobody knows which input it was."""
     await create_customer(optimistic, username="taken")
-    with pytest.raises(errors.Taken) as taken:
+    with pytest.raises(refusals.Taken) as taken:
         await create_customer(optimistic, username="taken")
 
     assert ("username", "taken") == (taken.value.field, taken.value.value)
