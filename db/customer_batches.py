@@ -33,9 +33,7 @@ async def upsert(transaction: Transaction, sent: Sequence[Upsert], all_or_nothin
     plan = Plan(await _found(transaction, sent))
     for each in sent:
         plan.add(each)
-    await history.fill_since(transaction, [item.refused for item in plan.items])
-    if all_or_nothing:
-        items.require_all(plan.items)
+    await items.settle(transaction, plan.items, all_or_nothing)
     await _store(transaction, plan)
     return tuple(plan.items)
 

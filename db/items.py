@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from db import refusals
-from db.refusals import Refused
+from db import history
+from db.reader import Reader
+from db.refusals import BatchRefused, Refused
 
 CREATED, UPDATED, UNCHANGED = "CREATED", "UPDATED", "UNCHANGED"
 
@@ -25,7 +26,11 @@ def attempt(make: Callable[..., Item], *arguments: Any) -> Item:
         return Item(refused=refused)
 
 
-def require_all(items: Sequence[Item]) -> None:
-    """Raises BatchRefused if any item was refused: then none is to be stored."""
-    if any(item.refused for item in items):
-        raise refusals.BatchRefused(tuple(Item(refused=item.refused) for item in items))
+async def settle(reader: Reader, items: Sequence[Item], all_or_nothing: bool) -> None:
+    """Before any is stored: tell each VersionConflict the changes since.
+
+    Raises BatchRefused if any item was refused and none is to be stored then.
+    """
+    await history.fill_since(reader, [item.refused for item in items])
+    if all_or_nothing and any(item.refused for item in items):
+        raise BatchRefused(tuple(Item(refused=item.refused) for item in items))

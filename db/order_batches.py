@@ -57,9 +57,7 @@ async def transition(
     seen: set[int] = set()
     for each in sent:
         found.append(items.attempt(_moved, each, waiting, seen))
-    await history.fill_since(transaction, [item.refused for item in found])
-    if all_or_nothing:
-        items.require_all(found)
+    await items.settle(transaction, found, all_or_nothing)
     moved = [item.row for item in found if item.row]
     if moved:
         await many.update(transaction, orders, moved, ("status", "version", "updated_at"))
@@ -91,9 +89,7 @@ async def _write(
         plan.owners = await _owners(transaction, owners)
     for each in sent:
         plan.add(each)
-    await history.fill_since(transaction, [item.refused for item in plan.items])
-    if all_or_nothing:
-        items.require_all(plan.items)
+    await items.settle(transaction, plan.items, all_or_nothing)
     try:
         await _store(transaction, plan)
     except errors.DuplicateKey as error:
