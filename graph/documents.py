@@ -18,6 +18,7 @@ from graph.errors import (
     BAD_REQUEST,
     GRAPHQL_PARSE_FAILED,
     GRAPHQL_VALIDATION_FAILED,
+    MOST_ERRORS,
     Rejected,
     coded,
     with_code,
@@ -28,7 +29,6 @@ from graph.validation import rules
 
 # A character makes up to 300 bytes of a parsed document: these are 90 MB at the worst, and seldom 20.
 MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT = 1_000, 300_000, 20_000
-MOST_ERRORS = 10
 NOTHING = DocumentNode(definitions=())
 
 

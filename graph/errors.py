@@ -32,6 +32,8 @@ TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in 
 TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
+# How many errors say why a request is rejected.
+MOST_ERRORS = 10
 # What is the client's own mistake although only `db` can tell.
 MISTAKES: dict[type[Exception], str] = {
     errors.BadCursor: BAD_CURSOR_MESSAGE,

@@ -16,14 +16,12 @@ from graphql import (
     is_list_type,
 )
 
-from graph.errors import FORBIDDEN, Rejected
+from graph.errors import FORBIDDEN, MOST_ERRORS, Rejected
 from graph.executor import RowExecutor
 from graph.outline import Fields, Selected
 from graph.scopes import EVERY_SCOPE, Scope, Scopes
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.requires import Requires
-
-MOST_ERRORS = 10
 
 
 def permit(execution: RowExecutor, scopes: Scopes) -> None:
