@@ -58,6 +58,7 @@ async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
             request_id=author.request_id,
             idempotency_key=author.key,
             fields=orjson.dumps(_differences(entry.before, entry.after)).decode(),
+            customer_id=_owner(entry.row),
         )._asdict()
         for entry in entries
     ]
@@ -107,6 +108,10 @@ def _differences(before: Content, after: Content) -> dict[str, tuple[Any, Any]]:
     names = dict.fromkeys((*before, *after))
     sides = {name: (before.get(name), after.get(name)) for name in names}
     return {name: side for name, side in sides.items() if side[0] != side[1]}
+
+
+def _owner(row: Customer | Order) -> int:
+    return row.id if isinstance(row, Customer) else row.customer_id
 
 
 def _moment(moment: datetime) -> str:

@@ -67,7 +67,7 @@ class OrderLine(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A row of `history`, its columns in the table's order."""
+    """A row of `history`, its columns in the table's order; `customer_id` says whose the object is."""
 
     object_id: int
     kind: str
@@ -78,6 +78,7 @@ class Change(NamedTuple):
     request_id: str | None
     idempotency_key: str | None
     fields: str
+    customer_id: int | None
 
 
 class ApiKey(NamedTuple):
@@ -183,6 +184,7 @@ history = sa.Table(
     sa.Column("request_id", sa.String(128)),
     sa.Column("idempotency_key", sa.String(128)),
     sa.Column("fields", LongText, nullable=False),
+    sa.Column("customer_id", RowId),
     **KEYED_OPTIONS,
 )
 
