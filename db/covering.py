@@ -22,7 +22,7 @@ def columns(scope: Scope, read: frozenset[str] | None) -> tuple[str, ...]:
     if read is None:
         return every
     needed = read | {"id", *scope.sort.keys} | ({scope.parent} if scope.parent else set())
-    if not _is_covered(scope, needed | compared_columns(scope.where)):
+    if not _is_covered(scope, needed | compared_columns(scope.sought)):
         return every
     return tuple(name for name in every if name in needed)
 
@@ -42,6 +42,6 @@ def _is_covered(scope: Scope, needed: frozenset[str]) -> bool:
     covering = {each for each in indexes.indexes(scope.table) if needed <= {*each.columns, "id"}}
     if not covering:
         return False
-    where = (scope.table, scope.sort, scope.where, scope.parent)
+    where = (scope.table, scope.sort, scope.sought, scope.parent)
     named = indexes.usable(*where)
     return any(index.name in named for index in covering.intersection(indexes.serving(*where)))

@@ -28,9 +28,10 @@ async def upsert(transaction: Transaction, sent: Sequence[Upsert], all_or_nothin
     """Create or change customers by `username`; an item a customer, in their order.
 
     An item is refused with Taken, Repeated or VersionConflict, and spoils no other; with `all_or_nothing` it
-    raises BatchRefused. Raises Overtaken when others took a handle or an e-mail address meanwhile.
+    raises BatchRefused. Raises Overtaken when others took a handle or an e-mail address meanwhile, and
+    NotOwned.
     """
-    plan = Plan(await _found(transaction, sent))
+    plan = Plan(await _found(transaction, sent), transaction.owner)
     for each in sent:
         plan.add(each)
     await items.settle(transaction, plan.items, all_or_nothing)
@@ -43,6 +44,7 @@ class Plan:
     """What is to become of each item, told by the rows as they are, which are locked."""
 
     stored: Sequence[Customer]
+    owner: int | None = None
     items: list[Item] = field(default_factory=list)
     before: dict[int, Customer] = field(default_factory=dict)
 
@@ -59,6 +61,8 @@ class Plan:
         row = self._by_name.get(name)
         if name in self._names:
             raise refusals.Repeated("username")
+        if self.owner is not None and (row is None or row.id != self.owner):
+            raise errors.NotOwned(customers.name)
         if row:
             changes.require_version(row, each.expected)
         elif each.expected is not None:
@@ -87,7 +91,7 @@ async def _found(transaction: Transaction, sent: Sequence[Upsert]) -> list[Custo
     if emails:
         either = customers.c.username.in_(names) | customers.c.email.in_(emails)
         statement = sa.select(*customers.c).where(either).prefix_with(BOTH_KEYS, dialect="mysql")
-    rows = await transaction.fetch(statement.with_for_update())
+    rows = await transaction.fetch_anybodys(statement.with_for_update())
     return [Customer._make(row) for row in rows]
 
 

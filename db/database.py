@@ -61,17 +61,22 @@ class Database:
         await self.writes.dispose()
 
     def reader(
-        self, deadline: Deadline | None = None, receipt: Receipt | None = None, caller: str | None = None
+        self,
+        deadline: Deadline | None = None,
+        receipt: Receipt | None = None,
+        caller: str | None = None,
+        owner: int | None = None,
     ) -> Reader:
         """Reads from the autocommit pool, each statement at its own moment, until `deadline`.
 
         It holds no more than half of the pool, and all of one caller leave a fifth of it: neither one
-        request nor one caller can keep all others waiting.
+        request nor one caller can keep all others waiting. With an `owner`, a customer's id, it sees that
+        customer's rows alone.
         """
         deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
         share = asyncio.Semaphore(max(1, self.limits.pool_size // 2))
         execute = partial(self._read, share, caller, deadline, receipt)
-        return Reader(execute, deadline, receipt, keeps_past=not self.url.is_sqlite)
+        return Reader(execute, deadline, receipt, owner=owner, keeps_past=not self.url.is_sqlite)
 
     async def _read(
         self,

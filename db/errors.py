@@ -15,6 +15,7 @@ DatabaseError
 ├── BrokenConstraint     a statement broke a constraint of a table
 │   ├── DuplicateKey     a value that must be unique is taken
 │   └── BrokenReference  a foreign key points at nothing, or would
+├── NotOwned             what may touch one customer's rows would store another's
 ├── BadCursor            a cursor that this server did not give for this field
 ├── UnknownTimeZone, BeyondCalendar
 ├── TooManyBuckets, TooManyGroups
@@ -99,6 +100,10 @@ class DuplicateKey(BrokenConstraint):
 
 class BrokenReference(BrokenConstraint):
     """A foreign key would point at nothing."""
+
+
+class NotOwned(DatabaseError):
+    """A row of this table would be somebody else's than the one customer's whose rows may be touched."""
 
 
 class BadCursor(DatabaseError):

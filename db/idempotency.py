@@ -31,7 +31,7 @@ Attempt = Callable[[Work[Any]], Awaitable[Any]]
 class Key(NamedTuple):
     """A change's key, which belongs to its caller, and what the change was.
 
-    It was `given` by the client, or made here.
+    It was `given` by the client, or made here. An `owner` is the one customer whose rows it may touch.
     """
 
     principal: str
@@ -40,6 +40,7 @@ class Key(NamedTuple):
     input_hash: str
     lifetime: timedelta
     given: bool = True
+    owner: int | None = None
 
 
 class KeyTakenError(Exception):
@@ -68,7 +69,7 @@ class Once:
 
     async def rehearse(self, work: Work[Any], stack: AsyncExitStack) -> tuple[Any, Reader]:
         """What `run` would give, and a Reader of what would be, until `stack` ends; nothing is stored."""
-        reader = self.database.reader(self.deadline, self.receipt)
+        reader = self._reader()
 
         async def rehearsed(marked: Work[Any]) -> Any:
             nonlocal reader
@@ -79,9 +80,12 @@ class Once:
 
     @property
     def _terms(self) -> dict[str, Any]:
-        author = Author(self.key.principal, self.request_id, self.key.text)
+        author = Author(self.key.principal, self.request_id, self.key.text, self.key.owner)
         shared = {"deadline": self.deadline, "receipt": self.receipt, "attempts": self.attempts}
         return {**shared, "author": author}
+
+    def _reader(self) -> Reader:
+        return self.database.reader(self.deadline, self.receipt, owner=self.key.owner)
 
     async def _settled(self, work: Work[Any], attempt: Attempt) -> Any:
         """The outcome of `work` or of its key, whichever there is. Raises a refusal of either."""
@@ -144,7 +148,7 @@ class Once:
         """The outcome under the key, which may be a refusal; None if it has expired. Raises KeyReused."""
         columns = keys.c.mutation, keys.c.input_hash, keys.c.outcome
         statement = sa.select(*columns).where(*self._mine, keys.c.expires_at > changes.now())
-        reader = self.database.reader(self.deadline, self.receipt)
+        reader = self._reader()
         rows = await reader.fetch(statement)
         if not rows:
             return None

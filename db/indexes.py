@@ -45,7 +45,7 @@ def is_indexed(table: str, condition: Condition) -> bool:
     """Whether one comparison by itself, in the table's default order, is read by an index of its own."""
     return (
         isinstance(condition, Compare)
-        and condition.column in INDEXED_COLUMNS[table]
+        and condition.column in INDEXED_COLUMNS.get(table, ())
         and condition.operator in INDEXED_OPERATORS
     )
 

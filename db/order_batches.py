@@ -31,7 +31,7 @@ async def create(transaction: Transaction, sent: Sequence[New], all_or_nothing: 
     and spoils no other; with `all_or_nothing` it raises BatchRefused. Raises Overtaken when others took a
     reference meanwhile.
     """
-    return await _write(transaction, Plan(), sent, all_or_nothing)
+    return await _write(transaction, Plan(owner=transaction.owner), sent, all_or_nothing)
 
 
 async def upsert(transaction: Transaction, sent: Sequence[New], all_or_nothing: bool) -> tuple[Item, ...]:
@@ -39,7 +39,7 @@ async def upsert(transaction: Transaction, sent: Sequence[New], all_or_nothing: 
 
     An order that is there is refused with OtherCustomer, VersionConflict, NotEditable or HasLines, too.
     """
-    return await _write(transaction, Plan(changes_stored=True), sent, all_or_nothing)
+    return await _write(transaction, Plan(changes_stored=True, owner=transaction.owner), sent, all_or_nothing)
 
 
 async def transition(
@@ -98,7 +98,7 @@ async def _write(
 
 
 async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[str, Stored]:
-    """The orders with their lines, by reference; locked."""
+    """The orders with their lines, by reference, whosever they are; locked."""
     both = orders.outerjoin(order_lines, order_lines.c.order_id == orders.c.id)
     statement = (
         sa.select(*orders.c, *order_lines.c)
@@ -109,7 +109,7 @@ async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[s
     )
     found: dict[str, Stored] = {}
     width = len(orders.c)
-    for row in await transaction.fetch(statement):
+    for row in await transaction.fetch_anybodys(statement):
         order, line = Order._make(row[:width]), OrderLine._make(row[width:])
         stored = found.setdefault(str(order.reference), Stored(order, []))
         if line.order_id is not None:

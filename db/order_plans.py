@@ -37,10 +37,11 @@ class Plan:
     """An Item for each order that is added; `lines` has those to be written, by the item's place.
 
     `stored` has the orders that are there by their reference, `owners` the customers of the others by id.
-    Orders that are there are changed only with `changes_stored`.
+    Orders that are there are changed only with `changes_stored`, and with an `owner` only that customer's.
     """
 
     changes_stored: bool = False
+    owner: int | None = None
     stored: dict[str, Stored] = field(default_factory=dict)
     owners: dict[int, Customer] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Plan:
         total = each.total or money.total_of(each.lines)
         if stored is None:
             return self._created(each, total)
-        if not self.changes_stored:
+        if not self.changes_stored or self.owner not in (None, stored.order.customer_id):
             raise refusals.Taken("reference", str(each.reference))
         return self._changed(each, total, stored)
 

@@ -9,9 +9,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from db import cursors, models
+from db import cursors, models, owned
 from db.cursors import Codec, Key
-from db.filters import EVERYTHING, Condition
+from db.filters import EVERYTHING, Condition, Every
 from db.models import Change, Customer, Order
 from db.sorts import Sort
 
@@ -22,7 +22,8 @@ RowT = TypeVar("RowT", Customer, Order, Change)
 class Scope:
     """A connection without its page: the field, its table, the parent's column, the sort and the filter.
 
-    A cursor is bound to it, and so holds for every parent.
+    A cursor is bound to it, and so holds for every parent, and whoever asks: an `owner` is the one customer
+    whose rows the Reader shows.
     """
 
     field: str
@@ -30,6 +31,7 @@ class Scope:
     sort: Sort
     where: Condition = EVERYTHING
     parent: str | None = None
+    owner: int | None = dataclasses.field(default=None, kw_only=True, repr=False)
     mark: str = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -38,6 +40,13 @@ class Scope:
     @property
     def rows_of(self) -> sa.Table:
         return models.metadata.tables[self.table]
+
+    @property
+    def sought(self) -> Condition:
+        """What the rows have in common, the filter and the owner: by it an index is chosen."""
+        return (
+            self.where if self.owner is None else Every((self.where, owned.condition(self.table, self.owner)))
+        )
 
     @property
     def parent_column(self) -> sa.Column[int]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import errors, past, retry
+from db import errors, owned, past, retry
 from db.author import SYSTEM, Author
 from db.deadline import Deadline
 from db.receipt import Receipt
@@ -34,17 +34,27 @@ async def send(
 
 
 class Reader:
-    """Runs statements. Safe to share between tasks; every read of the API goes through one."""
+    """Runs statements. Safe to share between tasks; every read of the API goes through one.
+
+    With an `owner`, a customer's id, all of them see that customer's rows alone.
+    """
 
     # None is the present: each statement at its own moment, or the transaction's.
     moment: datetime | None = None
 
     def __init__(
-        self, execute: Execute, deadline: Deadline, receipt: Receipt, *, keeps_past: bool = False
+        self,
+        execute: Execute,
+        deadline: Deadline,
+        receipt: Receipt,
+        *,
+        owner: int | None = None,
+        keeps_past: bool = False,
     ) -> None:
         self._execute = execute
         self.deadline = deadline
         self.receipt = receipt
+        self.owner = owner
         self._keeps_past = keeps_past
 
     def at(self, moment: datetime) -> "Reader":
@@ -55,7 +65,8 @@ class Reader:
         self.require_past()
         past.check(moment)
         moment = past.millisecond(moment)
-        reader = Reader(partial(self._execute_at, moment), self.deadline, self.receipt, keeps_past=True)
+        execute = partial(self._execute_at, moment)
+        reader = Reader(execute, self.deadline, self.receipt, owner=self.owner, keeps_past=True)
         reader.moment = moment
         return reader
 
@@ -86,9 +97,18 @@ class Reader:
         """All rows of a SELECT. Raises Unavailable, DeadlineExceeded or StatementFailed."""
         try:
             async with self.deadline.limit():
-                result = await self._execute(statement, parameters)
+                result = await self._execute(*self._own(statement, parameters))
         except sa.exc.SQLAlchemyError as error:
             raise retry.translate(error) from error
+        return self._counted(result)
+
+    def _own(self, statement: sa.Executable, parameters: Parameters) -> tuple[sa.Executable, Parameters]:
+        """The statement over the owner's rows, with its parameters. Raises NotOwned."""
+        if self.owner is None:
+            return statement, parameters
+        return owned.narrowed(statement, parameters, self.owner)
+
+    def _counted(self, result: AnyResult) -> Sequence[AnyRow]:
         rows = result.all()
         self.receipt.rows += len(rows)
         return rows
@@ -100,7 +120,7 @@ class Transaction(Reader):
     def __init__(
         self, connection: AsyncConnection, deadline: Deadline, receipt: Receipt, author: Author = SYSTEM
     ) -> None:
-        super().__init__(self._run, deadline, receipt)
+        super().__init__(self._run, deadline, receipt, owner=author.owner)
         self.author = author
         self.is_sqlite = connection.dialect.name == "sqlite"
         self._connection = connection
@@ -109,7 +129,7 @@ class Transaction(Reader):
 
     def reader(self) -> Reader:
         """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
-        return Reader(self._run, self.deadline, self.receipt)
+        return Reader(self._run, self.deadline, self.receipt, owner=self.owner)
 
     async def end(self) -> None:
         """Wait for the statement that is underway, and take no other: nobody waits for those any more."""
@@ -124,14 +144,16 @@ class Transaction(Reader):
 
     async def fetch(self, statement: sa.Executable, parameters: Parameters = None) -> Sequence[AnyRow]:
         """All rows of a SELECT; the driver's error goes up as it is, for `Database.write` to judge."""
-        rows = (await self._run(statement, parameters)).all()
-        self.receipt.rows += len(rows)
-        return rows
+        return self._counted(await self._run(*self._own(statement, parameters)))
+
+    async def fetch_anybodys(self, statement: sa.Executable) -> Sequence[AnyRow]:
+        """The same, whosever the rows are: for what is unique among all, and not to be shown."""
+        return self._counted(await self._run(statement, None))
 
     async def execute(self, statement: sa.Executable, parameters: Parameters = None) -> AnyResult:
-        """Run a statement that writes. Raises DuplicateKey or BrokenReference."""
+        """Run a statement that writes. Raises NotOwned, DuplicateKey or BrokenReference."""
         try:
-            return await self._run(statement, parameters)
+            return await self._run(*self._own(statement, parameters))
         except sa.exc.DBAPIError as error:
             if retry.breaks_constraint(error):
                 raise retry.translate(error) from error
@@ -144,7 +166,9 @@ class Transaction(Reader):
         return row_id
 
     async def insert_many(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows that name the same columns, at twice the speed of `execute`: for bulk."""
+        """Insert rows that name the same columns, at twice the speed of `execute`: for bulk, of anybody's."""
+        if self.owner is not None:
+            raise errors.NotOwned(table.name)
         dialect = self._connection.dialect
         statement = table.insert().compile(dialect=dialect, column_keys=list(rows[0]))
         columns = [table.c[name] for name in statement.positiontup or ()]

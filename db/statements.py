@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from db import filters, indexes
 from db.columns import RowId
 from db.cursors import Key
+from db.owned import COLUMNS, OWNER
 from db.pages import Page, Scope
 
 # What a row of a page's answer is: of the page, or a sign that there are rows on that side of its bounds.
@@ -62,13 +63,18 @@ def counts(scope: Scope, parents: Sequence[int | None], limit: int) -> sa.Execut
 
 
 @lru_cache
-def sizes(table: str, parent: str, count: int) -> sa.TextClause:
+def sizes(table: str, parent: str, count: int, *, owned: bool = False) -> sa.TextClause:
     """How many children each of `count` parents p0, p1, … has, none of them counted past :most.
+
+    With `owned` those of the customer :owner alone.
 
     As text, because it differs only in its length: SQLAlchemy would take longer than the database.
     """
-    branch = "SELECT {p} AS parent, COUNT(*) AS size FROM (SELECT 1 FROM {t} WHERE {c} = {p} LIMIT :most) s"
-    text = " UNION ALL ".join(branch.format(p=f":p{n}", t=table, c=parent) for n in range(count))
+    mine = f" AND {COLUMNS[table]} = :{OWNER}" if owned else ""
+    one = (
+        "SELECT {p} AS parent, COUNT(*) AS size FROM (SELECT 1 FROM {t} WHERE {c} = {p}{mine} LIMIT :most) s"
+    )
+    text = " UNION ALL ".join(one.format(p=f":p{n}", t=table, c=parent, mine=mine) for n in range(count))
     return sa.text(text)
 
 
@@ -127,12 +133,12 @@ def _sign(
 
 def _from(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Name the indexes that TiDB may choose among: it scans a table where statistics mislead it."""
-    return _hinted(scope, statement, indexes.usable(scope.table, scope.sort, scope.where, scope.parent))
+    return _hinted(scope, statement, indexes.usable(scope.table, scope.sort, scope.sought, scope.parent))
 
 
 def _in_order(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Name the index that begins with the parent: TiDB reads the whole table for a window otherwise."""
-    serving = indexes.serving(scope.table, scope.sort, scope.where, scope.parent)
+    serving = indexes.serving(scope.table, scope.sort, scope.sought, scope.parent)
     return _hinted(scope, statement, [index.name for index in serving])
 
 

@@ -22,6 +22,7 @@ from tests.processes import Serving, Spawn
 from tests.session import REQUIRED, SharedTidb, Statements, execute
 from tests.tidb import build
 from tests.tidb.server import TidbServer
+from tests.two import Two
 
 KINDS = [
     pytest.param("sqlite", id="sqlite"),
@@ -156,6 +157,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     limits = Limits(pool_size=20, pool_timeout=30, lock_timeout=5)
     async with Database(DatabaseUrl.parse(database_url), limits) as database:
         yield database
+
+
+@pytest.fixture
+async def two(database: Database) -> Two:
+    """Two customers' rows in `database`."""
+    return await Two.of(database)
 
 
 @pytest.fixture

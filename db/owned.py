@@ -1,0 +1,129 @@
+"""Whose rows: makes a statement see, and change, those of one customer alone, whatever it asks for.
+
+Every SELECT, UPDATE and DELETE in it, at any depth, gets a condition for each table that it names. What is
+not known here is refused: a table that was forgotten shows nothing, and fails.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+
+from db import errors, models
+from db.columns import RowId
+from db.filters import Compare, Condition
+
+# The parameter that has the owner's id.
+OWNER = "owner"
+# By table the column that says whose a row is.
+COLUMNS = {
+    "customers": "id",
+    "orders": "customer_id",
+    "customer_words": "customer_id",
+    "history": "customer_id",
+}
+NOBODYS = {models.idempotency_keys.name}
+MOST_KEPT = 200
+
+
+class Named(NamedTuple):
+    """A table as a statement names it, or an alias of it; `optional` where an outer join may lack its row."""
+
+    source: sa.FromClause
+    table: str
+    optional: bool = False
+
+
+def condition(table: str, owner: int) -> Condition:
+    """What the owner's rows have in common; for the choice of an index, not for secrecy."""
+    return Compare(COLUMNS[table], "eq", owner)
+
+
+def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.Executable, Any]:
+    """The statement over the owner's rows, with its parameters.
+
+    Raises NotOwned for an INSERT of a row that would be somebody else's.
+    """
+    if isinstance(statement, sa.TextClause):
+        _require_owner(statement, parameters, owner)
+        return statement, parameters
+    if isinstance(statement, sa.Select | sa.CompoundSelect):
+        return _kept(statement), {**(parameters or {}), OWNER: owner}
+    if isinstance(statement, sa.Insert):
+        _require_own(statement, parameters, owner)
+    return _narrowed(statement, sa.literal(owner)), parameters
+
+
+@lru_cache(MOST_KEPT)
+def _kept(statement: sa.Executable) -> sa.Executable:
+    """Of the statements that are kept by whoever sends them; it takes longer than they take to be run."""
+    return _narrowed(statement, sa.bindparam(OWNER, type_=RowId))
+
+
+def _narrowed(statement: sa.Executable, owner: sa.ColumnElement[int]) -> sa.Executable:
+    def narrow(part: Any) -> None:
+        sources = [part.table] if isinstance(part, sa.Update | sa.Delete) else part.get_final_froms()
+        for named in _named(sources):
+            type(part).where.non_generative(part, _is_owned(named, owner))
+
+    visits = dict.fromkeys(("select", "update", "delete"), narrow)
+    whole: sa.Executable = visitors.cloned_traverse(statement, {}, visits)  # type: ignore[call-overload]
+    return whole
+
+
+def _named(sources: Sequence[sa.FromClause], *, optional: bool = False) -> Iterator[Named]:
+    """The tables among what a statement reads from; a subquery is narrowed by itself."""
+    for source in sources:
+        match source:
+            case sa.Table():
+                yield Named(source, source.name, optional)
+            case sa.Alias(element=sa.Table(name=name)):
+                yield Named(source, name, optional)
+            case sa.Join():
+                yield from _named([source.left], optional=optional or source.full)
+                yield from _named([source.right], optional=optional or source.isouter or source.full)
+            case sa.Subquery():
+                pass
+            case _:
+                raise errors.StatementFailed(f"whose rows are in {source!r} is not known")
+
+
+def _is_owned(named: Named, owner: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    columns = named.source.c
+    if named.table in NOBODYS:
+        return sa.true()
+    if named.table == models.order_lines.name:
+        column = columns.order_id
+        owned: sa.ColumnElement[bool] = column.in_(
+            sa.select(models.orders.c.id).where(models.orders.c.customer_id == owner)
+        )
+    else:
+        column = columns[COLUMNS[named.table]]
+        owned = column == owner
+    return sa.or_(column.is_(None), owned) if named.optional else owned
+
+
+def _require_owner(statement: sa.TextClause, parameters: Any, owner: int) -> None:
+    """Text that reads tables must name its parameter OWNER, and be sent with it."""
+    text = statement.text
+    if "FROM" in text.upper() and not (f":{OWNER}" in text and (parameters or {}).get(OWNER) == owner):
+        raise errors.StatementFailed("a statement that is text does not say whose rows it reads")
+
+
+def _require_own(statement: sa.Insert, parameters: Any, owner: int) -> None:
+    """Rows that a SELECT gives are those that it may see, and lines are of an order that was seen."""
+    table = str(statement.table)
+    if statement.select is not None or table in {models.order_lines.name, *NOBODYS}:
+        return
+    rows = parameters or _values(statement.compile().params, COLUMNS[table])
+    if {row.get(COLUMNS[table]) for row in ([rows] if isinstance(rows, Mapping) else rows)} != {owner}:
+        raise errors.NotOwned(table)
+
+
+def _values(params: Mapping[str, Any], column: str) -> list[dict[str, Any]]:
+    """A column's values in an INSERT: of one row they have its name, of many its name and a number."""
+    found = [value for name, value in params.items() if re.fullmatch(rf"{column}(_m\d+)?", name)]
+    return [{column: value} for value in found]

@@ -1,0 +1,141 @@
+"""A transaction of one customer's: no other's rows are changed, and none are made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from db import changes, customer_batches, customers, erasure, errors, models, order_batches, orders, refusals
+from db.customer_batches import Upsert
+from db.models import Customer, customer_words, history, order_lines
+from db.order_plans import New
+from db.reader import Transaction
+from tests.factories import TEN_EUROS
+from tests.graph.stored import rows_of, stored
+from tests.two import Two
+
+CUSTOMERS, ORDERS = models.customers, models.orders
+
+
+async def test_a_transaction_changes_the_owners_rows(two: Two) -> None:
+    """An UPDATE and a DELETE of everything."""
+
+    async def work(transaction: Transaction) -> list[int]:
+        done = [
+            await transaction.execute(CUSTOMERS.update().values(name="x")),
+            await transaction.execute(ORDERS.update().values(status="PAID")),
+            await transaction.execute(history.update().values(principal="x")),
+            await transaction.execute(order_lines.delete()),
+            await transaction.execute(customer_words.delete()),
+        ]
+        return [each.rowcount for each in done]
+
+    before = await two.bobs_rows()
+    counts = await two.write(work)
+
+    assert [1, 2, 3, 1] == counts[:4]
+    assert counts[4]
+    assert before == await two.bobs_rows()
+
+
+async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
+    """By whatever way rows are inserted; nor can a customer be made."""
+    moment = changes.now()
+    change = {
+        "object_id": 1,
+        "kind": "Customer",
+        "version": 9,
+        "action": "UPDATED",
+        "at": moment,
+        "principal": "x",
+        "fields": "{}",
+    }
+    his, hers = {"customer_id": two.bob.id}, {"customer_id": two.ada.id}
+    inserts: list[tuple[sa.Executable, Any]] = [
+        (history.insert(), [{**change, **hers}, {**change, **his, "version": 10}]),
+        (history.insert().values([{**change, **hers}, {**change, **his, "version": 10}]), None),
+        (history.insert().values({**change, **his}), None),
+        (history.insert().values(change), None),
+        (customer_words.insert().values(word="x", **his), None),
+        (CUSTOMERS.insert().values(two.ada._replace(id=0, username="eve", email=None)._asdict()), None),
+    ]
+    for statement, parameters in inserts:
+        with pytest.raises(errors.NotOwned):
+            await two.write(lambda transaction, s=statement, p=parameters: transaction.execute(s, p))
+    rows = [two.bobs[0]._asdict()]
+    with pytest.raises(errors.NotOwned):
+        await two.write(lambda transaction: transaction.insert_many(ORDERS, rows))
+
+    assert 6 == len(await rows_of(two.database, history))
+    assert 4 == len(await rows_of(two.database, ORDERS))
+
+
+MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] = {
+    "update a customer": (refusals.NotFound, lambda t, two: customers.update(t, two.bob.id, {"name": "x"})),
+    "archive": (refusals.NotFound, lambda t, two: customers.archive(t, two.bob.id)),
+    "restore": (refusals.NotFound, lambda t, two: customers.restore(t, two.bob.id)),
+    "delete a customer": (refusals.NotFound, lambda t, two: customers.delete(t, two.bob.id)),
+    "erase": (refusals.NotFound, lambda t, two: erasure.erase(t, two.bob.id)),
+    "create a customer": (
+        errors.NotOwned,
+        lambda t, _two: customers.insert(t, {"username": "e", "name": "E"}),
+    ),
+    "take a handle": (errors.NotOwned, lambda t, _two: customers.insert(t, {"username": "bob", "name": "E"})),
+    "take an address": (
+        refusals.Taken,
+        lambda t, two: customers.update(t, two.ada.id, {"email": "bob@example.com"}),
+    ),
+    "create an order": (
+        refusals.NotFound,
+        lambda t, two: orders.insert(t, {"customer_id": two.bob.id}, TEN_EUROS, ()),
+    ),
+    "update an order": (
+        refusals.NotFound,
+        lambda t, two: orders.update(t, two.bobs[0].id, {"reference": "x"}),
+    ),
+    "transition": (refusals.NotFound, lambda t, two: orders.transition(t, two.bobs[0].id, "PAID")),
+    "delete an order": (refusals.NotFound, lambda t, two: orders.delete(t, two.bobs[0].id)),
+    "upsert a customer": (
+        errors.NotOwned,
+        lambda t, _two: customer_batches.upsert(t, [Upsert({"username": "bob", "name": "x"})], False),
+    ),
+    "upsert a new customer": (
+        errors.NotOwned,
+        lambda t, _two: customer_batches.upsert(t, [Upsert({"username": "eve", "name": "x"})], False),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_no_mutation_touches_anothers_row(two: Two, name: str) -> None:
+    """It is not found, as one that is not there; no customer is made, and what is unique stays so."""
+    error, mutate = MUTATIONS[name]
+    before = await stored(two.database)
+    with pytest.raises(error):
+        await two.write(lambda transaction: mutate(transaction, two))
+
+    assert before == await stored(two.database)
+
+
+async def test_batches_change_the_owners_rows_only(two: Two) -> None:
+    """An item of another's is refused like one of nothing, and spoils no other."""
+
+    def new(reference: str, customer: Customer, total: Any = TEN_EUROS) -> New:
+        return New({"customer_id": customer.id, "reference": reference}, total, ())
+
+    sent = [new("ada-2", two.ada), new("bob-2", two.ada), new("new-1", two.bob), new("new-2", two.ada)]
+    moves = [order_batches.Transition(order.id, "PAID") for order in (two.adas[1], two.bobs[1])]
+    before = await two.bobs_rows()
+    created = await two.write(lambda transaction: order_batches.create(transaction, sent[1:], False))
+    upserted = await two.write(lambda transaction: order_batches.upsert(transaction, sent, False))
+    moved = await two.write(lambda transaction: order_batches.transition(transaction, moves, False))
+
+    assert [refusals.Taken, refusals.NotFound, type(None)] == [type(item.refused) for item in created]
+    assert [type(None), refusals.Taken, refusals.NotFound, type(None)] == [
+        type(each.refused) for each in upserted
+    ]
+    assert [type(None), refusals.NotFound] == [type(item.refused) for item in moved]
+    new_order = created[2].row.id
+    left = await two.bobs_rows()
+    assert before == {name: [row for row in rows if new_order not in row] for name, rows in left.items()}
