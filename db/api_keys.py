@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from db import errors, refusals
+from db import customers, errors, refusals
 from db.changes import now
 from db.models import ApiKey
 from db.models import api_keys as keys
@@ -24,10 +24,20 @@ async def all_of(reader: Reader) -> list[ApiKey]:
 
 
 async def insert(
-    transaction: Transaction, name: str, digest: str, scopes: Sequence[str], expires_at: datetime
+    transaction: Transaction,
+    name: str,
+    digest: str,
+    scopes: Sequence[str],
+    expires_at: datetime,
+    customer_id: int | None = None,
 ) -> ApiKey:
-    """Store a key. Raises Taken for a name that was given out, also to a key that was revoked."""
-    key = ApiKey(digest, name, " ".join(scopes), now(), expires_at, None)
+    """Store a key, which a `customer_id` binds to one customer.
+
+    Raises NotFound, or Taken for a name that was given out, also to a key that was revoked.
+    """
+    if customer_id is not None:
+        await customers.lock(transaction, customer_id)
+    key = ApiKey(digest, name, " ".join(scopes), now(), expires_at, None, customer_id)
     try:
         await transaction.execute(keys.insert().values(key._asdict()))
     except errors.DuplicateKey as error:

@@ -82,7 +82,10 @@ class Change(NamedTuple):
 
 
 class ApiKey(NamedTuple):
-    """A row of `api_keys`, its columns in the table's order; `scopes` have spaces between them."""
+    """A row of `api_keys`, its columns in the table's order; `scopes` have spaces between them.
+
+    With a `customer_id` it shows that customer's rows alone.
+    """
 
     digest: str
     name: str
@@ -90,6 +93,7 @@ class ApiKey(NamedTuple):
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    customer_id: int | None = None
 
 
 customers = sa.Table(
@@ -213,6 +217,7 @@ api_keys = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("revoked_at", UtcDateTime),
+    sa.Column("customer_id", RowId),
     sa.UniqueConstraint("name", name="uq_api_keys_name"),
     **KEYED_OPTIONS,
 )

@@ -54,7 +54,7 @@ class ApiKeys:
         key = await self._find(digest(secret), deadline)
         if key is None or key.revoked_at is not None or key.expires_at <= datetime.now(UTC):
             raise Unauthenticated("This key is unknown, expired or revoked.")
-        return Caller(f"key:{key.name}", granted(key.scopes.split()))
+        return Caller(f"key:{key.name}", granted(key.scopes.split()), key.customer_id)
 
     async def _find(self, text: str, deadline: Deadline) -> ApiKey | None:
         key = self._known.get(text)

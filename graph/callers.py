@@ -6,10 +6,14 @@ from graph.scopes import EVERY_SCOPE, Scopes
 
 
 class Caller(NamedTuple):
-    """`principal` names the caller: `key:NAME`, say."""
+    """`principal` names the caller: `key:NAME`, say.
+
+    With a `customer_id` it sees and changes that customer's data alone.
+    """
 
     principal: str
     scopes: Scopes
+    customer_id: int | None = None
 
 
 class Unauthenticated(Exception):

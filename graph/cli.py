@@ -77,6 +77,10 @@ KeyScopes = Annotated[
     list[Scope],
     typer.Option("--scope", metavar="SCOPE", help=f"One of {', '.join(Scope)}; repeat it for several."),
 ]
+BoundTo = Annotated[
+    str | None,
+    typer.Option("--customer", metavar="ID", help="Show and change this customer's data alone, by its id."),
+]
 Days = Annotated[int, typer.Option("--expires-days", metavar="N", min=1, max=3650, help="For how many days.")]
 
 
@@ -213,7 +217,7 @@ def check(data: Data = False) -> None:
 
 
 @keys.command("create")
-def create_key(name: KeyName, scope: KeyScopes, expires_days: Days = 90) -> None:
+def create_key(name: KeyName, scope: KeyScopes, customer: BoundTo = None, expires_days: Days = 90) -> None:
     """Create a key and print it, this once.
 
     It goes to standard output alone, and only its SHA-256 is stored. A name is given out once.
@@ -221,12 +225,12 @@ def create_key(name: KeyName, scope: KeyScopes, expires_days: Days = 90) -> None
     loaded = load_settings()
     from graph import keyring
 
-    typer.echo(run(keyring.create(loaded, name, scope, expires_days)))
+    typer.echo(run(keyring.create(loaded, name, scope, expires_days, customer)))
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List all keys: name, state, dates and scopes."""
+    """List all keys: name, state, dates, customer and scopes."""
     loaded = load_settings()
     from graph import keyring
 

@@ -134,7 +134,7 @@ class Context:
     def __post_init__(self) -> None:
         self._attempts = self.database.attempts(self.deadline)
         self._rehearsal = AsyncExitStack()
-        self._read_from(self.database.reader(self.deadline, self.receipt, self.principal))
+        self._read_from(self._new_reader())
 
     async def write(self, asked: Asked, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """`work(transaction, *arguments)` in one transaction, which may run more than once and lasts once.
@@ -162,7 +162,10 @@ class Context:
         """Roll back what a dry run did; everything after it is read from the database again."""
         self.loaders.close()
         await self._rehearsal.aclose()
-        self._read_from(self.database.reader(self.deadline, self.receipt, self.principal))
+        self._read_from(self._new_reader())
+
+    def _new_reader(self) -> Reader:
+        return self.database.reader(self.deadline, self.receipt, self.principal, self.caller.customer_id)
 
     def _read_from(self, reader: Reader) -> None:
         self.reader = reader
@@ -176,7 +179,15 @@ class Context:
     def _key(self, asked: Asked) -> Key:
         lifetime = timedelta(seconds=self.database.limits.key_lifetime)
         text = asked.key or uuid4().hex
-        return Key(self.principal, text, asked.mutation, asked.input_hash, lifetime, given=bool(asked.key))
+        return Key(
+            self.principal,
+            text,
+            asked.mutation,
+            asked.input_hash,
+            lifetime,
+            given=bool(asked.key),
+            owner=self.caller.customer_id,
+        )
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -30,6 +30,7 @@ BAD_CURSOR_MESSAGE = "The cursor is not one of this field with these arguments."
 BAD_ZONE_MESSAGE = 'timeZone must be a name of the tz database, such as "Europe/Berlin".'
 TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in where, or take a longer one."
 TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
+NOT_OWNED_MESSAGE = "This key is bound to one customer, and creates no other. Nothing was written."
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
 # How many errors say why a request is rejected.
@@ -129,6 +130,8 @@ def _of_client(error: GraphQLError) -> GraphQLError | None:
             return _replaced(error, coded(str(bad), BAD_USER_INPUT))
         case errors.DatabaseError() as mistake if type(mistake) in MISTAKES:
             return _replaced(error, coded(MISTAKES[type(mistake)], BAD_USER_INPUT))
+        case errors.NotOwned():
+            return _replaced(error, coded(NOT_OWNED_MESSAGE, FORBIDDEN))
         case errors.AsOfUnavailable() as gone:
             return _replaced(error, coded(str(gone), AS_OF_UNAVAILABLE))
         case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):

@@ -9,24 +9,31 @@ from db.deadline import Deadline
 from db.models import ApiKey
 from db.reader import Transaction
 from graph.api_keys import SECONDS, digest, new_secret
+from graph.ids import GlobalId, row_id
 from graph.operations import PATIENCE, Failed, migrated
 from graph.scopes import Scope
 from graph.settings import Settings
 
 
-async def create(settings: Settings, name: str, scopes: Collection[Scope], days: int) -> str:
-    """The key itself, which is nowhere else. Raises Failed."""
+async def create(
+    settings: Settings, name: str, scopes: Collection[Scope], days: int, customer: str | None = None
+) -> str:
+    """The key itself, which is nowhere else; `customer`, a global id, binds it. Raises Failed."""
     secret = new_secret()
     expires_at = datetime.now(UTC) + timedelta(days=days)
+    customer_id = None if customer is None else _customer_id(customer)
 
     async def work(transaction: Transaction) -> None:
-        await api_keys.insert(transaction, name, digest(secret), sorted(set(scopes)), expires_at)
+        granted = sorted(set(scopes))
+        await api_keys.insert(transaction, name, digest(secret), granted, expires_at, customer_id)
 
     async with migrated(settings) as database:
         try:
             await database.write(work)
         except refusals.Taken:
             raise Failed(f"there is or was a key with the name {name}; take another name") from None
+        except refusals.NotFound:
+            raise _no_customer(str(customer)) from None
     return secret
 
 
@@ -34,13 +41,9 @@ async def listed(settings: Settings) -> list[str]:
     """A line for each key, below a heading. Raises Failed."""
     async with migrated(settings) as database:
         keys = await api_keys.all_of(database.reader(Deadline.after(PATIENCE)))
-    rows = [(key.name, _state(key), f"{key.created_at:%Y-%m-%d}", _until(key), key.scopes) for key in keys]
-    width = max((len(row[0]) for row in rows), default=0)
-    heading = ("NAME", "STATE", "CREATED", "UNTIL", "SCOPES")
-    return [
-        f"{name:{max(width, 4)}}  {state:7}  {created:10}  {until:10}  {scopes}"
-        for name, state, created, until, scopes in (heading, *rows)
-    ]
+    lines = [("NAME", "STATE", "CREATED", "UNTIL", "CUSTOMER", "SCOPES"), *map(_line, keys)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
 async def revoke(settings: Settings, name: str) -> str:
@@ -52,6 +55,22 @@ async def revoke(settings: Settings, name: str) -> str:
     if key.revoked_at is not None:
         return f"{name} was already revoked."
     return f"Revoked {name}: it stops working within {SECONDS:g} seconds."
+
+
+def _line(key: ApiKey) -> tuple[str, ...]:
+    customer = "all" if key.customer_id is None else GlobalId("Customer", key.customer_id).encode()
+    return key.name, _state(key), f"{key.created_at:%Y-%m-%d}", _until(key), customer, key.scopes
+
+
+def _customer_id(text: str) -> int:
+    customer_id = row_id("Customer", text)
+    if customer_id is None:
+        raise _no_customer(text)
+    return customer_id
+
+
+def _no_customer(text: str) -> Failed:
+    return Failed(f"there is no customer with the id {text!r}")
 
 
 def _state(key: ApiKey) -> str:

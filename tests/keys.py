@@ -7,11 +7,13 @@ from db.database import Database
 from graph.api_keys import digest, new_secret
 
 
-async def create_key(database: Database, *scopes: str, name: str = "web", days: float = 1) -> str:
-    """A key with these scopes that expires in so many days."""
+async def create_key(
+    database: Database, *scopes: str, name: str = "web", days: float = 1, customer_id: int | None = None
+) -> str:
+    """A key with these scopes that expires in so many days, bound to a customer or not."""
     secret, until = new_secret(), datetime.now(UTC) + timedelta(days=days)
     await database.write(
-        lambda transaction: api_keys.insert(transaction, name, digest(secret), scopes, until)
+        lambda transaction: api_keys.insert(transaction, name, digest(secret), scopes, until, customer_id)
     )
     return secret
 

@@ -5,6 +5,7 @@ import re
 import httpx2
 import pytest
 
+from graph.ids import LARGEST, GlobalId
 from tests.conftest import KINDS
 from tests.keys import bearer
 from tests.processes import Serving, Spawn, wait_until
@@ -16,6 +17,13 @@ READ = {"query": "{ customers { nodes { username } } }"}
 
 def ask(serving: Serving, secret: str) -> int:
     return httpx2.post(f"{serving.url}/graphql", json=READ, headers=bearer(secret), verify=False).status_code
+
+
+def ids_of(serving: Serving, secret: str) -> list[str]:
+    """The customers that a key shows."""
+    body = {"query": "{ customers(includeArchived: true) { nodes { id } } }"}
+    answer = httpx2.post(f"{serving.url}/graphql", json=body, headers=bearer(secret), verify=False)
+    return [each["id"] for each in answer.json()["data"]["customers"]["nodes"]]
 
 
 @on_both
@@ -35,12 +43,35 @@ def test_a_key_lives_from_create_to_revoke(database_url: str, spawn: Spawn) -> N
     assert re.fullmatch(r"tdg_[A-Za-z0-9_-]{43}", secret, re.ASCII)
     assert 200 == let_in
     assert re.fullmatch(
-        r"NAME  STATE    CREATED     UNTIL       SCOPES\n"
-        r"web   active   20\d\d-\d\d-\d\d  20\d\d-\d\d-\d\d  customers:read orders:read\n",
+        r"NAME  STATE   CREATED     UNTIL       CUSTOMER  SCOPES\n"
+        r"web   active  20\d\d-\d\d-\d\d  20\d\d-\d\d-\d\d  all       customers:read orders:read\n",
         listed,
     )
     assert ["Revoked web: it stops working within 5 seconds.\n", "web was already revoked.\n"] == revoked
     assert "\nweb   revoked  " in left
+
+
+@on_both
+def test_a_key_is_bound_to_a_customer(database_url: str, spawn: Spawn) -> None:
+    """By the id that the API shows, and to none that is not there; an empty one is no key for all."""
+    spawn.run("seed", "--customers", "3", "--orders", "1", database_url=database_url)
+    serving = spawn.serve(database_url=database_url, auth="keys")
+    create = ["keys", "create", "--scope", "customers:read"]
+    every = spawn.run(*create, "every", database_url=database_url).stdout.strip()
+    ids = ids_of(serving, every)
+    bound = spawn.run(*create, "ada", "--customer", ids[1], database_url=database_url).stdout.strip()
+    shown = ids_of(serving, bound)
+    listed = spawn.run("keys", "list", database_url=database_url).stdout
+    unknown = {
+        each: spawn.run(*create, "eve", "--customer", each, database_url=database_url)
+        for each in ("", "1", GlobalId("Order", 1).encode(), GlobalId("Customer", LARGEST).encode())
+    }
+
+    assert 3 == len(ids)
+    assert [ids[1]] == shown
+    assert f"  {ids[1]}  customers:read\n" in listed
+    for each, done in unknown.items():
+        assert f"tidegraph: there is no customer with the id {each!r}" == one_error(done)
 
 
 @on_both

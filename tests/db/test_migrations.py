@@ -18,7 +18,7 @@ from tests.db.sql import run, run_on
 from tests.factories import create_customer
 from tests.session import SharedTidb
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
 HEAD = REVISIONS[-1]
 VERSIONS = "alembic_version"
 INTERNAL = {VERSIONS, "sqlite_sequence"}
