@@ -1,4 +1,4 @@
-"""`asOf` on every root field: the moment that its whole tree is read at."""
+"""`asOf` on root fields: the moment that its whole tree is read at."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,9 +23,10 @@ AS_OF = argument(
 
 
 def timed(query: QueryT) -> QueryT:
-    """Give `asOf` to every field of the root type that reads."""
-    for field in vars(query).values():
-        if not isinstance(field, DeclaredField):
+    """Give `asOf` to every field of the root type that reads, but `node`."""
+    for name, field in vars(query).items():
+        # Relay refetches a fragment by a `node` that takes an id and nothing else.
+        if name == "node" or not isinstance(field, DeclaredField):
             continue
         declared = declaration(field)
         if isinstance(declared, Batched):

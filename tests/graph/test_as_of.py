@@ -20,7 +20,6 @@ EVERY_ROOT = """
 query ($customer: ID!, $order: ID!, $asOf: DateTime) {
   customer(by: {id: $customer}, asOf: $asOf) { ...Whole }
   order(by: {id: $order}, asOf: $asOf) { status customer { name } }
-  node(id: $customer, asOf: $asOf) { ...Whole }
   nodes(ids: [$customer, $order], asOf: $asOf) { id ...Whole ... on Order { total { amount } } }
   customers(first: 5, orderBy: {field: NAME}, asOf: $asOf) { totalCount { value } nodes { ...Whole } }
   orders(where: {customer: {name: {eq: "Then"}}}, orderBy: {field: PLACED_AT}, asOf: $asOf) {
@@ -68,7 +67,7 @@ async def test_the_whole_tree_is_read_at_the_moment(database: Database, api: Api
     await database.write(partial(customers.update, customer_id=customer.id, values={"name": "Now"}))
     await create_order(database, customer)
 
-    assert {*build()._schema.type_map["Query"].fields, "found"} == before.keys()  # type: ignore[attr-defined]
+    assert {*build()._schema.type_map["Query"].fields, "found"} - {"node"} == before.keys()  # type: ignore[attr-defined]
     assert before == await api.data(EVERY_ROOT, **ids, asOf=moment)
     assert before != await api.data(EVERY_ROOT, **ids)
     assert "Then" == before["order"]["customer"]["name"] == before["found"]["nodes"][0]["name"]
@@ -145,7 +144,6 @@ async def test_sqlite_refuses_as_of(api: Api) -> None:
     "field",
     [
         "nodes(ids: [], asOf: $asOf) { id }",
-        "node(id: 0, asOf: $asOf) { id }",
         "customer(by: {id: 0}, asOf: $asOf) { name }",
         'customers(search: "%%", asOf: $asOf) { nodes { name } }',
     ],
@@ -169,8 +167,8 @@ async def failure(api: Api, moment: str) -> tuple[str, str]:
     return error["extensions"]["code"], error["message"]
 
 
-def test_every_root_field_takes_as_of() -> None:
-    """And no other field does."""
+def test_every_root_field_but_node_takes_as_of() -> None:
+    """And no other field does; of `node` the specification of object identification wants one argument."""
     types = build()._schema.type_map
     timed = {
         f"{name}.{field}"
@@ -179,4 +177,7 @@ def test_every_root_field_takes_as_of() -> None:
         if "asOf" in getattr(declared, "args", {})
     }
 
-    assert {f"Query.{field}" for field in types["Query"].fields} == timed  # type: ignore[attr-defined]
+    query = types["Query"].fields  # type: ignore[attr-defined]
+
+    assert {f"Query.{field}" for field in query} - {"Query.node"} == timed
+    assert ["id"] == list(query["node"].args)

@@ -295,7 +295,7 @@ def test_there_are_no_other_mutations() -> None:
         ("Query", "customers", OF_CUSTOMERS | AS_OF),
         ("Query", "order", {"by": "OrderBy!"} | AS_OF),
         ("Query", "orders", OF_ORDERS | AS_OF),
-        ("Query", "node", {"id": "ID!"} | AS_OF),
+        ("Query", "node", {"id": "ID!"}),
         ("Query", "nodes", {"ids": "[ID!]!"} | AS_OF),
         ("Customer", "orders", OF_ORDERS),
         ("Query", "history", {"node": "ID!"} | PAGING | AS_OF),
