@@ -89,7 +89,8 @@ class ValueTakenError(UserError):
 
 @strawberry.type(description="An id in the input that names no object.")
 class NotFoundError(UserError):
-    id: strawberry.ID = strawberry.field(description="The id as it was sent.")
+    # Not `id`: clients' caches would take the error for the object.
+    missing: strawberry.ID = strawberry.field(description="The id as it was sent.")
 
 
 @strawberry.type(description="A status that the order cannot go to.")
@@ -189,7 +190,9 @@ def user_error(refused: refusals.Refused, prefix: str = "") -> UserError:
 def not_found(kind: str, sent: str, path: list[str]) -> UserError:
     """For an id that is malformed, of another type, or of nothing: the sender sees no difference."""
     message = f"There is no {kind.lower()} with this id."
-    return NotFoundError(code=UserErrorCode.NOT_FOUND, message=message, path=path, id=strawberry.ID(sent))
+    return NotFoundError(
+        code=UserErrorCode.NOT_FOUND, message=message, path=path, missing=strawberry.ID(sent)
+    )
 
 
 def path_of(field: str | None, *rest: Any) -> list[str]:

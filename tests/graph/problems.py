@@ -8,7 +8,7 @@ fragment Problem on UserError {
   code
   path
   ... on ValueTakenError { value }
-  ... on NotFoundError { id }
+  ... on NotFoundError { missing }
   ... on IllegalTransitionError { current allowed }
   ... on VersionConflictError {
     currentObject: current { id ... on Customer { version } ... on Order { version } }
@@ -29,7 +29,7 @@ def taken(value: str, *path: str) -> Problem:
 
 
 def not_found(sent: str, *path: str) -> Problem:
-    return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "id": sent}
+    return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "missing": sent}
 
 
 def illegal_transition(current: str, allowed: list[str]) -> Problem:

@@ -193,7 +193,7 @@ OBJECTS = CONNECTIONS | {
     },
     "InvalidInputError": USER_ERROR,
     "ValueTakenError": USER_ERROR | {"value": "String!"},
-    "NotFoundError": USER_ERROR | {"id": "ID!"},
+    "NotFoundError": USER_ERROR | {"missing": "ID!"},
     "IllegalTransitionError": USER_ERROR | {"current": "OrderStatus!", "allowed": "[OrderStatus!]!"},
     "KeyReusedError": USER_ERROR | {"mutation": "String!"},
     "VersionConflictError": USER_ERROR | {"current": "Node!", "changes": "[Change!]!"},
@@ -306,6 +306,13 @@ def test_there_are_no_other_mutations() -> None:
 def test_arguments_are_as_published(name: str, field: str, expected: dict[str, str]) -> None:
     """The same paging arguments everywhere, and one key for a look-up."""
     assert expected == arguments_of(name, field)
+
+
+def test_only_nodes_have_an_id() -> None:
+    """What else had one would take the node's place in a client's cache, which keeps objects by their ids."""
+    objects = {name: each for name, each in TYPES.items() if isinstance(each, GraphQLObjectType)}
+
+    assert {"Customer", "Order"} == {name for name, each in objects.items() if "id" in each.fields}
 
 
 def test_interfaces_are_as_published() -> None:
