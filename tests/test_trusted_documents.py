@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import on_sqlite
 from tests.processes import Serving, Spawn
 
-# relay-compiler's ids are MD5 sums, those of graphql-codegen SHA-1; the files have the same shape.
+# relay-compiler's ids are MD5 sums, those of graphql-codegen SHA sums; the files have the same shape.
 ONE, TWO, BAD, UNKNOWN = (
     "5d41402abc4b2a76b9719d911017c592",
     "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3",

@@ -1,26 +1,46 @@
 """npm packages that tests run with Node: a folder each, installed once from its lock file."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 NPM_CI = ["npm", "ci", "--silent", "--ignore-scripts", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+# What npm and a folder's own build make.
+MADE = {"node_modules", "build", "generated"}
 
 
 def install(folder: Path) -> None:
     """Skip where there is no Node or npm cannot install; on CI that is a failure."""
     if missing := [program for program in ("node", "npm") if not shutil.which(program)]:
         _miss(f"no {' and no '.join(missing)} here")
-    if _is_installed(folder):
-        return
-    done = subprocess.run(NPM_CI, cwd=folder, capture_output=True, text=True, check=False)
+    with _alone(folder):
+        if _is_installed(folder):
+            return
+        done = subprocess.run(NPM_CI, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         _miss(f"npm cannot install what {folder.name} needs: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def build(folder: Path, *more: Path) -> None:
+    """Run the folder's `build` where its sources, or these, have changed since."""
+    install(folder)
+    built = folder / "build" / ".built"
+    with _alone(folder):
+        changed = max(path.stat().st_mtime for path in [*sources(folder), *more])
+        if built.exists() and built.stat().st_mtime >= changed:
+            return
+        command = ["npm", "run", "build", "--silent"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stdout + done.stderr
+        built.touch()
 
 
 def run(folder: Path, script: str, *arguments: str) -> Any:
@@ -29,6 +49,21 @@ def run(folder: Path, script: str, *arguments: str) -> Any:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert not done.returncode, done.stderr
     return json.loads(done.stdout)
+
+
+def sources(folder: Path) -> Iterator[Path]:
+    """The folder's files, but for what npm and its build made."""
+    for path in folder.iterdir():
+        if path.name not in MADE:
+            yield from path.rglob("*") if path.is_dir() else [path]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While no other process of the tests installs or builds here."""
+    with (folder / "package-lock.json").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _is_installed(folder: Path) -> bool:

@@ -1,0 +1,37 @@
+// Apollo Client for Tidegraph: a cache that knows connections, a key, and documents by their ids.
+import {ApolloClient, ApolloLink, HttpLink, InMemoryCache} from '@apollo/client'
+import {SetContextLink} from '@apollo/client/link/context'
+import {PersistedQueryLink} from '@apollo/client/link/persisted-queries'
+import {relayStylePagination} from '@apollo/client/utilities'
+
+// What makes another list of the same field; the pages of one list are put together.
+const ORDERS = ['where', 'orderBy', 'snapshot']
+const CUSTOMERS = [...ORDERS, 'search', 'includeArchived']
+
+const makeCache = () =>
+  new InMemoryCache({
+    typePolicies: {
+      Query: {
+        fields: {
+          customers: relayStylePagination(CUSTOMERS),
+          orders: relayStylePagination(ORDERS),
+          // A customer that came in a list is not asked for again.
+          customer: (found, {args, toReference}) =>
+            found ?? (args?.by.id && toReference({__typename: 'Customer', id: args.by.id})),
+        },
+      },
+      Customer: {fields: {orders: relayStylePagination(ORDERS)}},
+    },
+  })
+
+/** The key goes with every request; by id, a request has the hash that codegen gave its document. */
+export function connect(url: string, {key = '', byId = false} = {}) {
+  const links = [
+    new SetContextLink(({headers}) => ({
+      headers: key ? {...headers, authorization: `Bearer ${key}`} : headers,
+    })),
+    ...(byId ? [new PersistedQueryLink({generateHash: (document: any) => document.__meta__.hash})] : []),
+    new HttpLink({uri: url}),
+  ]
+  return new ApolloClient({link: ApolloLink.from(links), cache: makeCache()})
+}

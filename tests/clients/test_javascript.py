@@ -1,0 +1,115 @@
+"""Apollo Client, urql and Relay, as an application has them, against real servers."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import build_schema, parse, validate
+
+from tests import pages
+from tests.clients import packages
+from tests.processes import Serving, Spawn
+
+JAVASCRIPT = Path(__file__).parent / "javascript"
+SCHEMA, PAGE = pages.ROOT / "schema.graphql", pages.ROOT / "docs" / "clients.md"
+SHOP = "{ customers(first: 100) { nodes { username orders(first: 100) { nodes { id } } } } }"
+ORDER = "query ($reference: String!) { order(by: {reference: $reference}) { id } }"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One database behind two servers: `strict` wants a key, and runs what clients' builds wrote alone."""
+
+    open: Serving
+    strict: Serving
+    key: str
+
+    def run(self, client: str, *, strictly: bool, reference: str) -> Any:
+        """What a client's program tells of its visit."""
+        server, key = (self.strict, [self.key]) if strictly else (self.open, [])
+        return packages.run(JAVASCRIPT, f"build/{client}/run.js", f"{server.url}/graphql", reference, *key)
+
+    def customers(self) -> Any:
+        """All customers with the ids of all their orders, on one page."""
+        found = self.open.post(SHOP)["data"]["customers"]["nodes"]
+        return [[each["username"], [order["id"] for order in each["orders"]["nodes"]]] for each in found]
+
+    def order_id(self, reference: str) -> str:
+        found: str = self.open.post(ORDER, reference=reference)["data"]["order"]["id"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file for `--trusted-documents`: what graphql-codegen and relay-compiler wrote, together."""
+    packages.build(JAVASCRIPT, SCHEMA)
+    written = (JAVASCRIPT / "generated" / name for name in ("gql/persisted-documents.json", "relay.json"))
+    found = {key: text for file in written for key, text in json.loads(file.read_text()).items()}
+    path = tmp_path_factory.mktemp("documents") / "documents.json"
+    path.write_text(json.dumps(found))
+    return path
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, documents: Path) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    shutil.copy(migrated_sqlite, folder / "tidegraph.db")
+    with Spawn(folder) as spawn:
+        spawn.run("seed", "--customers", "9", "--orders", "5")
+        scopes = ("--scope", "customers:read", "--scope", "orders:read", "--scope", "orders:write")
+        key = spawn.run("keys", "create", "web", *scopes).stdout.strip()
+        trusted = ("--trusted-documents", str(documents), "--only-trusted-documents")
+        yield Shop(spawn.serve(), spawn.serve(*trusted, auth="keys"), key)
+
+
+@pytest.mark.parametrize(
+    ("client", "strictly"),
+    # Of Relay's documents its compiler leaves the ids alone.
+    [("apollo", False), ("apollo", True), ("urql", False), ("urql", True), ("relay", True)],
+)
+def test_a_client_pages_and_changes(client: str, strictly: bool, shop: Shop) -> None:
+    """Two at a time it has each row once and in order; what it changes is so in its cache and in the list."""
+    before, reference = shop.customers(), f"{client} {strictly}"
+    told = shop.run(client, strictly=strictly, reference=reference)
+    (username, orders), *others = before
+    new = shop.order_id(reference)
+
+    assert [5] * 8 == [len(each) for _, each in others]
+    assert before == told["shop"]
+    assert [new, *orders] == told["after"]
+    assert ["PAID", "12.5"] == told["newest"]
+    assert [
+        {"__typename": "ValueTakenError", "code": "TAKEN", "path": ["input", "reference"], "value": reference}
+    ] == told["refused"]
+    assert [[username, told["after"]], *others] == shop.customers()
+
+
+def test_a_client_finds_the_code_of_an_error(shop: Shop) -> None:
+    """Where it looks for it, when the server answers 401; with a key it is let in."""
+    told = packages.run(JAVASCRIPT, "build/errors.js", f"{shop.strict.url}/graphql", shop.key)
+
+    assert {client: ["UNAUTHENTICATED", "OK"] for client in ("apollo", "urql", "relay")} == told
+
+
+def test_builds_write_documents_that_hold(documents: Path) -> None:
+    """Of all nine operations, valid against the schema; relay-compiler finds what it wrote up to date."""
+    schema, found = build_schema(SCHEMA.read_text()), json.loads(documents.read_text())
+    compiler = JAVASCRIPT / "node_modules" / ".bin" / "relay-compiler"
+
+    assert 9 == len(found)
+    assert [[]] * 9 == [validate(schema, parse(text)) for text in found.values()]
+    subprocess.run([compiler, "--validate"], cwd=JAVASCRIPT, check=True, capture_output=True)
+
+
+def test_the_page_shows_code_that_runs() -> None:
+    """Each block of docs/clients.md stands in a file of these clients, letter for letter."""
+    shown = [*pages.blocks(PAGE, "ts"), *pages.blocks(PAGE, "tsx")]
+    files = [path.read_text() for path in packages.sources(JAVASCRIPT) if path.suffix in (".ts", ".tsx")]
+
+    assert 4 == len(shown)
+    assert [] == [block for block in shown if not any(block in file for file in files)]
