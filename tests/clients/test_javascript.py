@@ -16,7 +16,7 @@ from tests.clients import packages
 from tests.processes import Serving, Spawn
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
-SCHEMA, PAGE = pages.ROOT / "schema.graphql", pages.ROOT / "docs" / "clients.md"
+SCHEMA = pages.ROOT / "schema.graphql"
 SHOP = "{ customers(first: 100) { nodes { username orders(first: 100) { nodes { id } } } } }"
 ORDER = "query ($reference: String!) { order(by: {reference: $reference}) { id } }"
 
@@ -104,12 +104,3 @@ def test_builds_write_documents_that_hold(documents: Path) -> None:
     assert 9 == len(found)
     assert [[]] * 9 == [validate(schema, parse(text)) for text in found.values()]
     subprocess.run([compiler, "--validate"], cwd=JAVASCRIPT, check=True, capture_output=True)
-
-
-def test_the_page_shows_code_that_runs() -> None:
-    """Each block of docs/clients.md stands in a file of these clients, letter for letter."""
-    shown = [*pages.blocks(PAGE, "ts"), *pages.blocks(PAGE, "tsx")]
-    files = [path.read_text() for path in packages.sources(JAVASCRIPT) if path.suffix in (".ts", ".tsx")]
-
-    assert 4 == len(shown)
-    assert [] == [block for block in shown if not any(block in file for file in files)]
