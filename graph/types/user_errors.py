@@ -95,7 +95,7 @@ class NotFoundError(UserError):
 
 @strawberry.type(description="A status that the order cannot go to.")
 class IllegalTransitionError(UserError):
-    current: OrderStatus = strawberry.field(description="The order's status.")
+    status: OrderStatus = strawberry.field(description="The order's status.")
     allowed: list[OrderStatus] = strawberry.field(description="Where the order can go now.")
 
 
@@ -167,7 +167,7 @@ def user_error(refused: refusals.Refused, prefix: str = "") -> UserError:
                 code=UserErrorCode.ILLEGAL_TRANSITION,
                 message=f"An order that is {current} cannot become {wanted}.",
                 path=path,
-                current=OrderStatus(current),
+                status=OrderStatus(current),
                 allowed=[OrderStatus(each) for each in allowed],
             )
         case refusals.KeyReused(mutation=mutation):

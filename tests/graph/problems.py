@@ -9,9 +9,9 @@ fragment Problem on UserError {
   path
   ... on ValueTakenError { value }
   ... on NotFoundError { missing }
-  ... on IllegalTransitionError { current allowed }
+  ... on IllegalTransitionError { status allowed }
   ... on VersionConflictError {
-    currentObject: current { id ... on Customer { version } ... on Order { version } }
+    current { id ... on Customer { version } ... on Order { version } }
     changes { version action principal requestId at fields { field before after } }
   }
 }
@@ -32,11 +32,11 @@ def not_found(sent: str, *path: str) -> Problem:
     return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "missing": sent}
 
 
-def illegal_transition(current: str, allowed: list[str]) -> Problem:
+def illegal_transition(status: str, allowed: list[str]) -> Problem:
     return {
         "__typename": "IllegalTransitionError",
         "code": "ILLEGAL_TRANSITION",
         "path": ["input", "to"],
-        "current": current,
+        "status": status,
         "allowed": allowed,
     }

@@ -76,7 +76,7 @@ async def test_another_version_is_a_conflict(database: Database, api: Api, name:
         problem["code"],
         problem["path"],
     )
-    assert {"id": global_id(row), "version": 2} == problem["currentObject"]
+    assert {"id": global_id(row), "version": 2} == problem["current"]
     field = {"field": "name", "before": "Old", "after": "Newer"}
     if isinstance(row, Order):
         field = {"field": "reference", "before": None, "after": "SO-1"}  # type: ignore[dict-item]
@@ -192,7 +192,7 @@ async def test_items_of_batches_expect_versions(database: Database, api: Api, mo
 
     assert ["input", "items", "1", "expectedVersion"] == moved[1]["userErrors"][0]["path"]
     assert [{"version": 1}] == [
-        {"version": result["userErrors"][0]["currentObject"]["version"]} for result in moved[1:]
+        {"version": result["userErrors"][0]["current"]["version"]} for result in moved[1:]
     ]
     assert ("UPDATED" if mode == "EACH" else None) == moved[0]["outcome"]
 

@@ -65,7 +65,7 @@ async def test_of_two_changes_of_one_version_one_wins(database: Database, api: A
         (winner,) = [payload["customer"] for payload in payloads if payload["customer"]]
         (problem,) = [error for payload in payloads for error in payload["userErrors"]]
         (change,) = problem["changes"]
-        assert ("VERSION_CONFLICT", 2) == (problem["code"], problem["currentObject"]["version"])
+        assert ("VERSION_CONFLICT", 2) == (problem["code"], problem["current"]["version"])
         assert [{"field": "name", "before": "Old", "after": winner["name"]}] == change["fields"]
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from graphql import (
@@ -12,7 +13,11 @@ from graphql import (
     GraphQLObjectType,
     GraphQLUnionType,
     build_schema,
+    get_named_type,
+    is_leaf_type,
     is_specified_scalar_type,
+    parse,
+    validate,
 )
 
 from graph.schema import sdl
@@ -194,7 +199,7 @@ OBJECTS = CONNECTIONS | {
     "InvalidInputError": USER_ERROR,
     "ValueTakenError": USER_ERROR | {"value": "String!"},
     "NotFoundError": USER_ERROR | {"missing": "ID!"},
-    "IllegalTransitionError": USER_ERROR | {"current": "OrderStatus!", "allowed": "[OrderStatus!]!"},
+    "IllegalTransitionError": USER_ERROR | {"status": "OrderStatus!", "allowed": "[OrderStatus!]!"},
     "KeyReusedError": USER_ERROR | {"mutation": "String!"},
     "VersionConflictError": USER_ERROR | {"current": "Node!", "changes": "[Change!]!"},
 }
@@ -313,6 +318,21 @@ def test_only_nodes_have_an_id() -> None:
     objects = {name: each for name, each in TYPES.items() if isinstance(each, GraphQLObjectType)}
 
     assert {"Customer", "Order"} == {name for name, each in objects.items() if "id" in each.fields}
+
+
+def test_one_selection_can_ask_for_all_of_every_user_error() -> None:
+    """Of fields that share a name the types agree, so that a client needs no alias."""
+    types = SCHEMA.get_possible_types(cast(GraphQLInterfaceType, SCHEMA.type_map["UserError"]))
+    selections = [
+        f"... on {each.name} {{ {name} }}"
+        if is_leaf_type(get_named_type(field.type))
+        else f"... on {each.name} {{ {name} {{ __typename }} }}"
+        for each in types
+        for name, field in each.fields.items()
+    ]
+    asked = f"mutation {{ deleteOrder(input: {{id: 0}}) {{ userErrors {{ {' '.join(selections)} }} }} }}"
+
+    assert [] == validate(SCHEMA, parse(asked))
 
 
 def test_interfaces_are_as_published() -> None:

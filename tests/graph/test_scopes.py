@@ -73,7 +73,7 @@ ANSWERS: list[tuple[str, str, set[str]]] = [
     ("createCustomer", "customer { username }", {CUSTOMERS}),
     ("createOrder", "order { status }", {ORDERS}),
     ("createOrder", "order { customer { id } }", {ORDERS, CUSTOMERS}),
-    ("deleteOrder", "deletedId userErrors { code path ... on IllegalTransitionError { current } }", set()),
+    ("deleteOrder", "deletedId userErrors { code path ... on IllegalTransitionError { status } }", set()),
     ("upsertOrders", "results { order { id } outcome }", set()),
     ("upsertOrders", "results { order { reference } }", {ORDERS}),
     (
