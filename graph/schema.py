@@ -1,5 +1,7 @@
 """The schema: a table of contents of everything that can be asked and changed."""
 
+from functools import cache
+
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
@@ -135,8 +137,9 @@ class Mutation:
     )
 
 
+@cache
 def build(*, suggestions: bool = True) -> strawberry.Schema:
-    """The schema; without `suggestions` an error does not say what a field might have been called."""
+    """The schema, made once; without `suggestions` errors do not say what a field might have been called."""
     config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions)
     return strawberry.Schema(Query, Mutation, config=config, types=USER_ERRORS)
 
