@@ -6,7 +6,8 @@ from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import pytest
-from graphql import get_named_type, get_nullable_type, is_list_type, parse
+from graphql import coerce_input_value, get_named_type, get_nullable_type, is_list_type, parse
+from strawberry.types.arguments import convert_arguments
 
 from db.filters import Compare
 from db.indexes import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
@@ -14,6 +15,7 @@ from db.sorts import SORTS, Sort
 from graph.cost import LARGEST, charge
 from graph.executor import RowExecutor
 from graph.schema import build
+from graph.types.fields import DEFINITION, declaration
 
 SCHEMA = build()
 VALUES: dict[str, Any] = {
@@ -28,21 +30,51 @@ VALUES: dict[str, Any] = {
 RANGES = {"in_", "gt", "gte", "lt", "lte", "starts_with"}
 HEAD = "query ($where: {0}Where, $sort: [{0}Order!]) "
 PAGE = "(first: 0, where: $where, orderBy: $sort) { nodes { id } }"
-# The table, the query, what it costs without a surcharge, the surcharge, and the parent's column.
+CUSTOMERS = f"{HEAD.format('Customer')}{{ customers{PAGE} }}"
+ORDERS = f"{HEAD.format('Order')}{{ orders{PAGE} }}"
+ORDERS_OF_ONE = f"{HEAD.format('Order')}{{ customer(by: {{id: 1}}) {{ orders{PAGE} }} }}"
+
+
+class Place(NamedTuple):
+    """A connection: its field, table, query, what that costs, the surcharge, and the parent's column."""
+
+    name: str
+    table: str
+    query: str
+    bare: int
+    surcharge: int
+    parent: str | None = None
+
+    def expected(self, parts: Sequence[Compare | None], sort: Sort) -> int:
+        """The surcharge that such a filter should have with this sort."""
+        return 0 if is_served(self.table, parts, sort, self.parent) else self.surcharge
+
+    @property
+    def field(self) -> Any:
+        kind, name = self.name.split(".")
+        parent: Any = SCHEMA._schema.type_map[kind]
+        return parent.fields[name]
+
+    @property
+    def price(self) -> Any:
+        """What the field's arguments are priced by."""
+        declared: Any = declaration(self.field.extensions[DEFINITION])
+        return declared.price
+
+    def decoded(self, **sent: Any) -> dict[str, Any]:
+        """Arguments as a request's are decoded."""
+        given = {name: coerce_input_value(each, self.field.args[name].type) for name, each in sent.items()}
+        registry = SCHEMA.schema_converter.scalar_registry
+        known = self.field.extensions[DEFINITION].arguments
+        return convert_arguments(given, known, scalar_registry=registry, config=SCHEMA.config)
+
+
 PLACES = [
-    ("customers", f"{HEAD.format('Customer')}{{ customers{PAGE} }}", 1, 1000, None),
-    ("orders", f"{HEAD.format('Order')}{{ orders{PAGE} }}", 1, 1000, None),
-    (
-        "orders",
-        f"{HEAD.format('Order')}{{ customer(by: {{id: 1}}) {{ orders{PAGE} }} }}",
-        2,
-        50,
-        "customer_id",
-    ),
+    Place("Query.customers", "customers", CUSTOMERS, 1, 1000),
+    Place("Query.orders", "orders", ORDERS, 1, 1000),
+    Place("Customer.orders", "orders", ORDERS_OF_ONE, 2, 50, "customer_id"),
 ]
-
-
-NAMES = ["Query.customers", "Query.orders", "Customer.orders"]
+everywhere = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 
 
 class Filter(NamedTuple):
@@ -130,24 +162,44 @@ def is_served(table: str, parts: Sequence[Compare | None], sort: Sort, parent: s
     )
 
 
-@pytest.mark.parametrize(("table", "query", "bare", "surcharge", "parent"), PLACES, ids=NAMES)
-def test_a_filter_has_a_surcharge_unless_an_index_serves_it(
-    table: str, query: str, bare: int, surcharge: int, parent: str | None
-) -> None:
-    """All pairs of conditions, with all sorts."""
-    document, different = parse(query), []
-    for one, other in combinations_with_replacement(filters(table), 2):
-        for sort in SORTS[table]:
-            parts = [one.part] if one == other else [one.part, other.part]
-            if any(Compare(name, "eq", VALUES["CurrencyCode"]) not in parts for name in sort.pinned):
-                continue
-            variables = {
-                "where": {"and": [one.sent, other.sent] if one != other else [one.sent]},
-                "sort": [{"field": field, "direction": "DESC"} for field in sort.fields],
-            }
-            executor: Any = RowExecutor.build(SCHEMA._schema, document, raw_variable_values=variables)
-            expected = bare + (0 if is_served(table, parts, sort, parent) else surcharge)
-            if expected != charge(SCHEMA, executor, LARGEST):
-                different.append((expected, variables))
+def sorts(table: str) -> list[tuple[Sort, list[dict[str, str]]]]:
+    """All of them, with how they are sent."""
+    return [(sort, [{"field": field, "direction": "DESC"} for field in sort.fields]) for sort in SORTS[table]]
+
+
+def is_allowed(sort: Sort, parts: Sequence[Compare | None]) -> bool:
+    """Whether rows of such a filter may be sorted so."""
+    return all(Compare(name, "eq", VALUES["CurrencyCode"]) in parts for name in sort.pinned)
+
+
+@everywhere
+def test_a_filter_has_a_surcharge_unless_an_index_serves_it(place: Place) -> None:
+    """All pairs of conditions, with all sorts; each condition is decoded once, as a request's are."""
+    price, different = place.price, []
+    known = [(each.part, place.decoded(where=each.sent)["where"]) for each in filters(place.table)]
+    orders = {sort: place.decoded(orderBy=sent) for sort, sent in sorts(place.table)}
+    for one, other in combinations_with_replacement(known, 2):
+        parts, wheres = zip(*([one] if one is other else [one, other]), strict=True)
+        where = type(wheres[0])(and_=[*wheres])
+        for sort in orders:
+            if is_allowed(sort, parts):
+                surcharge = price({"first": 0, "where": where, **orders[sort]}).surcharge
+                if place.expected(parts, sort) != surcharge:
+                    different.append((wheres, sort))
+
+    assert [] == different
+
+
+@everywhere
+def test_a_surcharge_is_part_of_the_cost(place: Place) -> None:
+    """Each condition with each sort, in a whole operation."""
+    document, different = parse(place.query), []
+    for one in filters(place.table):
+        for sort, sent in sorts(place.table):
+            if is_allowed(sort, [one.part]):
+                variables = {"where": one.sent, "sort": sent}
+                executor: Any = RowExecutor.build(SCHEMA._schema, document, raw_variable_values=variables)
+                if place.bare + place.expected([one.part], sort) != charge(SCHEMA, executor, LARGEST):
+                    different.append(variables)
 
     assert [] == different
