@@ -11,11 +11,13 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from db import migrate, models
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
+from graph import logs
 from tests.api import Api
 from tests.faults.proxy import TidbProxy
 from tests.faults.size import FULL
@@ -38,6 +40,8 @@ SHARED = pytest.StashKey[SharedTidb]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The first process starts TiDB, or takes the one it was given; xdist's workers get its address."""
+    # Its default draws an exception with all local variables, which takes a second.
+    structlog.configure(processors=[structlog.processors.add_log_level, *logs.for_people()])
     worker = getattr(config, "workerinput", None)
     config.stash[SHARED] = SharedTidb(worker["tidb"]) if worker else SharedTidb.of_environment(config)
 
