@@ -36,6 +36,11 @@ KINDS = [
 on_sqlite = pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 on_tidb = pytest.mark.parametrize("database_url", KINDS[1:], indirect=True)
 SHARED = pytest.StashKey[SharedTidb]()
+# Files in memory: no COMMIT of SQLite waits for a disk, and what is killed here are processes, not machines.
+MEMORY, TEMPORARY, ENOUGH = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT", 2_000_000_000
+
+if TEMPORARY not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+    os.environ[TEMPORARY] = str(MEMORY)
 
 
 def pytest_configure(config: pytest.Config) -> None:
