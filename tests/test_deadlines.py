@@ -46,15 +46,20 @@ def connect(serving: Serving) -> socket.socket:
     return socket.create_connection(("127.0.0.1", int(serving.url.rpartition(":")[2])), timeout=10)
 
 
-def answers(client: socket.socket) -> list[str]:
-    """The status lines of all that comes until the server closes."""
+def read(client: socket.socket) -> bytes:
+    """All that comes until the server closes."""
     received = b""
     try:
         while part := client.recv(65536):
             received += part
     except ConnectionResetError:
         pass
-    return [line.decode() for line in re.findall(rb"HTTP/1\.1 \d[^\r]*", received)]
+    return received
+
+
+def answers(client: socket.socket) -> list[str]:
+    """The status lines of all that comes until the server closes."""
+    return [line.decode() for line in re.findall(rb"HTTP/1\.1 \d[^\r]*", read(client))]
 
 
 def trickle(client: socket.socket, sent: bytes, every: float = 0.1) -> float:
@@ -98,7 +103,8 @@ def test_a_slow_body_ends_with_408(client: socket.socket) -> None:
     """The answer has a code like any other, and the connection is closed."""
     client.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
     took = trickle(client, b" " * 500)
-    received = client.recv(65536)
+    received = read(client)
+    # Nothing may follow the one answer.
     (error,) = json.loads(received.partition(b"\r\n\r\n")[2])["errors"]
 
     assert received.startswith(b"HTTP/1.1 408 Request Timeout")
@@ -106,7 +112,6 @@ def test_a_slow_body_ends_with_408(client: socket.socket) -> None:
         error["message"],
         error["extensions"]["code"],
     )
-    assert [] == answers(client)
     assert SECONDS - 0.1 < took < SECONDS + 2
 
 
