@@ -203,43 +203,6 @@ async def test_a_moment_before_the_tables_shows_the_present(database: Database, 
 
 
 @on_tidb
-async def test_without_the_argument_a_pinned_cursor_reads_the_present(database: Database, api: Api) -> None:
-    """The cursor only names a place; the argument says as of when."""
-    _, stored = await store(database, 3)
-    page = (await api.data(WALK, first=1, snapshot="PINNED"))["orders"]
-    await database.write(partial(orders.delete, order_id=stored[1].id))
-    later = (await api.data(WALK, after=page["pageInfo"]["endCursor"]))["orders"]
-
-    assert [GlobalId("Order", stored[2].id).encode()] == [order["id"] for order in later["nodes"]]
-    assert later["pageInfo"]["snapshot"] is None
-
-
-@on_tidb
-async def test_as_of_pins_to_its_own_moment(database: Database, api: Api) -> None:
-    """A page with both shows the moment of asOf; a cursor of another moment is refused."""
-    _, stored = await store(database, 3)
-    early = (await api.data(WALK, first=1, snapshot="PINNED"))["orders"]["pageInfo"]
-    await database.write(partial(orders.delete, order_id=stored[1].id))
-    moment = (await api.data(WALK, first=1, snapshot="PINNED"))["orders"]["pageInfo"]["snapshot"]["at"]
-    both = {"snapshot": "PINNED", "asOf": early["snapshot"]["at"], "first": 1}
-    page = (await api.data(WALK, **both, after=early["endCursor"]))["orders"]
-
-    assert {"at": early["snapshot"]["at"], "pinned": True} == page["pageInfo"]["snapshot"]
-    assert [GlobalId("Order", stored[1].id).encode()] == [order["id"] for order in page["nodes"]]
-    assert "BAD_USER_INPUT" == await api.code(WALK, **{**both, "asOf": moment}, after=early["endCursor"])
-
-
-@on_tidb
-async def test_a_pinned_cursor_stays_bound_to_its_field(database: Database, api: Api) -> None:
-    """The moment in it changes nothing of what it is bound to."""
-    await store(database, 2)
-    cursor = (await api.data(WALK, first=1, snapshot="PINNED"))["orders"]["pageInfo"]["endCursor"]
-
-    assert "BAD_USER_INPUT" == await api.code(NESTED, after=cursor, snapshot="PINNED")
-    assert "BAD_USER_INPUT" == await api.code(WALK, after=cursor[:-2], snapshot="PINNED")
-
-
-@on_tidb
 async def test_a_pin_below_a_mutation_shows_its_change(database: Database, api: Api) -> None:
     """Each mutation of a request has a pin of its own, past its commit."""
     _, (one, two) = await store(database, 2)
