@@ -221,6 +221,15 @@ async def sqlite_api(migrated_sqlite: Path) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working directory, and no setting in the environment."""
+    for name in os.environ:
+        if name.upper().startswith("TIDEGRAPH_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def spawn(tmp_path: Path) -> Iterator[Spawn]:
     """Starts real `tidegraph` processes, and ends them."""
     with Spawn(tmp_path) as spawn:
