@@ -17,7 +17,6 @@ from graphql import (
     parse,
 )
 
-from db.database import Database
 from graph.errors import Rejected
 from graph.executor import RowExecutor
 from graph.ids import GlobalId
@@ -25,11 +24,6 @@ from graph.permission import permit
 from graph.schema import build, sdl
 from graph.scopes import EVERY_SCOPE, Scope, granted
 from graph.types.fields import Batched, Mutating, declaration
-from tests.api import Api
-from tests.conftest import on_sqlite
-from tests.factories import create_customer, create_order
-from tests.keys import bearer, create_key
-from tests.session import Statements
 
 SCHEMA: Any = build()._schema
 CUSTOMERS, ORDERS, HISTORY = "customers:read", "orders:read", "history:read"
@@ -88,28 +82,7 @@ ANSWERS: list[tuple[str, str, set[str]]] = [
     ("updateCustomer", CONFLICT.format("changes { __typename }"), {HISTORY}),
     ("updateCustomer", CONFLICT.format("changes { version }"), {HISTORY}),
 ]
-# What is asked by; it tells about objects that are not shown.
-FILTERS = [
-    ('{ orders(where: {customer: {email: {eq: "a@b.example"}}}) { nodes { id } } }', {ORDERS, CUSTOMERS}),
-    ("{ orders(where: {or: [{not: {customer: {}}}]}) { nodes { id } } }", {ORDERS, CUSTOMERS}),
-    ("{ orders(where: {customer: null, status: {eq: PAID}}) { nodes { id } } }", {ORDERS}),
-    ("{ orderSummary(where: {customer: {orders: {some: {}}}}) { count } }", {ORDERS, CUSTOMERS}),
-    ("{ customers(where: {orders: {none: {}}}) { totalCount { value } } }", {CUSTOMERS, ORDERS}),
-    ("query ($w: CustomerWhere) { customers(where: $w) { nodes { id } } }", {CUSTOMERS, ORDERS}),
-    ("query ($o: OrdersFilter) { customers(where: {orders: $o}) { nodes { id } } }", {CUSTOMERS, ORDERS}),
-]
 VARIABLES = {"w": {"and": [{"orders": {"some": {"status": {"eq": "PAID"}}}}]}, "o": {"none": {}}}
-IDS = [
-    (f'{{ node(id: "{CUSTOMER}") {{ id }} }}', {CUSTOMERS}),
-    (f'{{ node(id: "{ORDER}") {{ id }} }}', {ORDERS}),
-    (f'{{ node(id: "{ORDER}") {{ ... on Order {{ status }} }} }}', {ORDERS}),
-    (f'{{ node(id: "{ORDER}") {{ ... on Customer {{ name }} }} }}', {ORDERS, CUSTOMERS}),
-    ('{ node(id: "nothing") { id } }', set()),
-    (f'{{ nodes(ids: ["{CUSTOMER}", "nothing", "{ORDER}"]) {{ id }} }}', {CUSTOMERS, ORDERS}),
-    (f'{{ nodes(ids: "{ORDER}") {{ id }} }}', {ORDERS}),
-    (f'{{ history(node: "{ORDER}") {{ nodes {{ version }} }} }}', {HISTORY, ORDERS}),
-    ('{ history(node: "nothing") { nodes { version } } }', {HISTORY}),
-]
 
 
 def declared() -> dict[str, Batched | Mutating]:
@@ -214,13 +187,6 @@ def test_a_mutations_answer_is_read_with_scopes(mutation: str, selection: str, n
     assert needed == missing(query, "customers:write", "orders:write")
 
 
-@pytest.mark.parametrize(("query", "needed"), [*FILTERS, *IDS])
-def test_what_is_asked_by_needs_scopes(query: str, needed: set[str]) -> None:
-    """A filter tells about what it compares with; an id says of which type its object is."""
-    assert needed == missing(query)
-    assert set() == missing(query, *needed)
-
-
 def test_fragments_and_aliases_hide_nothing() -> None:
     """The operation is looked at as it is executed."""
     query = """
@@ -273,66 +239,3 @@ def test_the_schema_shows_what_is_needed() -> None:
 
     assert of_fields | of_data | of_filters == shown
     assert set(NEEDED) - set(of_fields) == {"Query.node", "Query.nodes"}
-
-
-async def test_nothing_is_sent_of_what_is_forbidden(database: Database, statements: Statements) -> None:
-    """For any field, by a caller who has every other scope, no statement reaches the database."""
-    keys = {
-        scope: await create_key(database, *(each for each in SEPARATE if each != scope), name=scope)
-        for scope in SEPARATE
-    }
-    async with Api.of(database, auth="keys") as api:
-        for secret in keys.values():
-            await api.client.post("/graphql", json={"query": "{ __typename }"}, headers=bearer(secret))
-        statements.clear()
-        for coordinate, needed in NEEDED.items():
-            for scope in needed:
-                body = {"query": document(coordinate)}
-                answer = await api.client.post("/graphql", json=body, headers=bearer(keys[scope]))
-                errors = answer.json()["errors"]
-
-                assert (403, ["errors"]) == (answer.status_code, list(answer.json())), answer.text
-                assert {scope} == {error["extensions"]["scope"] for error in errors}, coordinate
-                assert {"FORBIDDEN"} == {error["extensions"]["code"] for error in errors}
-
-        assert [] == statements
-
-
-async def test_a_caller_reads_what_it_may(database: Database) -> None:
-    """One scope is enough for what needs one, and the answer is that of everybody."""
-    order = await create_order(database, await create_customer(database, username="ada"))
-    secret = await create_key(database, "orders:read")
-    query = f'{{ node(id: "{GlobalId("Order", order.id).encode()}") {{ ... on Order {{ status }} }} }}'
-    async with Api.of(database, auth="keys") as api:
-        answer = await api.client.post("/graphql", json={"query": query}, headers=bearer(secret))
-
-    assert {"data": {"node": {"status": "PENDING"}}} == answer.json()
-
-
-@on_sqlite
-async def test_a_refusal_names_field_and_scope(database: Database) -> None:
-    """With the place in the document; and a refused mutation has done nothing."""
-    secret = await create_key(database, "customers:write")
-    body = {"query": document("Mutation.createCustomer", "customer { id name }")}
-    async with Api.of(database, auth="keys") as api:
-        answer = await api.client.post("/graphql", json=body, headers=bearer(secret))
-    async with Api.of(database) as api:
-        left = await api.data("{ customers { nodes { id } } }")
-
-    assert [
-        {
-            "message": "Customer.name requires the scope customers:read.",
-            "locations": [{"line": 1, "column": 1 + body["query"].index("name }")}],
-            "extensions": {"code": "FORBIDDEN", "scope": "customers:read"},
-        }
-    ] == answer.json()["errors"]
-    assert {"customers": {"nodes": []}} == left
-
-
-async def test_without_authentication_everything_is_allowed(api: Api) -> None:
-    """Anonymous has every scope."""
-    answer = await api.send(
-        "{ customers { nodes { history { nodes { version } } } } orders { nodes { id } } }"
-    )
-
-    assert {"data": {"customers": {"nodes": []}, "orders": {"nodes": []}}} == answer
