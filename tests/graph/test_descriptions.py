@@ -1,0 +1,27 @@
+"""Everything that clients can name is described in a sentence."""
+
+import re
+from collections.abc import Iterator
+
+from tests.published import TYPES
+
+SENTENCE = re.compile(r"[A-Z][^\n]* [^\n]*\.")
+
+
+def described() -> Iterator[tuple[str, str | None]]:
+    """Every name in the schema that can have a description, and the one it has."""
+    for name, each in TYPES.items():
+        yield name, each.description
+        members = getattr(each, "fields", getattr(each, "values", {}))
+        for member, definition in members.items():
+            yield f"{name}.{member}", definition.description
+            for argument, its in getattr(definition, "args", {}).items():
+                yield f"{name}.{member}({argument})", its.description
+
+
+def test_every_name_is_described_in_a_sentence() -> None:
+    """Types, fields, arguments, enum values and inputs: a capital letter, words, a full stop."""
+    names = dict(described())
+
+    assert 150 < len(names)
+    assert {} == {name: text for name, text in names.items() if not SENTENCE.fullmatch(text or "")}
