@@ -11,7 +11,7 @@ from aiomysql.connection import CLIENT, CR
 from aiosqlite import core
 
 # Seconds to wait for the end of a connection.
-CLOSING, GIVEN_UP = 1.0, 0.1
+CLOSING, GIVEN_UP, INTERRUPTS = 1.0, 0.1, 20
 
 
 class AiomysqlConnection(aiomysql.Connection):  # type: ignore[misc]
@@ -81,12 +81,17 @@ class AiosqliteConnection(aiosqlite.Connection):
         if self._connection is None or not self._given_up:
             await super().close()
             return
-        self._connection.interrupt()
+        connection = self._connection
         # A closed connection keeps its transaction, and the lock, while there are cursors on it.
-        self._tx.put_nowait((None, self._connection.rollback))
-        # What waits for another process's lock cannot be interrupted; its thread ends later.
-        if ending := self.stop():
-            await asyncio.wait([ending], timeout=GIVEN_UP)
+        self._tx.put_nowait((None, connection.rollback))
+        ending = self.stop()
+        # Again and again, for the statement may not have begun yet. What waits for another process's
+        # lock cannot be interrupted; its thread ends later.
+        for _ in range(INTERRUPTS):
+            if ending is None or ending.done():
+                return
+            connection.interrupt()
+            await asyncio.wait([ending], timeout=GIVEN_UP / INTERRUPTS)
 
 
 def connect_aiosqlite(path: str, **arguments: Any) -> AiosqliteConnection:

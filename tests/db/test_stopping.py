@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from db import customers, errors
 from db.database import Database
 from db.deadline import Deadline
+from db.drivers import connect_aiosqlite
 from db.engines import Limits
 from db.models import customers as table
 from db.reader import Transaction
@@ -73,6 +75,24 @@ async def test_a_cancelled_read_ends_on_the_server(database: Database) -> None:
     rows = await database.reader().fetch(sa.text("SELECT 1"))
 
     assert [(1,)] == [tuple(row) for row in rows]
+
+
+async def test_a_statement_that_has_not_begun_is_stopped_too(tmp_path: Path) -> None:
+    """An interrupt that comes before SQLite's thread has turned to it would be lost."""
+    before, busy = set(threading.enumerate()), threading.Event()
+    connection = await connect_aiosqlite(str(tmp_path / "other.db"))
+    held = asyncio.create_task(connection._execute(busy.wait))
+    await asyncio.sleep(0)
+    statement = asyncio.create_task(connection.execute(ENDLESS))
+    await asyncio.sleep(0)
+    await cancelled(statement)
+    closing = asyncio.create_task(connection.close())
+    await asyncio.sleep(0.02)
+    busy.set()
+    await asyncio.gather(held, closing)
+    async with asyncio.timeout(1):
+        while set(threading.enumerate()) - before:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_a_deadline_ends_a_read_on_the_server(database: Database) -> None:
