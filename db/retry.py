@@ -71,7 +71,13 @@ OURS: tuple[tuple[set[int], type[errors.DatabaseError]], ...] = (
     ({NO_DATABASE}, errors.NoSuchDatabase),
 )
 MISSING_REFERENCE = {1451, 1452}
-AGAIN_MESSAGES = ("[try again later]", "pessimistic lock retry limit reached")
+# 1105 is TiDB's number for everything that has none; a lock's, too, where its time is up in the store.
+UNKNOWN_ERROR = 1105
+BY_MESSAGE = {
+    "[try again later]": CONFLICT,
+    "pessimistic lock retry limit reached": CONFLICT,
+    "lock wait timeout": LOCKED,
+}
 
 
 def rule_of(error: sa.exc.DBAPIError) -> Rule | None:
@@ -80,8 +86,8 @@ def rule_of(error: sa.exc.DBAPIError) -> Rule | None:
     message = str(error.orig)
     if breaks_constraint(error):
         return None
-    if code == 1105:
-        return CONFLICT if any(text in message for text in AGAIN_MESSAGES) else None
+    if code == UNKNOWN_ERROR:
+        return next((rule for text, rule in BY_MESSAGE.items() if text in message), None)
     if code in RULES:
         return RULES[code]
     if "database is locked" in message:
@@ -135,7 +141,7 @@ def translate(error: sa.exc.SQLAlchemyError) -> errors.DatabaseError:
     if breaks_constraint(error):
         return _broken_constraint(error)
     code = errors.driver_code(error.orig)
-    if code == 1105 and "context canceled" in str(error.orig):
+    if code == UNKNOWN_ERROR and "context canceled" in str(error.orig):
         return errors.DeadlineExceeded(code)
     for codes, ours in OURS:
         if code in codes:

@@ -96,6 +96,7 @@ def test_what_never_runs_again(code: int, driver: Any) -> None:
     [
         ("rpc error [try again later]", CONFLICT),
         ("pessimistic lock retry limit reached", CONFLICT),
+        ("lock wait timeout", LOCKED),
         ("unknown error", None),
         ("", None),
     ],
