@@ -42,7 +42,8 @@ class Authentication:
             kinds.append(ApiKeys(database))
         if "jwt" in settings.auth:
             keys = KeySet(settings.jwt_jwks)
-            kinds.append(Tokens(keys, settings.jwt_issuer, settings.jwt_audience, settings.jwt_scope_claim))
+            claims = settings.jwt_scope_claim, settings.jwt_customer_claim
+            kinds.append(Tokens(keys, settings.jwt_issuer, settings.jwt_audience, *claims))
         return cls(*kinds)
 
     async def caller(self, request: Request, deadline: Deadline) -> Caller:

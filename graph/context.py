@@ -1,6 +1,7 @@
 """What one request carries: who asks, until when, its reader and its loaders."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -178,16 +179,23 @@ class Context:
 
     def _key(self, asked: Asked) -> Key:
         lifetime = timedelta(seconds=self.database.limits.key_lifetime)
-        text = asked.key or uuid4().hex
+        text, owner = asked.key or uuid4().hex, self.caller.customer_id
         return Key(
             self.principal,
             text,
             asked.mutation,
-            asked.input_hash,
+            bound(asked.input_hash, owner),
             lifetime,
             given=bool(asked.key),
-            owner=self.caller.customer_id,
+            owner=owner,
         )
+
+
+def bound(input_hash: str, owner: int | None) -> str:
+    """What a caller was answered is not for one of the same name that is bound to another customer."""
+    if owner is None:
+        return input_hash
+    return hashlib.blake2b(f"{owner} {input_hash}".encode(), digest_size=32).hexdigest()
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -55,6 +55,10 @@ class Settings(Bounds, BaseSettings):
         min_length=1,
         description="The claim that has a token's scopes, as text with spaces or a list.",
     )
+    jwt_customer_claim: str = Field(
+        "",
+        description="The claim that has the id of the customer whom alone a token shows, or `*`.",
+    )
     auth: Literal["none", "keys", "jwt", "keys,jwt"] = Field(
         "none",
         description=(

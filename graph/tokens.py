@@ -1,5 +1,6 @@
 """JSON Web Tokens: which caller one stands for, if its signature and all its claims hold."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jwt
@@ -7,6 +8,7 @@ from jwt import PyJWK, PyJWTError
 
 from db.deadline import Deadline
 from graph.callers import Caller, Unauthenticated
+from graph.ids import row_id
 from graph.jwks import ALGORITHMS, KeySet
 from graph.scopes import Scopes, granted
 
@@ -15,17 +17,23 @@ SKEW = 30
 REQUIRED = ["exp", "iss", "aud", "sub"]
 # With `jwt:` before it, as long as the column for it.
 LONGEST_SUBJECT = 240
+# In the place of a customer's id.
+EVERY_CUSTOMER = "*"
 # Whoever tries tokens out is not told what was wrong.
 REFUSED = "This token is not valid here, or no longer."
 
 
 class Tokens(NamedTuple):
-    """Takes tokens of one issuer for one audience; scopes stand in `scope_claim`, as text or in a list."""
+    """Takes tokens of one issuer for one audience; scopes stand in `scope_claim`, as text or in a list.
+
+    With a `customer_claim` each says in it which customer it is bound to, or EVERY_CUSTOMER.
+    """
 
     keys: KeySet
     issuer: str
     audience: str
     scope_claim: str
+    customer_claim: str = ""
 
     def takes(self, credential: str) -> bool:
         """Whether it looks like a signed token."""
@@ -40,7 +48,7 @@ class Tokens(NamedTuple):
         subject = claims["sub"]
         if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
             raise Unauthenticated(REFUSED)
-        return Caller(f"jwt:{subject}", scopes_of(claims.get(self.scope_claim)))
+        return Caller(f"jwt:{subject}", scopes_of(claims.get(self.scope_claim)), self._customer_id(claims))
 
     def _key_id(self, token: str) -> str:
         try:
@@ -51,6 +59,16 @@ class Tokens(NamedTuple):
         if header.get("alg") not in ALGORITHMS or not isinstance(kid, str):
             raise Unauthenticated(REFUSED)
         return kid
+
+    def _customer_id(self, claims: Mapping[str, Any]) -> int | None:
+        """A token that says nothing of it is not one for all: raises Unauthenticated."""
+        found = claims.get(self.customer_claim) if self.customer_claim else EVERY_CUSTOMER
+        if found == EVERY_CUSTOMER:
+            return None
+        customer_id = row_id("Customer", found) if isinstance(found, str) else None
+        if customer_id is None:
+            raise Unauthenticated(REFUSED)
+        return customer_id
 
     def _claims(self, token: str, key: PyJWK) -> dict[str, Any]:
         """Verified with the key's own algorithm, whatever the token says of it."""

@@ -91,6 +91,7 @@ def test_defaults_are_sqlite_in_production() -> None:
         "jwt_issuer": "",
         "jwt_audience": "",
         "jwt_scope_claim": "scope",
+        "jwt_customer_claim": "",
         "auth": "none",
         "cors_origins": (),
         "introspection": True,
@@ -143,7 +144,7 @@ def test_half_of_a_short_request_timeout_is_below_the_default(monkeypatch: pytes
 
 def test_every_setting_is_checked() -> None:
     """Each setting has a value above that it does not take, but for text that others make up."""
-    anything = {"jwt_issuer", "jwt_audience"}
+    anything = {"jwt_issuer", "jwt_audience", "jwt_customer_claim"}
 
     assert set(Settings.model_fields) == {name for name, _, _ in BAD} | anything
 
