@@ -1,6 +1,8 @@
 """JSON Web Tokens: which caller one stands for, if its signature and all its claims hold."""
 
+import time
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import jwt
@@ -10,6 +12,7 @@ from db.deadline import Deadline
 from graph.callers import Caller, Unauthenticated
 from graph.ids import row_id
 from graph.jwks import ALGORITHMS, KeySet
+from graph.recent import Recent
 from graph.scopes import Scopes, granted
 
 # By how many seconds clocks may differ.
@@ -19,21 +22,34 @@ REQUIRED = ["exp", "iss", "aud", "sub"]
 LONGEST_SUBJECT = 240
 # In the place of a customer's id.
 EVERY_CUSTOMER = "*"
+# How many verified tokens are remembered, and for how long.
+MOST_TOKENS, SECONDS = 10_000, 300.0
 # Whoever tries tokens out is not told what was wrong.
 REFUSED = "This token is not valid here, or no longer."
 
 
-class Tokens(NamedTuple):
+class Verified(NamedTuple):
+    """What a token said when it was verified with `key`, and until when that holds."""
+
+    kid: str
+    key: PyJWK
+    until: float
+    caller: Caller
+
+
+class Tokens:
     """Takes tokens of one issuer for one audience; scopes stand in `scope_claim`, as text or in a list.
 
-    With a `customer_claim` each says in it which customer it is bound to, or EVERY_CUSTOMER.
+    With a `customer_claim` each says in it which customer it is bound to, or EVERY_CUSTOMER. A token is
+    verified once: after that only its key and the time can change, and both are asked each time.
     """
 
-    keys: KeySet
-    issuer: str
-    audience: str
-    scope_claim: str
-    customer_claim: str = ""
+    def __init__(
+        self, keys: KeySet, issuer: str, audience: str, scope_claim: str, customer_claim: str = ""
+    ) -> None:
+        self._keys, self._issuer, self._audience = keys, issuer, audience
+        self._scope_claim, self._customer_claim = scope_claim, customer_claim
+        self._verified: Recent[Verified] = Recent(MOST_TOKENS, SECONDS)
 
     def takes(self, credential: str) -> bool:
         """Whether it looks like a signed token."""
@@ -41,14 +57,25 @@ class Tokens(NamedTuple):
 
     async def caller(self, token: str, deadline: Deadline) -> Caller:
         """Raises Unauthenticated, Rejected (503) or DeadlineExceeded."""
-        key = await self.keys.find(self._key_id(token), deadline)
+        digest = sha256(token.encode()).hexdigest()
+        known = self._verified.get(digest)
+        kid = known.kid if known else self._key_id(token)
+        key = await self._keys.find(kid, deadline)
         if key is None:
             raise Unauthenticated(REFUSED)
+        if known is None or known.key is not key or known.until <= time.time():
+            known = self._verify(token, kid, key)
+            self._verified.put(digest, known)
+        return known.caller
+
+    def _verify(self, token: str, kid: str, key: PyJWK) -> Verified:
         claims = self._claims(token, key)
         subject = claims["sub"]
         if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
             raise Unauthenticated(REFUSED)
-        return Caller(f"jwt:{subject}", scopes_of(claims.get(self.scope_claim)), self._customer_id(claims))
+        scopes = scopes_of(claims.get(self._scope_claim))
+        caller = Caller(f"jwt:{subject}", scopes, self._customer_id(claims))
+        return Verified(kid, key, int(claims["exp"]) + SKEW, caller)
 
     def _key_id(self, token: str) -> str:
         try:
@@ -62,7 +89,7 @@ class Tokens(NamedTuple):
 
     def _customer_id(self, claims: Mapping[str, Any]) -> int | None:
         """A token that says nothing of it is not one for all: raises Unauthenticated."""
-        found = claims.get(self.customer_claim) if self.customer_claim else EVERY_CUSTOMER
+        found = claims.get(self._customer_claim) if self._customer_claim else EVERY_CUSTOMER
         if found == EVERY_CUSTOMER:
             return None
         customer_id = row_id("Customer", found) if isinstance(found, str) else None
@@ -77,8 +104,8 @@ class Tokens(NamedTuple):
                 token,
                 key,
                 algorithms=[key.algorithm_name],
-                issuer=self.issuer,
-                audience=self.audience,
+                issuer=self._issuer,
+                audience=self._audience,
                 leeway=SKEW,
                 options={"require": REQUIRED, "enforce_minimum_key_length": True},
             )

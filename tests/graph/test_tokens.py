@@ -1,5 +1,6 @@
 """JSON Web Tokens: those of the provider are let in, and no other, however nearly it is one."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -14,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from db.database import Database
-from graph.jwks import ALGORITHMS
+from db.deadline import Deadline
+from graph.callers import Caller, Unauthenticated
+from graph.jwks import ALGORITHMS, KeySet
 from graph.scopes import EVERY_SCOPE, Scope
-from graph.tokens import SKEW, scopes_of
+from graph.tokens import SKEW, Tokens, scopes_of
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.keys import bearer, create_key
@@ -163,6 +166,32 @@ async def test_clocks_may_differ_a_little(database: Database, source: str) -> No
         ]
 
     assert [200, 200, 200] == [answer.status_code for answer in answers]
+
+
+async def test_a_token_that_held_holds_until_it_expires(source: str) -> None:
+    """To the second: that it was verified a moment ago does not help it."""
+    tokens, late = Tokens(KeySet(source), ISSUER, AUDIENCE, "scope"), token(exp=int(time.time()) - SKEW + 2)
+    callers = [await tokens.caller(late, Deadline.none()) for _ in range(2)]
+    await asyncio.sleep(2)
+
+    assert [Caller("jwt:ada", EVERY_SCOPE)] * 2 == callers
+    with pytest.raises(Unauthenticated):
+        await tokens.caller(late, Deadline.none())
+
+
+@pytest.mark.parametrize("left", ["RS256", "ES256"], ids=["no such key", "another key"])
+async def test_a_token_that_held_falls_with_its_key(left: str, tmp_path: Path) -> None:
+    """As soon as the set is loaded without it, whatever stands at its id then."""
+    keys = KeySet(jwks_file(tmp_path), fresh=0, pause=0)
+    tokens, sent = Tokens(keys, ISSUER, AUDIENCE, "scope"), token("ES256")
+    await tokens.caller(sent, Deadline.none())
+    others = {"RS256": PRIVATE["RS256"], "ES256": ec.generate_private_key(ec.SECP256R1())}
+    jwks_file(tmp_path, public(left, others[left]))
+    await keys.find("ES256", Deadline.none())
+    await asyncio.sleep(0.2)
+
+    with pytest.raises(Unauthenticated):
+        await tokens.caller(sent, Deadline.none())
 
 
 @on_sqlite
