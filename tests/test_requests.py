@@ -18,6 +18,9 @@ ORDERS = "query ($first: Int) { orders(first: $first) { nodes { id } } }"
 NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 PARSE, VALIDATION = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
 LARGE = json.dumps({"query": "{ __typename }", "padding": "x" * 1_000_000}).encode()
+SPREAD_ALIASES = " ".join(f"f{n}: customers {{ nodes {{ ...F }} }}" for n in range(50)) + (
+    " } fragment F on Customer { " + " ".join(f"a{n}: name" for n in range(99))
+)
 
 
 class Case(NamedTuple):
@@ -88,6 +91,7 @@ CASES: dict[str, Case] = {
     "a name of 1": malformed({"query": TWO, "operationName": 1}),
     "a name of a list": malformed({"query": TWO, "operationName": ["A"]}),
     "5,000 aliases": rejected(PARSE, f"{{ {' '.join(f'a{n}: __typename' for n in range(5000))} }}"),
+    "5,000 aliases through fragments": rejected(VALIDATION, f"{{ {SPREAD_ALIASES} }}"),
     "2,000 directives": rejected(PARSE, f"{{ __typename {'@skip(if: false) ' * 2000} }}"),
     "2,000 unknown directives": rejected(VALIDATION, f"{{ __typename {'@a ' * 2000} }}"),
     "10,000 repeats of one field": rejected(PARSE, f"{{ {'__typename ' * 10_000} }}"),
