@@ -1,7 +1,7 @@
 """graphql-core's executor with a short way for the fields that are read straight off a row."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -9,17 +9,21 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
+    get_argument_values,
     get_named_type,
     get_nullable_type,
     is_leaf_type,
     is_non_null_type,
     is_object_type,
 )
+from graphql.execution.executor import to_nodes
 from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types.arguments import convert_arguments
 
+from graph.arguments import Arguments, Remembered
 from graph.outline import Fields, Outline
-from graph.types.fields import DEFINITION, Column, Computed, DeclaredField, declaration
+from graph.types.fields import DEFINITION, Batched, Column, Computed, DeclaredField, declaration
 
 Read = Callable[[Any], Any]
 PLAIN = {str, int, bool, float, type(None), dict, list}
@@ -36,6 +40,8 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **kwargs)
         self._short = short_ways(self.schema)
         self._whole: dict[tuple[str, int], tuple[Any, Read | None]] = {}
+        self._asking = with_arguments(self.schema)
+        self._arguments = Remembered()
 
     @cached_property
     def outline(self) -> Sequence[Fields]:
@@ -90,16 +96,47 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
     def execute_field(
         self, parent_type: Any, source: Any, field_details_list: Any, path: Any, position_context: Any
     ) -> Any:
-        read = self._short.get((parent_type.name, field_details_list[0].node.name.value))
-        if read is not None:
+        key = (parent_type.name, field_details_list[0].node.name.value)
+        if (read := self._short.get(key)) is not None:
             try:
                 return read(source)
             except Exception:  # noqa: S110
                 pass
+        if (field := self._asking.get(key)) is not None:
+            return self._execute_asking(
+                field, parent_type, source, field_details_list, path, position_context
+            )
         result: Any = super().execute_field(parent_type, source, field_details_list, path, position_context)
         if parent_type is self.schema.mutation_type and is_pending(result):
             return self._ended(result)
         return result
+
+    def _execute_asking(
+        self, field: GraphQLField, parent_type: Any, source: Any, details: Any, path: Any, position: Any
+    ) -> Any:
+        """A batch with arguments; graphql-core and Strawberry would read them anew for each parent."""
+        info: Any = self.build_resolve_info(field, to_nodes(details), parent_type, path)
+        key = (parent_type.name, id(info.field_nodes[0]))
+        try:
+            arguments = self._arguments.get(key, partial(self._read_arguments, field, info))
+            result = field.extensions[DEFINITION].get_result(source, info, [], arguments)
+        except Exception as error:
+            self.handle_field_error(error, field.type, details, path)
+            return None
+        return self.complete_awaitable_value(field.type, details, info, path, result, position)
+
+    def _read_arguments(self, field: GraphQLField, info: Any) -> Arguments:
+        node, hide = info.field_nodes[0], self.hide_suggestions
+        sent = get_argument_values(field, node, self.variable_values, hide_suggestions=hide)
+        strawberry = info.schema._strawberry_schema
+        return Arguments(
+            convert_arguments(
+                sent,
+                field.extensions[DEFINITION].arguments,
+                scalar_registry=strawberry.schema_converter.scalar_registry,
+                config=strawberry.config,
+            )
+        )
 
     async def _ended(self, result: Awaitable[Any]) -> Any:
         """The mutation's whole payload; a dry run lasts until it has been read."""
@@ -119,6 +156,20 @@ def short_ways(schema: GraphQLSchema) -> dict[tuple[str, str], Read]:
                 if way := short_way(field):
                     ways[kind.name, name] = way
     return ways
+
+
+@lru_cache(8)
+def with_arguments(schema: GraphQLSchema) -> dict[tuple[str, str], GraphQLField]:
+    """The batches that take arguments, by type and field."""
+    return {
+        (kind.name, name): field
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType)
+        for name, field in kind.fields.items()
+        if field.args
+        and isinstance(declared := field.extensions.get(DEFINITION), DeclaredField)
+        and isinstance(declaration(declared), Batched)
+    }
 
 
 def read_off(field: GraphQLField) -> Read | None:

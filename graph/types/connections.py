@@ -10,6 +10,7 @@ from db import covering, filters, indexes
 from db.filters import ACTIVE, Every
 from db.pages import Page, Scope, Slice
 from graph import loaders, scopes
+from graph.arguments import once
 from graph.errors import BadUserInput
 from graph.types import prices
 from graph.types.fields import Load, argument, batched, column, computed
@@ -175,7 +176,7 @@ def connection(
         return page_of(searched(scope, sent), sent)
 
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
-        page = asked(sent)
+        page = once(asked, sent)
         return Load(source.id if parent else None, (page,), when_of(page.scope, sent))
 
     def price(sent: Mapping[str, Any]) -> Price:

@@ -6,9 +6,11 @@ from typing import Any
 import strawberry
 
 from db import filters
+from db.filters import Condition
 from db.money import Money as MoneyRow
 from db.sums import Group
 from graph import loaders
+from graph.arguments import once
 from graph.scopes import Scope
 from graph.types import prices
 from graph.types.fields import Load, argument, batched, column, computed
@@ -31,11 +33,15 @@ class OrderStats:
 
 
 def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
-    return Load(customer.id, (condition(arguments.get("where")),))
+    return Load(customer.id, (once(asked, arguments),))
 
 
 def stats_price(arguments: Mapping[str, Any]) -> Price:
-    return prices.stats(within=not filters.crosses(condition(arguments.get("where"))))
+    return prices.stats(within=not filters.crosses(asked(arguments)))
+
+
+def asked(arguments: Mapping[str, Any]) -> Condition:
+    return condition(arguments.get("where"))
 
 
 def order_stats(*, description: str) -> Any:
