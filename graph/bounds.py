@@ -22,6 +22,9 @@ class Bounds(BaseModel):
     list_limit: int = Field(
         1_000, ge=1, le=1_000_000, description="Items of each list in an operation's variables and arguments."
     )
+    value_limit: int = Field(
+        50_000, ge=1, le=10_000_000, description="Values in an operation's arguments, its variables put in."
+    )
     header_timeout: Seconds = Field(10, description="Seconds for a request's line and headers to come.")
     body_timeout: Seconds = Field(10, description="Seconds for a request's body to come.")
     keep_alive_timeout: Seconds = Field(

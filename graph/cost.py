@@ -7,15 +7,18 @@ import strawberry
 from graphql import GraphQLError, get_nullable_type, is_list_type
 from strawberry.types.arguments import convert_arguments
 
-from graph.errors import COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
+from graph.errors import BAD_USER_INPUT, COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.executor import RowExecutor
 from graph.outline import Fields, Selected
+from graph.params import size
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.prices import MUTATION, ONE, Price
 
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000
 NOTHING = Price(0)
+# A filter of 50 conditions with lists of 100 in them has two thirds of it, at most.
+MOST_VALUES = 10_000
 # What a field's plan raises for its arguments.
 REFUSED: tuple[type[Exception], ...] = (GraphQLError, BadUserInput, *MISTAKES)
 
@@ -83,9 +86,14 @@ class Costs:
                 return None
 
     def _arguments(self, selected: Selected) -> Any:
-        """As the field's plan will get them."""
+        """As the field's plan will get them. Raises Rejected for so many that no plan takes them."""
+        sent = selected.arguments()
+        if size([sent]) > MOST_VALUES:
+            name = selected.nodes[0].name.value
+            message = f"The arguments of {name} hold more than {MOST_VALUES} values."
+            raise Rejected(coded(message, BAD_USER_INPUT))
         return convert_arguments(
-            selected.arguments(),
+            sent,
             selected.field.extensions[DEFINITION].arguments,
             scalar_registry=self._schema.schema_converter.scalar_registry,
             config=self._schema.config,

@@ -1,5 +1,6 @@
 """Parsed and validated documents, kept so that a query is parsed and validated once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphql import (
@@ -16,6 +17,7 @@ from graphql import (
 from graph.bounds import Bounds
 from graph.errors import (
     BAD_REQUEST,
+    BAD_USER_INPUT,
     GRAPHQL_PARSE_FAILED,
     GRAPHQL_VALIDATION_FAILED,
     MOST_ERRORS,
@@ -26,6 +28,7 @@ from graph.errors import (
 from graph.kept import Kept
 from graph.sizes import Sizes
 from graph.validation import rules
+from graph.values import NONE, Values, values
 
 # A character makes up to 300 bytes of a parsed document: these are 90 MB at the worst, and seldom 20.
 MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT = 1_000, 300_000, 20_000
@@ -38,6 +41,15 @@ class Document:
 
     node: DocumentNode
     errors: tuple[GraphQLError, ...] = ()
+    values: Values = NONE
+
+    def check_values(self, sent: Mapping[str, int], most: int) -> None:
+        """Raises Rejected where its arguments hold more values than that, with `sent` by each variable."""
+        if (count := self.values.count(sent)) > most:
+            message = (
+                f"The operation's arguments hold {count} values, variables put in, and {most} are the limit."
+            )
+            raise Rejected(coded(message, BAD_USER_INPUT))
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run. Raises Rejected."""
@@ -81,9 +93,10 @@ class Documents:
             return Document(NOTHING, (with_code(error, GRAPHQL_PARSE_FAILED),))
         try:
             found = self._mistakes(node)
+            held = NONE if found else values(node)
         except RecursionError:
-            found = [GraphQLError("The document is nested too deeply.")]
-        return Document(node, tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found))
+            found, held = [GraphQLError("The document is nested too deeply.")], NONE
+        return Document(node, tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found), held)
 
     def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
         # Not with the other rules: what is too large is not gone through by them.

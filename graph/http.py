@@ -88,6 +88,7 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, params: Params, media_type: str, caller: Caller) -> Response:
         document = self.documents.get(params.query)
+        document.check_values(params.sizes, self.bounds.value_limit)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,15 @@ LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """One GraphQL request. `variables` hold what JSON said, not yet coerced by the schema."""
+    """One GraphQL request. `variables` hold what JSON said, not yet coerced by the schema.
+
+    `sizes` says how many values each of them is.
+    """
 
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
+    sizes: Mapping[str, int]
 
     @classmethod
     async def read(cls, request: Request, bounds: Bounds, trusted: Trusted) -> "Params":
@@ -50,8 +55,9 @@ class Params:
                 raise bad_request(f"{field} must be a JSON object.")
         if name is not None and not isinstance(name, str):
             raise bad_request("operationName must be a string.")
-        _check_values(variables, bounds.list_limit)
-        return cls(query, variables or {}, name or None)
+        variables = variables or {}
+        sizes = {key: size([key, value], bounds.list_limit) for key, value in variables.items()}
+        return cls(query, variables, name or None, sizes)
 
 
 def bad_request(message: str, status: int = 400) -> Rejected:
@@ -96,17 +102,23 @@ def _from_json(what: str, body: bytes) -> Any:
         raise bad_request(f"{what} is not JSON that can be read.") from None
 
 
-def _check_values(variables: Any, most: int) -> None:
-    """No list of more than `most`; no NUL anywhere: no text column of either database keeps it the same."""
+def size(waiting: list[Any], most: int = sys.maxsize) -> int:
+    """How many values these are, below a name and with all that is in them.
+
+    No list may have more than `most`, and no text a NUL: no text column of either database keeps it the same.
+    """
     # Not by recursion: JSON may be nested deeper than Python's stack.
-    waiting = [variables]
+    count = 1
     while waiting:
         match waiting.pop():
             case str(text) if "\0" in text:
                 raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
             case dict(mapping):
+                count += len(mapping)
                 waiting += [*mapping, *mapping.values()]
             case list(items) if len(items) > most:
                 raise Rejected(coded(f"A list has at most {most} items.", BAD_USER_INPUT))
             case list(items):
+                count += len(items)
                 waiting += items
+    return count

@@ -120,6 +120,61 @@ async def test_a_long_list_in_variables_is_refused(sqlite_api: Api, variables: d
     ]
 
 
+SEVEN = {"x": {"name": {"in": ["a"] * 7}}}
+USES = {
+    "once": ("query ($x: CustomerWhere) { customers(where: $x) { nodes { id } } }", 10),
+    "in a literal": ("query ($x: CustomerWhere!) { customers(where: {or: [$x, {}]}) { nodes { id } } }", 13),
+    "twice": (
+        "query ($x: CustomerWhere) "
+        "{ a: customers(where: $x) { nodes { id } } b: customers(where: $x) { nodes { id } } }",
+        20,
+    ),
+    "in a fragment": (
+        "query ($x: CustomerWhere) { ...F ...F } "
+        "fragment F on Query { customers(first: 1, where: $x) { nodes { id } } }",
+        22,
+    ),
+    "by default": (
+        'query ($y: CustomerWhere = {name: {eq: "a"}}) { customers(where: $y) { nodes { id } } }',
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize(("query", "count"), USES.values(), ids=USES)
+@on_sqlite
+async def test_values_count_wherever_their_variable_is_used(
+    query: str, count: int, database: Database
+) -> None:
+    """With those that stand there as literals, and a variable's default where it is not sent."""
+    async with Api.of(database, value_limit=count - 1) as api:
+        refused = await api.send(query, **SEVEN)
+    async with Api.of(database, value_limit=count) as api:
+        accepted = await api.send(query, **SEVEN)
+
+    expected = (
+        f"The operation's arguments hold {count} values, variables put in, and {count - 1} are the limit."
+    )
+    assert [(expected, "BAD_USER_INPUT")] == [
+        (error["message"], error["extensions"]["code"]) for error in refused["errors"]
+    ]
+    assert "errors" not in accepted
+
+
+FILTER = {"or": [{"or": [{"reference": {"contains": "x"}}] * 90}] * 50}
+
+
+async def test_a_filter_that_no_field_takes_is_refused_as_a_whole(sqlite_api: Api) -> None:
+    """Not by each field that has it, each of which would read it first."""
+    query = "query ($x: OrderWhere) { a: orders(where: $x) { nodes { id } } b: orders { nodes { id } } }"
+    answer = await sqlite_api.send(query, x=FILTER)
+
+    assert [("The arguments of orders hold more than 10000 values.", "BAD_USER_INPUT")] == [
+        (error["message"], error["extensions"]["code"]) for error in answer["errors"]
+    ]
+    assert "data" not in answer
+
+
 @on_sqlite
 async def test_the_body_and_its_tokens_have_limits(database: Database) -> None:
     """Both are settings."""
