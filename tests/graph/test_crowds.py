@@ -179,4 +179,15 @@ async def test_what_cannot_be_counted_is_served(monkeypatch: pytest.MonkeyPatch)
         for _ in range(2):
             await rates.count("ada")
 
-    assert ["requests cannot be counted"] * 2 == [line["event"] for line in logs]
+    # It is left alone for a while.
+    assert ["requests cannot be counted"] == [line["event"] for line in logs]
+
+
+async def test_what_one_rate_refuses_does_not_use_up_another() -> None:
+    """Whoever sends too much in a second has not lost the hour."""
+    rates = Rates("3/hour; 1/second", "memory://")
+    answers = await asyncio.gather(*(rates.count("ada") for _ in range(20)), return_exceptions=True)
+    await asyncio.sleep(2)
+
+    assert len([answer for answer in answers if isinstance(answer, Rejected)]) >= 18
+    await rates.count("ada")
