@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
@@ -45,6 +45,7 @@ class Database:
         self.reads = engines.reading(url, self.limits)
         self.writes = engines.writing(url, self.limits)
         self._shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
+        self._write_shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
         self._abandoned = Abandoned(url, self.limits)
         for engine in (self.reads, self.writes):
             self._abandoned.watch(engine)
@@ -114,7 +115,8 @@ class Database:
     ) -> T:
         """Run `work` in one transaction and commit; what it returns comes back.
 
-        `work` may run more than once, each time in a new transaction, so it has no other effect.
+        `work` may run more than once, each time in a new transaction, so it has no other effect. All of one
+        author leave a fifth of the pool, as in reading.
         Raises Conflict, Unavailable or DeadlineExceeded when nothing was written, OutcomeUnknown when
         the connection was lost during COMMIT, and whatever `work` raises, after a rollback.
         """
@@ -132,12 +134,13 @@ class Database:
         """
         run = Run(deadline, receipt, author)
         done = partial(self._work, work, run)
-        connection, result = await self._until_done(done, run, attempts)
-        transaction = Transaction(connection, *run)
-        try:
-            yield result, transaction.reader()
-        finally:
-            await _finish(_end(transaction, connection))
+        async with self._part(run):
+            connection, result = await self._until_done(done, run, attempts)
+            transaction = Transaction(connection, *run)
+            try:
+                yield result, transaction.reader()
+            finally:
+                await _finish(_end(transaction, connection))
 
     def attempts(self, deadline: Deadline) -> Attempts:
         """A new budget of runs, which transactions can share."""
@@ -157,10 +160,20 @@ class Database:
                 raise retry.translate(error) from error
 
     async def _write_once(self, work: Work[T], run: Run) -> T:
-        connection, result = await self._work(work, run)
-        with run.receipt.time():
-            await _finish(_commit(connection))
-        return result
+        async with self._part(run):
+            connection, result = await self._work(work, run)
+            with run.receipt.time():
+                await _finish(_commit(connection))
+            return result
+
+    @asynccontextmanager
+    async def _part(self, run: Run) -> AsyncIterator[None]:
+        """A connection's worth of what the author may hold of those for writing; SQLite has only one."""
+        caller = None if self.url.is_sqlite or run.author is SYSTEM else run.author.principal
+        async with AsyncExitStack() as held:
+            async with run.deadline.limit():
+                await held.enter_async_context(self._write_shares.part(caller))
+            yield
 
     async def _work(self, work: Work[T], run: Run) -> tuple[AsyncConnection, T]:
         """What `work` returns, with its transaction still open."""
