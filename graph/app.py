@@ -23,6 +23,7 @@ from graph.ide import Ide
 from graph.origins import Origins
 from graph.rates import Rates
 from graph.request_ids import REQUEST_ID, RequestIds
+from graph.room import Room
 from graph.security import SecurityHeaders
 from graph.settings import Settings
 from graph.turns import Turns
@@ -83,6 +84,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         settings,
         Rates(settings.rate_limit, settings.rate_limit_storage),
         Turns(settings),
+        Room(settings.bodies_limit),
         settings.trusted(),
         receipts=settings.is_development,
         origins=origins(settings),

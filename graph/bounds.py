@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from graph import rates
 
@@ -13,6 +13,12 @@ class Bounds(BaseModel):
     """Checked before the work that each one limits, on the operation with its fragments expanded."""
 
     body_limit: int = Field(1_000_000, ge=1, le=100_000_000, description="Bytes of a request's body.")
+    bodies_limit: int = Field(
+        100_000_000,
+        le=100_000_000_000,
+        validate_default=True,
+        description="Bytes of all bodies at a time, beyond 16 kB of each; at least twice the body's limit.",
+    )
     token_limit: int = Field(10_000, ge=1, le=1_000_000, description="Tokens of a document.")
     # With a list at every level the answer is twice as deep, and orjson writes 254 levels.
     depth_limit: int = Field(50, ge=1, le=100, description="Levels in which an operation nests fields.")
@@ -66,3 +72,11 @@ class Bounds(BaseModel):
         except ValueError as error:
             raise ValueError(f"takes memory:// or a URL that `limits` knows: {error}") from None
         return url
+
+    @field_validator("bodies_limit")
+    @classmethod
+    def _check_bodies_limit(cls, most: int, info: ValidationInfo) -> int:
+        # One caller gets four fifths. A bad one is told by itself.
+        if most < 2 * info.data.get("body_limit", 0):
+            raise ValueError("must be at least twice TIDEGRAPH_BODY_LIMIT")
+        return most

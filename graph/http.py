@@ -23,9 +23,10 @@ from graph.hangup import HungUp, while_connected
 from graph.health import Health
 from graph.ide import Ide
 from graph.origins import Origins
-from graph.params import Params
+from graph.params import Params, read_body
 from graph.rates import Rates
 from graph.request_ids import request_id
+from graph.room import Room
 from graph.tags import tagged
 from graph.trusted import Trusted
 from graph.turns import Turns
@@ -56,6 +57,7 @@ class GraphQLEndpoint:
     bounds: Bounds
     rates: Rates
     turns: Turns
+    room: Room
     trusted: Trusted
     receipts: bool = False
     origins: Origins = field(default_factory=Origins)
@@ -82,11 +84,14 @@ class GraphQLEndpoint:
     async def _run(self, request: Request, media_type: str) -> Response:
         caller = await self._caller(request)
         await self.rates.count(caller.principal)
-        params = await Params.read(request, self.bounds, self.trusted)
-        async with self.turns.turn(caller.principal):
-            return await self._answer(request, params, media_type, caller)
+        with self.room.part(caller.principal) as part:
+            body = await read_body(request, self.bounds, part)
+            async with self.turns.turn(caller.principal):
+                return await self._answer(request, body, media_type, caller)
 
-    async def _answer(self, request: Request, params: Params, media_type: str, caller: Caller) -> Response:
+    async def _answer(self, request: Request, body: bytes, media_type: str, caller: Caller) -> Response:
+        # Only now: read, it may take twenty times the memory, and those that wait may be many.
+        params = Params.of(request, body, self.bounds, self.trusted)
         document = self.documents.get(params.query)
         document.check_values(params.sizes, self.bounds.value_limit)
         operation = document.operation(params.operation_name)

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from graph.bounds import Bounds
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
+from graph.room import Part
 from graph.trusted import Trusted
 
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -30,17 +31,10 @@ class Params:
     sizes: Mapping[str, int]
 
     @classmethod
-    async def read(cls, request: Request, bounds: Bounds, trusted: Trusted) -> "Params":
-        """Raises Rejected."""
-        if request.method == "GET":
-            return cls.check(_from_url(request), bounds, trusted)
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise bad_request("Send application/json.", status=415)
-        try:
-            return cls.check(_from_json("The body", await _body(request, bounds)), bounds, trusted)
-        except ClientDisconnect:
-            raise bad_request("The body was cut off.") from None
+    def of(cls, request: Request, body: bytes, bounds: Bounds, trusted: Trusted) -> "Params":
+        """Those in the URL of a GET, or in the body. Raises Rejected."""
+        fields = _from_url(request) if request.method == "GET" else _from_json("The body", body)
+        return cls.check(fields, bounds, trusted)
 
     @classmethod
     def check(cls, fields: object, bounds: Bounds, trusted: Trusted) -> "Params":
@@ -57,6 +51,9 @@ class Params:
             raise bad_request("operationName must be a string.")
         variables = variables or {}
         sizes = {key: size([key, value], bounds.list_limit) for key, value in variables.items()}
+        if (count := sum(sizes.values())) > bounds.value_limit:
+            message = f"The variables hold {count} values, and {bounds.value_limit} are the limit."
+            raise Rejected(coded(message, BAD_USER_INPUT))
         return cls(query, variables, name or None, sizes)
 
 
@@ -64,23 +61,32 @@ def bad_request(message: str, status: int = 400) -> Rejected:
     return Rejected(coded(message, BAD_REQUEST), status=status)
 
 
-async def _body(request: Request, bounds: Bounds) -> bytes:
+async def read_body(request: Request, bounds: Bounds, part: Part) -> bytes:
+    """The body of a POST, none of a GET; it takes `part` of the room as it comes. Raises Rejected."""
+    if request.method == "GET":
+        return b""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise bad_request("Send application/json.", status=415)
     try:
         async with asyncio.timeout(bounds.body_timeout):
-            return await _read(request, bounds.body_limit)
+            return await _read(request, bounds.body_limit, part)
+    except ClientDisconnect:
+        raise bad_request("The body was cut off.") from None
     except TimeoutError:
         message = f"The body did not come within {bounds.body_timeout:g} seconds."
         raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(request: Request, most: int, part: Part) -> bytes:
     # Starlette's own limit answers in plain text.
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
+    async for each in request.stream():
+        size += len(each)
         if size > most:
             raise bad_request(f"The body is larger than {most:,} bytes.", status=413)
-        parts.append(part)
+        part.grow(size)
+        parts.append(each)
     return b"".join(parts)
 
 

@@ -122,7 +122,7 @@ async def test_a_long_list_in_variables_is_refused(sqlite_api: Api, variables: d
 
 SEVEN = {"x": {"name": {"in": ["a"] * 7}}}
 USES = {
-    "once": ("query ($x: CustomerWhere) { customers(where: $x) { nodes { id } } }", 10),
+    "beside a literal": ("query ($x: CustomerWhere) { customers(first: 1, where: $x) { nodes { id } } }", 11),
     "in a literal": ("query ($x: CustomerWhere!) { customers(where: {or: [$x, {}]}) { nodes { id } } }", 13),
     "twice": (
         "query ($x: CustomerWhere) "
@@ -147,10 +147,11 @@ async def test_values_count_wherever_their_variable_is_used(
     query: str, count: int, database: Database
 ) -> None:
     """With those that stand there as literals, and a variable's default where it is not sent."""
+    sent = SEVEN if "$x" in query else {}
     async with Api.of(database, value_limit=count - 1) as api:
-        refused = await api.send(query, **SEVEN)
+        refused = await api.send(query, **sent)
     async with Api.of(database, value_limit=count) as api:
-        accepted = await api.send(query, **SEVEN)
+        accepted = await api.send(query, **sent)
 
     expected = (
         f"The operation's arguments hold {count} values, variables put in, and {count - 1} are the limit."
@@ -159,6 +160,15 @@ async def test_values_count_wherever_their_variable_is_used(
         (error["message"], error["extensions"]["code"]) for error in refused["errors"]
     ]
     assert "errors" not in accepted
+
+
+async def test_variables_that_nothing_uses_count_too(sqlite_api: Api) -> None:
+    """They lie in memory while the operation runs."""
+    answer = await sqlite_api.send("{ __typename }", x=[[0] * 1_000] * 50)
+
+    assert [("The variables hold 50051 values, and 50000 are the limit.", "BAD_USER_INPUT")] == [
+        (error["message"], error["extensions"]["code"]) for error in answer["errors"]
+    ]
 
 
 FILTER = {"or": [{"or": [{"reference": {"contains": "x"}}] * 90}] * 50}

@@ -27,6 +27,7 @@ from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.rates import Rates
 from graph.request_ids import RequestIds
+from graph.room import Room
 from graph.trusted import Trusted
 from graph.turns import Turns
 from graph.types.fields import Load, batched
@@ -148,7 +149,7 @@ class Broken:
         documents = Documents(self.schema._schema, Bounds(), suggestions=False)
         health = Health(database)
         bounds = Bounds()
-        crowd = (bounds, Rates("", "memory://"), Turns(bounds), Trusted({}))
+        crowd = (bounds, Rates("", "memory://"), Turns(bounds), Room(bounds.bodies_limit), Trusted({}))
         parts = self.schema, documents, database, Authentication(), health, Ide()
         endpoint = GraphQLEndpoint(*parts, 10, 20_000, *crowd)
 
