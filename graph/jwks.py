@@ -45,7 +45,8 @@ class KeySet:
                     await asyncio.shield(loading)
         if time.monotonic() >= self._loaded + STALEST:
             message = "The server cannot check tokens now. Try again in a moment."
-            raise Rejected(coded(message, SERVICE_UNAVAILABLE), status=503)
+            headers = {"Retry-After": f"{PAUSE:.0f}"}
+            raise Rejected(coded(message, SERVICE_UNAVAILABLE), status=503, headers=headers)
         return self._keys.get(kid)
 
     def _load(self) -> asyncio.Task[None]:

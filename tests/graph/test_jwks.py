@@ -122,7 +122,7 @@ async def test_without_keys_nobody_is_refused_for_good(provider: Provider) -> No
     asked = provider.asked
     provider.status = 200
 
-    assert 503 == caught.value.status
+    assert (503, "10") == (caught.value.status, caught.value.headers["Retry-After"])
     assert ["SERVICE_UNAVAILABLE"] == [(error.extensions or {})["code"] for error in caught.value.errors]
     assert 1 == asked
     assert [True] == await found(keys, "ES256")
