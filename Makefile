@@ -48,7 +48,7 @@ lint: install-dev ## Check format, style, types, layers and schema.graphql
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/tidegraph schema | diff -u schema.graphql - || (echo "Run make schema."; exit 1)
 
-bench: install-dev ## Measure requests against two other servers (7 minutes)
+bench: install-dev ## Measure requests against two other servers (10 minutes)
 	@$(BIN)/python -m bench.run
 
 format: install-dev ## Format and mend what can be mended

@@ -20,10 +20,18 @@ def report(servers: Sequence[Running]) -> None:
     print("plain does not write: it would be without keys, history and batches.")
 
 
-def ratio(server: Running, name: str, servers: Sequence[Running], case: str) -> str:
+def report_doors(servers: Sequence[Running]) -> None:
+    """Each against the defaults, within each turn."""
+    print(f"\n{'point, asyncmy':28}{'CPU/request':>12}{'x defaults':>12}")
+    for server in servers:
+        times = ratio(server, "defaults", servers, "point", 3)
+        print(f"{server.name:28}{statistics.median(server.cpu['point']):>9.0f} us{times:>12}")
+
+
+def ratio(server: Running, name: str, servers: Sequence[Running], case: str, places: int = 2) -> str:
     """To the server of that name, within each turn; a dash where it was not measured."""
     (other,) = (each for each in servers if (each.name, each.driver) == (name, server.driver))
     if not other.knows(case):
         return "-"
     turns = zip(server.cpu[case], other.cpu[case], strict=True)
-    return f"{statistics.median(mine / theirs for mine, theirs in turns):.2f}"
+    return f"{statistics.median(mine / theirs for mine, theirs in turns):.{places}f}"

@@ -27,9 +27,10 @@ class Request(NamedTuple):
     variables: dict[str, Any]
     key: str
 
-    @property
-    def body(self) -> dict[str, Any]:
-        return {"query": CASES[self.case], "variables": self.variables}
+    def body(self, document_id: str | None) -> dict[str, Any]:
+        """With the query, or with its id where the server knows one."""
+        document = {"documentId": document_id} if document_id else {"query": CASES[self.case]}
+        return {**document, "variables": self.variables}
 
 
 def turn(case: str, shop: Shop, number: int, count: int = 0) -> list[Request]:

@@ -9,13 +9,16 @@ import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx2
 import sqlalchemy as sa
 
 from bench import requests
+from bench.doors import Door, doors
 from bench.queries import CASES, READS, WRITES
-from bench.report import report
+from bench.report import report, report_doors
 from bench.requests import Shop
 from bench.running import Running, started
 from db import migrate, seed
@@ -57,15 +60,15 @@ async def measure(servers: Sequence[Running], shop: Shop, turns: int) -> None:
                 await take_turns(servers, case, shop, turn)
 
 
-async def take_turns(servers: Sequence[Running], case: str, shop: Shop, turn: int) -> None:
+async def take_turns(servers: Sequence[Running], case: str, shop: Shop, turn: int, count: int = 0) -> None:
     able = [server for server in servers if server.knows(case)]
     for server in random.sample(able, len(able)):
-        await server.turn(requests.turn(case, shop, turn))
+        await server.turn(requests.turn(case, shop, turn, count))
 
 
-async def same_answers(servers: Iterable[Running], shop: Shop) -> None:
+async def same_answers(servers: Iterable[Running], shop: Shop, cases: Iterable[str] = CASES) -> None:
     """Whoever answers something else is not measured."""
-    for case in CASES:
+    for case in cases:
         able = [server for server in servers if server.knows(case)]
         answers = [await server.ask(requests.turn(case, shop, 0, count=1)[0]) for server in able]
         different = [server.name for server, each in zip(able, answers, strict=True) if each != answers[0]]
@@ -73,21 +76,32 @@ async def same_answers(servers: Iterable[Running], shop: Shop) -> None:
             raise SystemExit(f"{case}: {', '.join(different)} answers differently")
 
 
-async def run(tidb: TidbServer, turns: int) -> None:
-    shop = await prepare(tidb.url("bench"))
+def start(stack: ExitStack, door: Door, driver: str, url: str) -> Running:
+    base = stack.enter_context(started(door.server, using(driver, url), door.settings))
+    # The others do not compress.
+    headers = {"accept-encoding": "identity", **door.headers}
+    client = httpx2.AsyncClient(base_url=base, timeout=60, headers=headers)
+    return Running(door.name, driver, client, door.document_id)
+
+
+def using(driver: str, url: str) -> str:
+    return url.replace("tidb://", f"mysql+{driver}://")
+
+
+async def run(url: str, turns: int) -> None:
+    """The servers with each other; then the doors of one, for which the smallest request is enough."""
+    shop = await prepare(url)
     with ExitStack() as stack:
-        servers = []
-        for driver in DRIVERS:
-            for name in NAMES:
-                address = tidb.url("bench").replace("tidb://", f"mysql+{driver}://")
-                base = stack.enter_context(started(name, address))
-                # The others do not compress.
-                client = httpx2.AsyncClient(
-                    base_url=base, timeout=60, headers={"accept-encoding": "identity"}
-                )
-                servers.append(Running(name, driver, client))
+        servers = [start(stack, Door(name, name), driver, url) for driver in DRIVERS for name in NAMES]
         await measure(servers, shop, turns)
     report(servers)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        servers = [start(stack, door, DRIVERS[0], url) for door in await doors(url, Path(folder))]
+        await same_answers(servers, shop, ["point"])
+        # What they differ by is little: only many short turns tell it from the machine's moods.
+        for turn in range(turns * 20):
+            await take_turns(servers, "point", shop, turn, count=32)
+    report_doors(servers)
 
 
 def main() -> None:
@@ -95,7 +109,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=10, help="how often each server takes its turn")
     turns = parser.parse_args().turns
     with TidbServer() as tidb:
-        asyncio.run(run(tidb, turns))
+        asyncio.run(run(tidb.url("bench"), turns))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The servers of the benchmark: started, asked, and what their requests cost them."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ class Running:
     name: str
     driver: str
     client: httpx2.AsyncClient
+    # Sent in the query's place.
+    document_id: str | None = None
     cpu: dict[str, list[float]] = field(default_factory=lambda: {case: [] for case in CASES})
     statements: dict[str, float] = field(default_factory=dict)
     rows: dict[str, float] = field(default_factory=dict)
@@ -40,7 +43,7 @@ class Running:
 
     async def ask(self, request: Request) -> Any:
         """The answer, with the request's own key blanked out."""
-        response = await self.client.post("/graphql", json=request.body)
+        response = await self.client.post("/graphql", json=request.body(self.document_id))
         return response.text.replace(request.key, "KEY") if response.is_success else response.status_code
 
     async def turn(self, requests: Sequence[Request]) -> None:
@@ -59,12 +62,15 @@ class Running:
 
 
 @contextmanager
-def started(name: str, url: str) -> Iterator[str]:
+def started(name: str, url: str, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """A server in a process of its own; its address."""
+    environment = os.environ | {
+        f"TIDEGRAPH_{name.upper()}": value for name, value in (settings or {}).items()
+    }
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    process = subprocess.Popen([sys.executable, "-m", "bench.serve", name, url, port])
+    process = subprocess.Popen([sys.executable, "-m", "bench.serve", name, url, port], env=environment)
     try:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:

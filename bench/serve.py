@@ -3,6 +3,8 @@
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -13,7 +15,9 @@ from bench.plain import plain
 from db.database import Database
 from db.urls import DatabaseUrl
 from graph.app import create_app
+from graph.connection import Connection
 from graph.settings import Settings
+from graph.turns import Turns
 
 
 def tidegraph(url: str, meter: Meter) -> Any:
@@ -23,8 +27,15 @@ def tidegraph(url: str, meter: Meter) -> Any:
     return create_app(Settings(database_url=url), database)
 
 
+def no_limits(url: str, meter: Meter) -> Any:
+    """Without those that each request meets: its turn, and the deadlines of its connection."""
+    Turns.turn = lambda _turns, _principal: nullcontext()  # type: ignore[assignment,method-assign]
+    return tidegraph(url, meter)
+
+
 SERVERS: dict[str, Callable[[str, Meter], Any]] = {
     "tidegraph": tidegraph,
+    "no limits": no_limits,
     "by hand": by_hand,
     "plain": plain,
 }
@@ -33,10 +44,12 @@ SERVERS: dict[str, Callable[[str, Meter], Any]] = {
 def main(name: str, url: str, port: str) -> None:
     meter = Meter()
     app = meter.around(SERVERS[name](url, meter))
+    # As `tidegraph serve` has it; the others' is uvicorn's.
+    http: Any = partial(Connection, Settings()) if name == "tidegraph" else "auto"
     # As `tidegraph serve` does; the others get it too.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="error", access_log=False)
+    uvicorn.run(app, host="127.0.0.1", port=int(port), http=http, log_level="error", access_log=False)
 
 
 if __name__ == "__main__":
