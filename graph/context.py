@@ -23,11 +23,16 @@ from graph.times import Place, Times
 
 T = TypeVar("T")
 Batch: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
+Step: TypeAlias = Callable[[], Awaitable[None]]
 Loader: TypeAlias = DataLoader[Any, Any]
 
 # A full page for each parent of a full page is one statement. TiDB still reads by key at this length,
 # and SQLite takes 32,766 parameters.
 LARGEST_BATCH = 10_000
+
+
+async def at_once() -> None:
+    """The step of whoever shares the processor with nobody."""
 
 
 class Loaders:
@@ -38,8 +43,8 @@ class Loaders:
     the batches below would fall apart by chance.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, step: Step) -> None:
+        self._reader, self._step = reader, step
         self._by_place: dict[Hashable, Loader] = {}
         self._by_parents: dict[Hashable, Loader] = {}
         self._parents: dict[Place, Loader] = {}
@@ -96,6 +101,7 @@ class Loaders:
         task = asyncio.current_task()
         self._running.add(task)
         try:
+            await self._step()
             return await batch(reader, keys, *arguments)
         finally:
             self._running.discard(task)
@@ -127,6 +133,8 @@ class Context:
     receipt: Receipt = field(default_factory=Receipt)
     reader: Reader = field(init=False)
     loaders: Loaders = field(init=False)
+    # Called before what may take the processor for long, to let others go first.
+    step: Step = at_once
     identities: dict[tuple[int, ...], bool] = field(default_factory=dict)
     times: Times = field(init=False, default_factory=Times)
     # Which columns the operation reads of a connection's rows; None for all.
@@ -170,7 +178,7 @@ class Context:
 
     def _read_from(self, reader: Reader) -> None:
         self.reader = reader
-        self.loaders = Loaders(reader)
+        self.loaders = Loaders(reader, self.step)
 
     @property
     def principal(self) -> str:

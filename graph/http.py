@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType
@@ -24,6 +25,7 @@ from graph.health import Health
 from graph.ide import Ide
 from graph.origins import Origins
 from graph.params import Params, read_body
+from graph.processor import Processor
 from graph.rates import Rates
 from graph.request_ids import request_id
 from graph.room import Room
@@ -58,6 +60,7 @@ class GraphQLEndpoint:
     rates: Rates
     turns: Turns
     room: Room
+    processor: Processor
     trusted: Trusted
     receipts: bool = False
     origins: Origins = field(default_factory=Origins)
@@ -90,6 +93,7 @@ class GraphQLEndpoint:
                 return await self._answer(request, body, media_type, caller)
 
     async def _answer(self, request: Request, body: bytes, media_type: str, caller: Caller) -> Response:
+        await self.processor.step(caller.principal)
         # Only now: read, it may take twenty times the memory, and those that wait may be many.
         params = Params.of(request, body, self.bounds, self.trusted)
         document = self.documents.get(params.query)
@@ -123,7 +127,8 @@ class GraphQLEndpoint:
     ) -> ExecutionResult:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
         deadline = Deadline.after(self.request_timeout)
-        context = Context(self.database, deadline, caller, request_id=request_id(request))
+        step = partial(self.processor.step, caller.principal)
+        context = Context(self.database, deadline, caller, request_id=request_id(request), step=step)
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():
