@@ -21,7 +21,6 @@ from graph.health import Health
 from graph.http import GraphQLEndpoint
 from graph.ide import Ide
 from graph.origins import Origins
-from graph.processor import Processor
 from graph.rates import Rates
 from graph.request_ids import REQUEST_ID, RequestIds
 from graph.room import Room
@@ -86,7 +85,6 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         Rates(settings.rate_limit, settings.rate_limit_storage),
         Turns(settings),
         Room(settings.bodies_limit),
-        Processor(),
         settings.trusted(),
         receipts=settings.is_development,
         origins=origins(settings),

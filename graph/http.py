@@ -60,10 +60,10 @@ class GraphQLEndpoint:
     rates: Rates
     turns: Turns
     room: Room
-    processor: Processor
     trusted: Trusted
     receipts: bool = False
     origins: Origins = field(default_factory=Origins)
+    processor: Processor = field(default_factory=Processor)
 
     async def __call__(self, request: Request) -> Response:
         if self.ide.is_wanted(request):
