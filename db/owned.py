@@ -50,8 +50,9 @@ def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.
     if isinstance(statement, sa.TextClause):
         _require_owner(statement, parameters, owner)
         return statement, parameters
-    if isinstance(statement, sa.Select | sa.CompoundSelect):
-        return _kept(statement), {**(parameters or {}), OWNER: owner}
+    # With parameters it is kept by whoever sends it. Others, which may take megabytes, are not sent again.
+    if isinstance(statement, sa.Select | sa.CompoundSelect) and parameters is not None:
+        return _kept(statement), {**parameters, OWNER: owner}
     if isinstance(statement, sa.Insert):
         _require_own(statement, parameters, owner)
     return _narrowed(statement, sa.literal(owner)), parameters
@@ -59,7 +60,7 @@ def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.
 
 @lru_cache(MOST_KEPT)
 def _kept(statement: sa.Executable) -> sa.Executable:
-    """Of the statements that are kept by whoever sends them; it takes longer than they take to be run."""
+    """Narrowing takes longer than such a statement takes to be run."""
     return _narrowed(statement, sa.bindparam(OWNER, type_=RowId))
 
 

@@ -1,5 +1,7 @@
 """A Reader of one customer's rows: whatever a statement asks for, no other's are seen or changed."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -108,6 +110,19 @@ async def test_a_statement_is_as_it_was(two: Two) -> None:
     found = await two.database.reader().fetch(statement)
 
     assert {(two.ada.id,), (two.bob.id,)} == {tuple(row) for row in found}
+
+
+async def test_what_is_sent_without_parameters_is_not_kept(two: Two) -> None:
+    """It is another one each time, and may take megabytes."""
+    # SQLAlchemy keeps the first of its kind.
+    await two.reader.fetch(sa.select(ORDERS.c.id).where(ORDERS.c.id > 1))
+    statement = sa.select(ORDERS.c.id).where(ORDERS.c.id > 2)
+    await two.reader.fetch(statement)
+    left = weakref.ref(statement)
+    del statement
+    gc.collect()
+
+    assert left() is None
 
 
 async def test_text_says_whose_rows_it_reads(two: Two) -> None:
