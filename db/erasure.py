@@ -99,10 +99,11 @@ async def _suspects(transaction: Transaction, customer_id: int) -> AsyncIterator
         .order_by(keys.principal, keys.idempotency_key)
         .limit(BATCH)
     )
-    rows = await transaction.fetch(statement)
+    rows = await transaction.fetch_anybodys(statement)
     while rows:
         for row in rows:
             yield row
         last = rows[-1]
         later = sa.and_(keys.principal == last.principal, keys.idempotency_key > last.idempotency_key)
-        rows = await transaction.fetch(statement.where(sa.or_(keys.principal > last.principal, later)))
+        following = statement.where(sa.or_(keys.principal > last.principal, later))
+        rows = await transaction.fetch_anybodys(following)

@@ -10,7 +10,7 @@ from db.database import Database
 from graph import schema
 from graph.ids import LARGEST, GlobalId
 from tests.api import Api
-from tests.factories import global_id
+from tests.factories import create_order, global_id, line
 from tests.graph import mutations
 from tests.graph.stored import keys_of, stored
 from tests.keys import bearer, create_key
@@ -147,6 +147,30 @@ async def test_what_is_unique_is_so_among_all(two: Two, bound: Api, database: Da
 
     assert [["TAKEN"]] * 7 == [[error["code"] for error in each["userErrors"]] for each in taken]
     assert before == await stored(database)
+
+
+async def test_a_receipt_counts_no_rows_of_others(two: Two, bound: Api, database: Database) -> None:
+    """Those that are looked at for what is unique tell neither who is there nor how large an order is."""
+    await create_order(database, two.bob, *[line(sku) for sku in "abc"], reference="bob-3")
+    async with Api.of(database) as free:
+        taken = {"id": global_id(two.bob), "username": "ada", "idempotencyKey": "k"}
+        assert (await mutations.run(free, mutations.UPDATE_CUSTOMER, **taken))["userErrors"]
+
+    async def rows(document: str, **input: Any) -> int:
+        body = {"query": document, "variables": {"input": {**input, "dryRun": True}}}
+        answer = await bound.client.post("/graphql", json=body, headers={"tidegraph-receipt": "1"})
+        found: int = answer.json()["extensions"]["receipt"]["rows"]
+        return found
+
+    order = {"customerId": global_id(two.ada), "total": TOTAL}
+    references = [{**order, "reference": each} for each in ("bob-2", "bob-3")]
+    batches = (mutations.CREATE_ORDERS, mutations.UPSERT_ORDERS)
+    customers = [{"username": each, "name": "x"} for each in ("bob", "nobody")]
+
+    assert [0] * 4 == [await rows(batch, items=[each]) for batch in batches for each in references]
+    assert [0] * 2 == [await rows(mutations.UPSERT_CUSTOMERS, items=[each]) for each in customers]
+    # Her row, and the one change of it.
+    assert 2 == await rows(mutations.ERASE_CUSTOMER, id=global_id(two.ada))
 
 
 async def test_a_key_whose_customer_is_gone_sees_nothing(two: Two, database: Database, bound: Api) -> None:
