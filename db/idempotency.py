@@ -6,6 +6,7 @@ is the only one. If it meets something else first, such as the handle that it to
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,13 @@ class Key(NamedTuple):
     lifetime: timedelta
     given: bool = True
     owner: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the input, and of whose rows it may touch: an outcome shows them to whoever may see them."""
+        if self.owner is None:
+            return self.input_hash
+        return hashlib.blake2b(f"{self.owner} {self.input_hash}".encode(), digest_size=32).hexdigest()
 
 
 class KeyTakenError(Exception):
@@ -153,7 +161,7 @@ class Once:
         if not rows:
             return None
         mutation, input_hash, text = rows[0]
-        if (mutation, input_hash) != (self.key.mutation, self.key.input_hash):
+        if (mutation, input_hash) != (self.key.mutation, self.key.digest):
             raise refusals.KeyReused(self.key.text, mutation)
         outcome = outcomes.decode(text)
         await history.fill_since(reader, outcomes.refusals(outcome))
@@ -165,7 +173,7 @@ class Once:
             "principal": self.key.principal,
             "idempotency_key": self.key.text,
             "mutation": self.key.mutation,
-            "input_hash": self.key.input_hash,
+            "input_hash": self.key.digest,
             "outcome": outcomes.encode(outcome),
             "created_at": moment,
             "expires_at": moment + self.key.lifetime,

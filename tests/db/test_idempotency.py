@@ -17,6 +17,7 @@ from db.reader import Transaction
 from db.receipt import Receipt
 from tests.conftest import on_tidb
 from tests.factories import create_customer
+from tests.two import Two
 
 DAY = timedelta(days=1)
 
@@ -53,6 +54,26 @@ async def test_keys_belong_to_their_caller(database: Database) -> None:
     assert mine == await insert(database, "ada", key("me"))
     assert yours == await insert(database, "grace", key("you", digest="b"))
     assert [("me", "a"), ("you", "b")] == await stored(database)
+
+
+async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: Two) -> None:
+    """Not by the same caller either, when it may see one customer's rows only, or another's by then."""
+
+    async def rename(owner: int | None) -> Any:
+        async def work(transaction: Transaction) -> Customer:
+            return await customers.update(transaction, two.bob.id, {"name": "Robert"})
+
+        under = Key("jwt:ada", "key-1", "updateCustomer", "a", DAY, owner=owner)
+        deadline = Deadline.after(10)
+        once = Once(two.database, under, None, deadline, Receipt(), two.database.attempts(deadline))
+        return await once.run(work)
+
+    renamed = await rename(two.bob.id)
+
+    assert renamed == await rename(two.bob.id)
+    for owner in (two.ada.id, None):
+        with pytest.raises(refusals.KeyReused):
+            await rename(owner)
 
 
 async def test_an_expired_key_counts_as_absent(database: Database) -> None:
