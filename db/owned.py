@@ -25,6 +25,7 @@ COLUMNS = {
     "customer_words": "customer_id",
     "history": "customer_id",
 }
+TABLES = re.compile("|".join(("from", *models.metadata.tables)), re.IGNORECASE)
 NOBODYS = {models.idempotency_keys.name}
 MOST_KEPT = 200
 
@@ -45,7 +46,8 @@ def condition(table: str, owner: int) -> Condition:
 def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.Executable, Any]:
     """The statement over the owner's rows, with its parameters.
 
-    Raises NotOwned for an INSERT of a row that would be somebody else's.
+    Raises NotOwned for an INSERT of a row that would be somebody else's, and StatementFailed for what is not
+    known here.
     """
     if isinstance(statement, sa.TextClause):
         _require_owner(statement, parameters, owner)
@@ -55,6 +57,8 @@ def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.
         return _kept(statement), {**parameters, OWNER: owner}
     if isinstance(statement, sa.Insert):
         _require_own(statement, parameters, owner)
+    elif not isinstance(statement, sa.Select | sa.CompoundSelect | sa.Update | sa.Delete):
+        raise _unknown(statement)
     return _narrowed(statement, sa.literal(owner)), parameters
 
 
@@ -66,13 +70,32 @@ def _kept(statement: sa.Executable) -> sa.Executable:
 
 def _narrowed(statement: sa.Executable, owner: sa.ColumnElement[int]) -> sa.Executable:
     def narrow(part: Any) -> None:
-        sources = [part.table] if isinstance(part, sa.Update | sa.Delete) else part.get_final_froms()
-        for named in _named(sources):
+        for named in _named(_sources(part)):
             type(part).where.non_generative(part, _is_owned(named, owner))
 
     visits = dict.fromkeys(("select", "update", "delete"), narrow)
+    texts = dict.fromkeys(("textclause", "column"), _require_known)
+    visitors.traverse(statement, {}, texts)  # type: ignore[call-overload]
     whole: sa.Executable = visitors.cloned_traverse(statement, {}, visits)  # type: ignore[call-overload]
     return whole
+
+
+def _sources(part: sa.Select[Any] | sa.Update | sa.Delete) -> Sequence[sa.FromClause]:
+    """What a part of a statement reads from; UPDATE and DELETE also what their condition names."""
+    if isinstance(part, sa.Select):
+        return part.get_final_froms()
+    condition = part.whereclause
+    return list(dict.fromkeys([part.table, *(() if condition is None else condition._from_objects)]))
+
+
+def _require_known(part: sa.TextClause | sa.ColumnClause[Any]) -> None:
+    """Text may read anything, or have an OR that takes in what was narrowed; `*` is what COUNT counts."""
+    if isinstance(part, sa.TextClause) or (part.is_literal and part.name != "*"):
+        raise _unknown(part)
+
+
+def _unknown(part: object) -> errors.StatementFailed:
+    return errors.StatementFailed(f"whose rows are in {part!r} is not known")
 
 
 def _named(sources: Sequence[sa.FromClause], *, optional: bool = False) -> Iterator[Named]:
@@ -89,7 +112,7 @@ def _named(sources: Sequence[sa.FromClause], *, optional: bool = False) -> Itera
             case sa.Subquery():
                 pass
             case _:
-                raise errors.StatementFailed(f"whose rows are in {source!r} is not known")
+                raise _unknown(source)
 
 
 def _is_owned(named: Named, owner: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
@@ -110,7 +133,7 @@ def _is_owned(named: Named, owner: sa.ColumnElement[int]) -> sa.ColumnElement[bo
 def _require_owner(statement: sa.TextClause, parameters: Any, owner: int) -> None:
     """Text that reads tables must name its parameter OWNER, and be sent with it."""
     text = statement.text
-    if "FROM" in text.upper() and not (f":{OWNER}" in text and (parameters or {}).get(OWNER) == owner):
+    if TABLES.search(text) and not (f":{OWNER}" in text and (parameters or {}).get(OWNER) == owner):
         raise errors.StatementFailed("a statement that is text does not say whose rows it reads")
 
 

@@ -135,12 +135,35 @@ async def test_text_says_whose_rows_it_reads(two: Two) -> None:
         (sa.text("SELECT id FROM orders"), None),
         (sa.text("SELECT id FROM orders"), {"owner": two.ada.id}),
         (sa.text("select 1 from customers"), None),
+        (sa.text("UPDATE orders SET status = 'PAID'"), None),
+        (sa.text("TABLE orders"), None),
     ):
         with pytest.raises(errors.StatementFailed):
             await two.reader.fetch(statement, parameters)
 
     assert sorted(order.id for order in two.adas) == [row.id for row in found]
     assert [(1,)] == [tuple(row) for row in await two.reader.fetch(sa.text("SELECT 1"))]
+
+
+HIDDEN = "(SELECT COUNT(*) FROM orders)"
+UNKNOWN: dict[str, sa.Executable] = {
+    "text for a column": sa.select(sa.text(HIDDEN)),
+    "a literal column": sa.select(sa.literal_column(HIDDEN)),
+    "a literal column in a subquery": sa.select(sa.select(sa.literal_column(HIDDEN).label("n")).subquery()),
+    "text for a condition": sa.select(ORDERS.c.id).where(sa.text("1 = 1 OR 1 = 1")),
+    "text for a table": sa.select(sa.text("id")).select_from(sa.text("orders")),
+    "text with columns": sa.text("SELECT id FROM orders").columns(ORDERS.c.id),
+    "a table without columns": sa.select(sa.table("orders", sa.column("id"))),
+    "a common table expression": sa.select(sa.select(ORDERS.c.id).cte()),
+    "a statement that is no query": sa.DDL("DELETE FROM orders"),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+async def test_what_is_not_known_is_refused(two: Two, name: str) -> None:
+    """Rather than sent as it is."""
+    with pytest.raises(errors.StatementFailed, match="is not known"):
+        await two.reader.fetch(UNKNOWN[name])
 
 
 async def test_a_transactions_reader_has_its_owner(two: Two) -> None:

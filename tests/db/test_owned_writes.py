@@ -39,6 +39,17 @@ async def test_a_transaction_changes_the_owners_rows(two: Two) -> None:
     assert before == await two.bobs_rows()
 
 
+async def test_a_change_does_not_depend_on_others_rows(two: Two) -> None:
+    """Those of a table that only its condition names."""
+    conditions = (CUSTOMERS.c.id != ORDERS.c.customer_id, CUSTOMERS.c.id == ORDERS.c.customer_id)
+
+    async def work(transaction: Transaction) -> list[int]:
+        paid = ORDERS.update().values(status="PAID")
+        return [(await transaction.execute(paid.where(each))).rowcount for each in conditions]
+
+    assert [0, 2] == await two.write(work)
+
+
 async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
     """By whatever way rows are inserted; nor can a customer be made."""
     moment = changes.now()
