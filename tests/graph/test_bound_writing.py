@@ -10,7 +10,7 @@ from db.database import Database
 from graph import schema
 from graph.ids import LARGEST, GlobalId
 from tests.api import Api
-from tests.factories import create_order, global_id, line
+from tests.factories import create_customer, create_order, global_id, line
 from tests.graph import mutations
 from tests.graph.stored import keys_of, stored
 from tests.keys import bearer, create_key
@@ -173,11 +173,15 @@ async def test_a_receipt_counts_no_rows_of_others(two: Two, bound: Api, database
     assert 2 == await rows(mutations.ERASE_CUSTOMER, id=global_id(two.ada))
 
 
-async def test_a_key_whose_customer_is_gone_sees_nothing(two: Two, database: Database, bound: Api) -> None:
-    """And no one else's data for that."""
+async def test_a_key_whose_customer_is_gone_sees_its_history_alone(two: Two, bound: Api) -> None:
+    """And no one else's data for that, nor one's who takes the handle."""
     query = "{ customers(includeArchived: true) { nodes { id } } orders { totalCount { value } } }"
     for order in two.adas:
         assert (await mutations.run(bound, mutations.DELETE_ORDER, id=global_id(order)))["deletedId"]
     assert (await mutations.run(bound, mutations.DELETE_CUSTOMER, id=global_id(two.ada)))["deletedId"]
 
+    await create_customer(two.database, username="ada", email="ada@example.com")
+    history = f'{{ history(node: "{global_id(two.ada)}") {{ nodes {{ action }} }} }}'
+
     assert {"customers": {"nodes": []}, "orders": {"totalCount": {"value": 0}}} == await bound.data(query)
+    assert [{"action": "DELETED"}, {"action": "CREATED"}] == (await bound.data(history))["history"]["nodes"]
