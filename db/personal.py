@@ -14,10 +14,10 @@ ERASED = "erased"
 
 
 class Personal(NamedTuple):
-    """Whose values are to go, and the texts that they were, which others may have sent as well."""
+    """Whose values are to go, and what they were by their field, which others may have sent as well."""
 
     customer_id: int
-    texts: frozenset[str] = frozenset()
+    texts: frozenset[tuple[str, str]] = frozenset()
 
     def erased(self, outcome: Any) -> Any:
         """What a mutation came to, without them."""
@@ -28,7 +28,7 @@ class Personal(NamedTuple):
                 return outcome._replace(fields=_erased_fields(outcome))
             case Item(row=row, refused=refused):
                 return outcome._replace(row=self.erased(row), refused=self.erased(refused))
-            case Taken(field=field, value=value) if field in PERSONAL and value in self.texts:
+            case Taken(field=field, value=value) if (field, value) in self.texts:
                 return Taken(field, ERASED)
             case VersionConflict(current=row, expected=expected):
                 return VersionConflict(self.erased(row), (), expected)
@@ -40,14 +40,14 @@ class Personal(NamedTuple):
                 return outcome
 
 
-def texts_of(found: Customer | Change) -> set[str]:
-    """The personal values of a customer, or those that a change of one took and gave."""
+def texts_of(found: Customer | Change) -> set[tuple[str, str]]:
+    """The personal values of a customer, or those that a change of one took and gave, each by its field."""
     if isinstance(found, Customer):
-        values = [getattr(found, name) for name in PERSONAL]
+        values = [(name, getattr(found, name)) for name in PERSONAL]
     else:
         sides = history.differences(found)
-        values = [value for name in PERSONAL for value in sides.get(name, ())]
-    return {value for value in values if value is not None}
+        values = [(name, value) for name in PERSONAL for value in sides.get(name, ())]
+    return {(name, value) for name, value in values if value is not None}
 
 
 def _erased_fields(change: Change) -> str:

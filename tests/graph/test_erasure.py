@@ -127,6 +127,22 @@ async def test_others_keep_what_is_theirs(database: Database, api: Api) -> None:
     assert both[0] == (await run(api, mutations.UPSERT_CUSTOMERS, **batch))["results"][0]
 
 
+async def test_who_takes_anothers_address_for_a_name_erases_nothing_of_it(
+    database: Database, api: Api
+) -> None:
+    """What others were refused tells of whom it names, and a name is anybody's to choose."""
+    grace = {"username": "grace", "name": "Grace", "email": "grace@example.com"}
+    await run(api, mutations.CREATE_CUSTOMER, **grace)
+    refused = await run(api, mutations.CREATE_CUSTOMER, **{**grace, "username": "g"}, idempotencyKey="g")
+    node = (await run(api, mutations.CREATE_CUSTOMER, **{**ADA, "name": grace["email"]}))["customer"]["id"]
+    await run(api, mutations.ERASE_CUSTOMER, id=node)
+
+    assert "grace@example.com" == refused["userErrors"][0]["value"]
+    assert refused == await run(
+        api, mutations.CREATE_CUSTOMER, **{**grace, "username": "g"}, idempotencyKey="g"
+    )
+
+
 async def test_a_mutation_that_is_sent_again_brings_nothing_back(database: Database, api: Api) -> None:
     """It was carried out, and answers without the values."""
     sent = {**ADA, "idempotencyKey": "create"}
