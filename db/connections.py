@@ -29,7 +29,7 @@ async def read(
 
     Its rows have at least `columns`, by default all of the table.
     """
-    page = replace(page, scope=replace(page.scope, owner=reader.owner))
+    page = replace(page, scope=replace(page.scope, narrowed=reader.owner is not None))
     few, many = await _by_size(reader, page, [each for each in parents if each is not None])
     fetched = covering.columns(page.scope, columns)
     width = len(fetched)
@@ -52,7 +52,7 @@ async def read(
 async def count(reader: Reader, scope: Scope, parents: Sequence[int | None], limit: int) -> list[Count]:
     """How many rows each parent has, counted no further than `limit`."""
     found: dict[int | None, int] = {}
-    scope = replace(scope, owner=reader.owner)
+    scope = replace(scope, narrowed=reader.owner is not None)
     for parent, size in await reader.fetch(statements.counts(scope, parents, limit)):
         found[parent] = size
     return [Count(min(found[each], limit), found[each] <= limit) for each in parents]
@@ -64,9 +64,9 @@ async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[
     if scope.parent is None or not parents:
         return [], []
     most = MANY * (page.size + 1)
-    look = statements.sizes(scope.table, scope.parent, len(parents), owned=scope.owner is not None)
+    look = statements.sizes(scope.table, scope.parent, len(parents), owned=scope.narrowed)
     names: dict[str, Any] = {f"p{place}": parent for place, parent in enumerate(parents)}
-    names |= {"most": most} if scope.owner is None else {"most": most, OWNER: scope.owner}
+    names |= {"most": most, OWNER: reader.owner} if scope.narrowed else {"most": most}
     sizes = {row.parent: row.size for row in await reader.fetch(look, names)}
     few = [each for each in parents if 0 < sizes[each] < most]
     return few, [each for each in parents if sizes[each] >= most]

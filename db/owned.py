@@ -38,9 +38,9 @@ class Named(NamedTuple):
     optional: bool = False
 
 
-def condition(table: str, owner: int) -> Condition:
-    """What the owner's rows have in common; for the choice of an index, not for secrecy."""
-    return Compare(COLUMNS[table], "eq", owner)
+def condition(table: str) -> Condition:
+    """What an owner's rows have in common; for the choice of an index, not for secrecy."""
+    return Compare(COLUMNS[table], "eq", OWNER)
 
 
 def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.Executable, Any]:

@@ -22,8 +22,8 @@ RowT = TypeVar("RowT", Customer, Order, Change)
 class Scope:
     """A connection without its page: the field, its table, the parent's column, the sort and the filter.
 
-    A cursor is bound to it, and so holds for every parent, and whoever asks: an `owner` is the one customer
-    whose rows the Reader shows.
+    A cursor is bound to it, and so holds for every parent, and whoever asks: a `narrowed` one is of a Reader
+    that shows one customer's rows, whosever they are, so that statements serve all such Readers.
     """
 
     field: str
@@ -31,7 +31,7 @@ class Scope:
     sort: Sort
     where: Condition = EVERYTHING
     parent: str | None = None
-    owner: int | None = dataclasses.field(default=None, kw_only=True, repr=False)
+    narrowed: bool = dataclasses.field(default=False, kw_only=True, repr=False)
     mark: str = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -44,9 +44,7 @@ class Scope:
     @property
     def sought(self) -> Condition:
         """What the rows have in common, the filter and the owner: by it an index is chosen."""
-        return (
-            self.where if self.owner is None else Every((self.where, owned.condition(self.table, self.owner)))
-        )
+        return Every((self.where, owned.condition(self.table))) if self.narrowed else self.where
 
     @property
     def parent_column(self) -> sa.Column[int]:

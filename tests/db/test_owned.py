@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import errors, lines, models, orders, owned, past
+from db import connections, errors, lines, models, orders, owned, past, statements
 from db.models import customer_words, history, order_lines
+from db.pages import Page, Scope
 from db.reader import Transaction
+from db.sorts import ORDER_SORTS
 from tests.db.sql import run
 from tests.graph.stored import rows_of
 from tests.two import Two
@@ -123,6 +125,19 @@ async def test_what_is_sent_without_parameters_is_not_kept(two: Two) -> None:
     gc.collect()
 
     assert left() is None
+
+
+async def test_owners_share_a_pages_statement(two: Two) -> None:
+    """However many they are, the kept ones are enough for all; each sees its own rows by it."""
+    page = Page(Scope("Query.orders", "orders", ORDER_SORTS[0]), 5)
+    found, misses = [], []
+    for owner in (two.ada, two.bob):
+        (slice_,) = await connections.read(two.database.reader(owner=owner.id), page, [None])
+        found.append({order.customer_id for order in slice_.rows})
+        misses.append(statements.page.cache_info().misses)
+
+    assert [{two.ada.id}, {two.bob.id}] == found
+    assert misses[0] == misses[1]
 
 
 async def test_text_says_whose_rows_it_reads(two: Two) -> None:
