@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
-from jwt import PyJWK, PyJWKClient, PyJWKSet, PyJWTError
+from jwt import PyJWK, PyJWKClient, PyJWKSet
 
 from db.deadline import Deadline
 from graph.errors import SERVICE_UNAVAILABLE, Rejected, coded
@@ -59,14 +59,16 @@ class KeySet:
         try:
             self._keys = await asyncio.to_thread(read, self._source)
             self._loaded = time.monotonic()
-        except (OSError, ValueError, PyJWTError) as error:
-            log.warning("keys of tokens not loaded", source=self._source, reason=str(error))
+        except Exception as error:
+            # Whatever a provider answers, and what the library makes of it.
+            reason = str(error) or type(error).__name__
+            log.warning("keys of tokens not loaded", source=self._source, reason=reason)
         finally:
             self._loading = None
 
 
 def read(source: str) -> dict[str, PyJWK]:
-    """The keys for signatures of ours; others are left out. Raises OSError, ValueError or PyJWTError."""
+    """The keys for signatures of ours; others are left out. Raises whatever is wrong with them."""
     if source.startswith(("https://", "http://")):
         # It follows no redirect.
         found = PyJWKClient(source, cache_jwk_set=False, timeout=FETCH_TIMEOUT).get_jwk_set()

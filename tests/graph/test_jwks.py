@@ -98,8 +98,20 @@ async def test_a_key_that_was_taken_out_is_forgotten(tmp_path: Path) -> None:
     assert [False, True] == await found(keys, "ES256", "EdDSA")
 
 
+NONSENSE = [
+    "{",
+    "[]",
+    "[" * 100_000,
+    '{"keys": []}',
+    jwks({**RS256, "alg": "none"}),
+    jwks({**RS256, "alg": ["RS256"]}),
+]
+
+
 @pytest.mark.parametrize(
-    ("status", "body"), [(500, ""), (302, ""), (200, "{"), (200, "[]"), (200, '{"keys": []}')]
+    ("status", "body"),
+    [(500, ""), (302, ""), *((200, body) for body in NONSENSE)],
+    ids=["failure", "redirect", "no JSON", "a list", "deep", "no keys", "alg none", "alg a list"],
 )
 async def test_keys_last_while_the_provider_is_ill(status: int, body: str, provider: Provider) -> None:
     """An outage of its, or nonsense, keeps those out who come with new keys, and nobody else."""
