@@ -1,7 +1,6 @@
 """What one request carries: who asks, until when, its reader and its loaders."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -187,23 +186,16 @@ class Context:
 
     def _key(self, asked: Asked) -> Key:
         lifetime = timedelta(seconds=self.database.limits.key_lifetime)
-        text, owner = asked.key or uuid4().hex, self.caller.customer_id
+        text = asked.key or uuid4().hex
         return Key(
             self.principal,
             text,
             asked.mutation,
-            bound(asked.input_hash, owner),
+            asked.input_hash,
             lifetime,
             given=bool(asked.key),
-            owner=owner,
+            owner=self.caller.customer_id,
         )
-
-
-def bound(input_hash: str, owner: int | None) -> str:
-    """What a caller was answered is not for one of the same name that is bound to another customer."""
-    if owner is None:
-        return input_hash
-    return hashlib.blake2b(f"{owner} {input_hash}".encode(), digest_size=32).hexdigest()
 
 
 Info: TypeAlias = strawberry.Info[Context, None]
