@@ -87,11 +87,12 @@ def _new(values: dict[str, Any]) -> Customer:
 async def _found(transaction: Transaction, sent: Sequence[Upsert]) -> list[Customer]:
     names = [each.values["username"] for each in sent]
     emails = [each.values["email"] for each in sent if each.values.get("email")]
-    statement = sa.select(*customers.c).where(customers.c.username.in_(names))
+    statement = sa.select(*customers.c)
+    either: sa.ColumnElement[bool] = customers.c.username.in_(names)
     if emails:
-        either = customers.c.username.in_(names) | customers.c.email.in_(emails)
-        statement = sa.select(*customers.c).where(either).prefix_with(BOTH_KEYS, dialect="mysql")
-    rows = await transaction.fetch_anybodys(statement.with_for_update())
+        either |= customers.c.email.in_(emails)
+        statement = statement.prefix_with(BOTH_KEYS, dialect="mysql")
+    rows = await transaction.lock_anybodys(statement, either, customers)
     return [Customer._make(row) for row in rows]
 
 

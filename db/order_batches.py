@@ -98,18 +98,14 @@ async def _write(
 
 
 async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[str, Stored]:
-    """The orders with their lines, by reference, whosever they are; locked."""
+    """The orders with their lines, by reference, whosever they are; locked where they may be changed."""
     both = orders.outerjoin(order_lines, order_lines.c.order_id == orders.c.id)
     statement = (
-        sa.select(*orders.c, *order_lines.c)
-        .select_from(both)
-        .where(orders.c.reference.in_(references))
-        .order_by(orders.c.id, order_lines.c.position)
-        .with_for_update()
+        sa.select(*orders.c, *order_lines.c).select_from(both).order_by(orders.c.id, order_lines.c.position)
     )
     found: dict[str, Stored] = {}
     width = len(orders.c)
-    for row in await transaction.fetch_anybodys(statement):
+    for row in await transaction.lock_anybodys(statement, orders.c.reference.in_(references), orders):
         order, line = Order._make(row[:width]), OrderLine._make(row[width:])
         stored = found.setdefault(str(order.reference), Stored(order, []))
         if line.order_id is not None:

@@ -152,6 +152,22 @@ class Transaction(Reader):
         # How many lines another's order has is nothing for an owner's receipt.
         return self._counted(result) if self.owner is None else result.all()
 
+    async def lock_anybodys(
+        self, statement: sa.Select[Any], found: sa.ColumnElement[bool], table: sa.Table
+    ) -> Sequence[AnyRow]:
+        """The rows of `table` that are `found`, locked; of an owner's transaction no others than its own are.
+
+        It could keep others from their own rows otherwise, by naming what is unique of them.
+        """
+        if self.owner is None:
+            return self._counted(await self._run(statement.where(found).with_for_update(), None))
+        rows = await self.fetch_anybodys(statement.where(found))
+        whose = table.c[owned.COLUMNS[table.name]]
+        ids = {row._mapping[table.c.id] for row in rows if row._mapping[whose] == self.owner}
+        # By their ids: by a unique key TiDB may lock a row before it sees whose it is.
+        own = await self.fetch(statement.where(table.c.id.in_(ids)).with_for_update()) if ids else []
+        return [*own, *(row for row in rows if row._mapping[whose] != self.owner)]
+
     async def execute(self, statement: sa.Executable, parameters: Parameters = None) -> AnyResult:
         """Run a statement that writes. Raises NotOwned, DuplicateKey or BrokenReference."""
         try:

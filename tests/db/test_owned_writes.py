@@ -1,5 +1,6 @@
 """A transaction of one customer's: no other's rows are changed, and none are made."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from db.customer_batches import Upsert
 from db.models import Customer, customer_words, history, order_lines
 from db.order_plans import New
 from db.reader import Transaction
+from tests.conftest import on_tidb
 from tests.factories import TEN_EUROS
 from tests.graph.stored import rows_of, stored
 from tests.two import Two
@@ -127,6 +129,23 @@ async def test_no_mutation_touches_anothers_row(two: Two, name: str) -> None:
         await two.write(lambda transaction: mutate(transaction, two))
 
     assert before == await stored(two.database)
+
+
+@on_tidb
+async def test_others_are_not_kept_from_their_rows(two: Two) -> None:
+    """By whoever names what is unique of them, and takes a long time over it."""
+    order = New({"customer_id": two.ada.id, "reference": "bob-1"}, TEN_EUROS, ())
+    customer = Upsert({"username": "ada", "name": "Ada", "email": "bob@example.com"})
+
+    async def work(transaction: Transaction) -> list[Any]:
+        refused = await order_batches.upsert(transaction, [order], False)
+        refused += await customer_batches.upsert(transaction, [customer], False)
+        async with asyncio.timeout(2):
+            await two.database.write(lambda other: orders.update(other, two.bobs[0].id, {"reference": "b"}))
+            await two.database.write(lambda other: customers.update(other, two.bob.id, {"email": None}))
+        return [type(item.refused) for item in refused]
+
+    assert [refusals.Taken] * 2 == await two.write(work)
 
 
 async def test_batches_change_the_owners_rows_only(two: Two) -> None:
