@@ -105,15 +105,21 @@ async def test_a_moment_about_to_come_is_waited_for(database: Database) -> None:
 
 @on_tidb
 @pytest.mark.parametrize(
-    ("year", "reason"),
-    [(1000, past.NO_SCHEMA), (2020, past.NO_SCHEMA), (2037, past.FUTURE), (9999, past.FUTURE)],
+    ("year", "reasons"),
+    [
+        (1000, {past.NO_SCHEMA}),
+        # A TiDB that has run for ten minutes has forgotten it, too.
+        (2020, {past.NO_SCHEMA, past.FORGOTTEN}),
+        (2037, {past.FUTURE}),
+        (9999, {past.FUTURE}),
+    ],
 )
-async def test_a_moment_out_of_reach_says_why(database: Database, year: int, reason: str) -> None:
+async def test_a_moment_out_of_reach_says_why(database: Database, year: int, reasons: set[str]) -> None:
     """In the future, and before the tables, whether or not TiDB's timestamps go as far."""
     with pytest.raises(errors.AsOfUnavailable) as raised:
         await customers.get_many(database.reader().at(datetime(year, 1, 1, tzinfo=UTC)), "id", [1])
 
-    assert reason == str(raised.value)
+    assert str(raised.value) in reasons
 
 
 @on_tidb
