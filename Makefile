@@ -36,7 +36,7 @@ test-faults: install-dev ## Prove that each change happens once (10 minutes)
 	@TIDEGRAPH_TEST_FAULTS=full $(BIN)/pytest -n $(JOBS) -m proof $(ARGS)
 
 test-sqlite: install-dev ## Run the quick part, on SQLite alone
-	@$(BIN)/pytest -n $(JOBS) -m "not tidb and not browser and not node" $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) -m "not tidb and not browser and not tools" $(ARGS)
 
 tidb: ## Build tidb-server for the tests, once a machine (15 minutes)
 	@$(PYTHON) tests/tidb/build.py

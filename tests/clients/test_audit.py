@@ -7,7 +7,7 @@ import pytest
 from tests.clients import packages
 from tests.processes import Serving
 
-pytestmark = pytest.mark.node
+pytestmark = pytest.mark.tools
 AUDIT = Path(__file__).parent / "audit"
 
 

@@ -15,7 +15,7 @@ from tests import pages
 from tests.clients import packages
 from tests.processes import Serving, Spawn
 
-pytestmark = pytest.mark.node
+pytestmark = pytest.mark.tools
 JAVASCRIPT = Path(__file__).parent / "javascript"
 SCHEMA = pages.ROOT / "schema.graphql"
 SHOP = "{ customers(first: 100) { nodes { username orders(first: 100) { nodes { id } } } } }"

@@ -11,6 +11,7 @@ from graph import schema
 from tests.conftest import KINDS
 from tests.processes import Spawn
 
+pytestmark = pytest.mark.tools
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 10
 OPTIONS = f"""
