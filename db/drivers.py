@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
@@ -90,7 +91,9 @@ class AiosqliteConnection(aiosqlite.Connection):
         for _ in range(INTERRUPTS):
             if ending is None or ending.done():
                 return
-            connection.interrupt()
+            # It may have been closed since.
+            with suppress(sqlite3.ProgrammingError):
+                connection.interrupt()
             await asyncio.wait([ending], timeout=GIVEN_UP / INTERRUPTS)
 
 
