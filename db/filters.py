@@ -100,6 +100,17 @@ def crosses(condition: Condition) -> bool:
             return True
 
 
+def size(condition: Condition) -> int:
+    """How many comparisons it holds, those with each of a list's values counted by themselves."""
+    match condition:
+        case Compare(value=value):
+            return len(value) if isinstance(value, tuple) else 1
+        case Every(parts=parts) | Either(parts=parts):
+            return sum(size(part) for part in parts)
+        case Not(part=part) | Related(part=part):
+            return 1 + size(part)
+
+
 def compared_columns(condition: Condition) -> frozenset[str]:
     """The columns that are compared, those of related rows aside."""
     match condition:

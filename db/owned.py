@@ -6,15 +6,15 @@ not known here is refused: a table that was forgotten shows nothing, and fails.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from db import errors, models
+from db import errors, models, weights
 from db.columns import RowId
 from db.filters import Compare, Condition
+from db.kept import Kept
 
 # The parameter that has the owner's id.
 OWNER = "owner"
@@ -27,7 +27,7 @@ COLUMNS = {
 }
 TABLES = re.compile("|".join(("from", *models.metadata.tables)), re.IGNORECASE)
 NOBODYS = {models.idempotency_keys.name}
-MOST_KEPT = 200
+KEPT: Kept[Any, sa.Executable] = Kept(200, 5_000, weights.HEAVIEST)
 
 
 class Named(NamedTuple):
@@ -62,10 +62,10 @@ def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.
     return _narrowed(statement, sa.literal(owner)), parameters
 
 
-@lru_cache(MOST_KEPT)
 def _kept(statement: sa.Executable) -> sa.Executable:
     """Narrowing takes longer than such a statement takes to be run."""
-    return _narrowed(statement, sa.bindparam(OWNER, type_=RowId))
+    owner = sa.bindparam(OWNER, type_=RowId)
+    return KEPT.get(statement, lambda each: _narrowed(each, owner), weights.of(statement))
 
 
 def _narrowed(statement: sa.Executable, owner: sa.ColumnElement[int]) -> sa.Executable:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import errors, owned, past, retry
+from db import errors, owned, past, retry, weights
 from db.author import SYSTEM, Author
 from db.deadline import Deadline
 from db.receipt import Receipt
@@ -30,7 +30,8 @@ async def send(
 ) -> AnyResult:
     """Every statement of a request passes here, with its deadline, and onto its receipt."""
     with receipt.statement():
-        return await connection.execute(statement, parameters, execution_options={DEADLINE: deadline})
+        options = {DEADLINE: deadline, **weights.options(statement)}
+        return await connection.execute(statement, parameters, execution_options=options)
 
 
 class Reader:

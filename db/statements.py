@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -10,18 +9,21 @@ import sqlalchemy as sa
 from db import filters, indexes
 from db.columns import RowId
 from db.cursors import Key
+from db.kept import Kept
 from db.owned import COLUMNS, OWNER
 from db.pages import Page, Scope
+from db.weights import BRANCH, HEAVIEST, weighed
 
 # What a row of a page's answer is: of the page, or a sign that there are rows on that side of its bounds.
 SHOWN, EARLIER, LATER = 0, 1, 2
 SIDE, FEW = "side", "few"
-MOST_KEPT = 500
+# How many are kept, and their weight in all: 40 MB of pages at most.
+PAGES: Kept[Any, sa.Executable] = Kept(500, 10_000, HEAVIEST)
+SIZES: Kept[Any, sa.TextClause] = Kept(200, 10_000, HEAVIEST)
 
 Columns: TypeAlias = tuple[str, ...]
 
 
-@lru_cache(MOST_KEPT)
 def page(page: Page, columns: Columns, few: bool, many: int) -> sa.Executable:
     """A page of each parent in `columns`, one row longer than it is shown, with the signs of what is around.
 
@@ -30,6 +32,11 @@ def page(page: Page, columns: Columns, few: bool, many: int) -> sa.Executable:
 
     Kept, with its parents as parameters, because making it takes SQLAlchemy longer than all else.
     """
+    weight = (few + many or 1) * (BRANCH + filters.size(page.scope.where))
+    return PAGES.get((page, columns, few, many), lambda key: weighed(_page(*key), weight), weight)
+
+
+def _page(page: Page, columns: Columns, few: bool, many: int) -> sa.Executable:
     branches = []
     if few:
         shown = _ranked(page, columns)
@@ -59,10 +66,10 @@ def counts(scope: Scope, parents: Sequence[int | None], limit: int) -> sa.Execut
             .subquery()
         )
         branches.append(sa.select(sa.literal(parent), sa.func.count()).select_from(found))
-    return branches[0] if len(branches) == 1 else sa.union_all(*branches)
+    whole = branches[0] if len(branches) == 1 else sa.union_all(*branches)
+    return weighed(whole, len(parents) * (BRANCH + filters.size(scope.where)))
 
 
-@lru_cache
 def sizes(table: str, parent: str, count: int, *, owned: bool = False) -> sa.TextClause:
     """How many children each of `count` parents p0, p1, … has, none of them counted past :most.
 
@@ -70,6 +77,11 @@ def sizes(table: str, parent: str, count: int, *, owned: bool = False) -> sa.Tex
 
     As text, because it differs only in its length: SQLAlchemy would take longer than the database.
     """
+    key = (table, parent, count, owned)
+    return SIZES.get(key, lambda key: weighed(_sizes(*key), count), count)
+
+
+def _sizes(table: str, parent: str, count: int, owned: bool) -> sa.TextClause:
     mine = f" AND {COLUMNS[table]} = :{OWNER}" if owned else ""
     one = (
         "SELECT {p} AS parent, COUNT(*) AS size FROM (SELECT 1 FROM {t} WHERE {c} = {p}{mine} LIMIT :most) s"

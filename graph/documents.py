@@ -14,6 +14,7 @@ from graphql import (
     validate,
 )
 
+from db.kept import Kept
 from graph.bounds import Bounds
 from graph.errors import (
     BAD_REQUEST,
@@ -25,7 +26,6 @@ from graph.errors import (
     coded,
     with_code,
 )
-from graph.kept import Kept
 from graph.sizes import Sizes
 from graph.validation import rules
 from graph.values import NONE, Values, values
@@ -76,11 +76,11 @@ class Documents:
         known = rules(bounds)
         self._rules = known if introspection else (*known, NoSchemaIntrospectionCustomRule)
         self._suggestions = suggestions
-        self._recent: Kept[Document] = Kept(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
+        self._recent: Kept[str, Document] = Kept(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
 
     def get(self, text: str) -> Document:
         """Raises Rejected when the text is no document of this schema."""
-        document = self._recent.get(text, self._prepare)
+        document = self._recent.get(text, self._prepare, len(text))
         if document.errors:
             raise Rejected(*document.errors)
         return document

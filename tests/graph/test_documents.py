@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graph.kept import Kept
+from db.kept import Kept
 
 # In a process of its own, whose memory is nobody else's; all of it is warm after the first 5,000. Most
 # have a syntax error, which is as good a document to a cache and takes a tenth of the time here.
@@ -42,17 +42,17 @@ def test_ever_new_documents_take_no_more_memory() -> None:
     assert float(printed) < 1
 
 
-def made(recent: Kept[Any], *texts: str) -> list[str]:
+def made(recent: Kept[str, Any], *texts: str) -> list[str]:
     """Which of these had to be made."""
     asked: list[str] = []
     for text in texts:
-        recent.get(text, asked.append)
+        recent.get(text, asked.append, len(text))
     return asked
 
 
 def test_what_was_used_last_is_kept() -> None:
     """The one that was not asked for the longest time goes first."""
-    recent: Kept[Any] = Kept(2, 100, 100)
+    recent: Kept[str, Any] = Kept(2, 100, 100)
 
     assert ["a", "b", "c"] == made(recent, "a", "b", "a", "c", "a")
     assert ["b"] == made(recent, "a", "b")
@@ -60,16 +60,16 @@ def test_what_was_used_last_is_kept() -> None:
 
 def test_characters_are_bounded_too() -> None:
     """A few long texts push out many short ones, and the sum follows."""
-    recent: Kept[Any] = Kept(100, 10, 8)
+    recent: Kept[str, Any] = Kept(100, 10, 8)
     made(recent, "a", "b", "c", "12345678")
 
-    assert (3, 10) == (len(recent), recent.characters)
+    assert (3, 10) == (len(recent), recent.weight)
     assert ["a"] == made(recent, "b", "c", "12345678", "a")
 
 
 def test_a_very_long_text_is_not_kept() -> None:
     """It would push out all others at once."""
-    recent: Kept[Any] = Kept(100, 10, 8)
+    recent: Kept[str, Any] = Kept(100, 10, 8)
 
     assert ["a", "123456789", "123456789"] == made(recent, "a", "123456789", "123456789", "a")
-    assert 1 == recent.characters
+    assert 1 == recent.weight
