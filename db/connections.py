@@ -51,11 +51,11 @@ async def read(
 
 async def count(reader: Reader, scope: Scope, parents: Sequence[int | None], limit: int) -> list[Count]:
     """How many rows each parent has, counted no further than `limit`."""
-    found: dict[int | None, int] = {}
     scope = replace(scope, narrowed=reader.owner is not None)
-    for parent, size in await reader.fetch(statements.counts(scope, parents, limit)):
-        found[parent] = size
-    return [Count(min(found[each], limit), found[each] <= limit) for each in parents]
+    names = {f"p{place}": parent for place, parent in enumerate(parents)} if scope.parent else {}
+    rows = await reader.fetch(statements.counts(scope, len(parents), limit), names)
+    found = {row[0]: row[1] for row in rows}
+    return [Count(min(found[place], limit), found[place] <= limit) for place in range(len(parents))]
 
 
 async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[list[int], list[int]]:

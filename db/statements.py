@@ -19,6 +19,7 @@ SHOWN, EARLIER, LATER = 0, 1, 2
 SIDE, FEW = "side", "few"
 # How many are kept, and their weight in all: 40 MB of pages at most.
 PAGES: Kept[Any, sa.Executable] = Kept(500, 10_000, HEAVIEST)
+COUNTS: Kept[Any, sa.Executable] = Kept(200, 5_000, HEAVIEST)
 SIZES: Kept[Any, sa.TextClause] = Kept(200, 10_000, HEAVIEST)
 
 Columns: TypeAlias = tuple[str, ...]
@@ -54,20 +55,27 @@ def parameters(few: Sequence[int], many: Sequence[int]) -> dict[str, Any]:
     return {**({FEW: few} if few else {}), **{f"m{number}": parent for number, parent in enumerate(many)}}
 
 
-def counts(scope: Scope, parents: Sequence[int | None], limit: int) -> sa.Executable:
-    """How many rows each parent has, counted up to one past `limit`: (parent, count)."""
+def counts(scope: Scope, count: int, limit: int) -> sa.Executable:
+    """How many rows each of the parents p0, p1, … has, none counted further than one past `limit`.
+
+    (The parent's place, the number) a row; a scope without a parent has the one place 0. Kept, as pages are.
+    """
+    weight = count * (BRANCH + filters.size(scope.where))
+    return COUNTS.get((scope, count, limit), lambda key: weighed(_counts(*key), weight), weight)
+
+
+def _counts(scope: Scope, count: int, limit: int) -> sa.Executable:
     branches = []
-    for parent in parents:
-        where = [] if parent is None else [scope.parent_column == parent]
+    for place in range(count):
+        where = [scope.parent_column == sa.bindparam(f"p{place}", type_=RowId)] if scope.parent else []
         found = (
             _from(scope, sa.select(sa.literal(1).label("one")))
             .where(*where, filters.clause(scope.rows_of, scope.where))
             .limit(limit + 1)
             .subquery()
         )
-        branches.append(sa.select(sa.literal(parent), sa.func.count()).select_from(found))
-    whole = branches[0] if len(branches) == 1 else sa.union_all(*branches)
-    return weighed(whole, len(parents) * (BRANCH + filters.size(scope.where)))
+        branches.append(sa.select(sa.literal(place), sa.func.count()).select_from(found))
+    return branches[0] if len(branches) == 1 else sa.union_all(*branches)
 
 
 def sizes(table: str, parent: str, count: int, *, owned: bool = False) -> sa.TextClause:
