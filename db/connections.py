@@ -52,7 +52,7 @@ async def read(
 async def count(reader: Reader, scope: Scope, parents: Sequence[int | None], limit: int) -> list[Count]:
     """How many rows each parent has, counted no further than `limit`."""
     scope = replace(scope, narrowed=reader.owner is not None)
-    names = {f"p{place}": parent for place, parent in enumerate(parents)} if scope.parent else {}
+    names = statements.places(parents) if scope.parent else {}
     rows = await reader.fetch(statements.counts(scope, len(parents), limit), names)
     found = {row[0]: row[1] for row in rows}
     return [Count(min(found[place], limit), found[place] <= limit) for place in range(len(parents))]
@@ -65,9 +65,9 @@ async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[
         return [], []
     most = MANY * (page.size + 1)
     look = statements.sizes(scope.table, scope.parent, len(parents), owned=scope.narrowed)
-    names: dict[str, Any] = {f"p{place}": parent for place, parent in enumerate(parents)}
-    names |= {"most": most, OWNER: reader.owner} if scope.narrowed else {"most": most}
-    sizes = {row.parent: row.size for row in await reader.fetch(look, names)}
+    names = {"most": most, OWNER: reader.owner} if scope.narrowed else {"most": most}
+    rows = await reader.fetch(look, {**statements.places(parents), **names})
+    sizes = {row.parent: row.size for row in rows}
     few = [each for each in parents if 0 < sizes[each] < most]
     return few, [each for each in parents if sizes[each] >= most]
 

@@ -55,6 +55,11 @@ def parameters(few: Sequence[int], many: Sequence[int]) -> dict[str, Any]:
     return {**({FEW: few} if few else {}), **{f"m{number}": parent for number, parent in enumerate(many)}}
 
 
+def places(parents: Sequence[int | None]) -> dict[str, Any]:
+    """The parents p0, p1, … of a count's or a look's statement."""
+    return {f"p{place}": parent for place, parent in enumerate(parents)}
+
+
 def counts(scope: Scope, count: int, limit: int) -> sa.Executable:
     """How many rows each of the parents p0, p1, … has, none counted further than one past `limit`.
 
