@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from contextlib import suppress
 from threading import Thread
 from typing import Any
@@ -13,6 +14,9 @@ from aiosqlite import core
 
 # Seconds to wait for the end of a connection.
 CLOSING, GIVEN_UP, INTERRUPTS = 1.0, 0.1, 20
+
+# Seconds between two attempts to turn a file to WAL.
+WAL_STEP = 0.01
 
 
 class AiomysqlConnection(aiomysql.Connection):  # type: ignore[misc]
@@ -97,6 +101,30 @@ class AiosqliteConnection(aiosqlite.Connection):
             await asyncio.wait([ending], timeout=GIVEN_UP / INTERRUPTS)
 
 
-def connect_aiosqlite(path: str, **arguments: Any) -> AiosqliteConnection:
-    """To be awaited."""
-    return AiosqliteConnection(lambda: sqlite3.connect(path, **arguments), iter_chunk_size=64)
+def connect_aiosqlite(path: str, timeout: float = 5, **arguments: Any) -> AiosqliteConnection:
+    """To be awaited; locks are waited for `timeout` seconds."""
+    return AiosqliteConnection(lambda: _open(path, timeout, **arguments), iter_chunk_size=64)
+
+
+def _open(path: str, timeout: float, **arguments: Any) -> sqlite3.Connection:
+    connection: sqlite3.Connection = sqlite3.connect(path, timeout, **arguments)
+    try:
+        _turn_to_wal(connection, timeout)
+        connection.execute("PRAGMA foreign_keys = ON").close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _turn_to_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    # Of those who do it to a new file at once SQLite lets one, and fails the others without a wait.
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(WAL_STEP)

@@ -85,9 +85,7 @@ def _create(
         hide_parameters=True,
         **options,
     )
-    if url.is_sqlite:
-        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-    else:
+    if not url.is_sqlite:
         sa.event.listen(engine.sync_engine, "before_cursor_execute", past.rewrite, retval=True)
         time_limit.write_into_selects(engine)
     return engine
@@ -122,13 +120,6 @@ def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
     if url.driver == "aiomysql":
         arguments["async_creator_fn"] = drivers.connect_aiomysql
     return arguments
-
-
-def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

@@ -171,17 +171,6 @@ async def test_an_order_belongs_to_a_customer(database: Database) -> None:
             await database.write(lambda transaction, each=statement: transaction.execute(each))
 
 
-@sqlite_only
-async def test_sqlite_runs_as_it_should(database: Database) -> None:
-    """Readers beside a writer, and foreign keys, on every connection of both pools."""
-    for engine in (database.reads, database.writes):
-        async with engine.connect() as connection:
-            mode = await connection.scalar(sa.text("PRAGMA journal_mode"))
-            keys = await connection.scalar(sa.text("PRAGMA foreign_keys"))
-
-        assert ("wal", 1) == (mode, keys)
-
-
 @tidb_only
 @pytest.mark.tidb
 async def test_tidb_scatters_keys_that_javascript_can_hold(database: Database) -> None:
