@@ -15,9 +15,9 @@ from bench.plain import plain
 from db.database import Database
 from db.urls import DatabaseUrl
 from graph.app import create_app
-from graph.connection import Connection
+from graph.limits.connection import Connection
+from graph.limits.turns import Turns
 from graph.settings import Settings
-from graph.turns import Turns
 
 
 def tidegraph(url: str, meter: Meter) -> Any:

@@ -15,18 +15,18 @@ from starlette.types import Lifespan
 from db import idempotency
 from db.database import Database
 from graph import schema
-from graph.authentication import Authentication
-from graph.documents import Documents
-from graph.health import Health
+from graph.access.authentication import Authentication
+from graph.execution.documents import Documents
 from graph.http import GraphQLEndpoint
-from graph.ide import Ide
-from graph.origins import Origins
-from graph.rates import Rates
-from graph.request_ids import REQUEST_ID, RequestIds
-from graph.room import Room
-from graph.security import SecurityHeaders
+from graph.limits.rates import Rates
+from graph.limits.room import Room
+from graph.limits.turns import Turns
+from graph.protocol.health import Health
+from graph.protocol.ide import Ide
+from graph.protocol.origins import Origins
+from graph.protocol.request_ids import REQUEST_ID, RequestIds
+from graph.protocol.security import SecurityHeaders
 from graph.settings import Settings
-from graph.turns import Turns
 
 # A packet's worth goes out as it is. Level 9 makes 4% fewer bytes than 5, in five times the time.
 WORTH_COMPRESSING, COMPRESSION = 1_400, 5

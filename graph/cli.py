@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from graph.scopes import Scope
+from graph.access.scopes import Scope
 
 # What a command needs is imported by that command: `tidegraph --help` does not wait for SQLAlchemy.
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def load_settings(**given: Any) -> "Settings":
-    from graph import logs, settings
+    from graph import settings
+    from graph.process import logs
 
     try:
         loaded = settings.load(**given)
@@ -108,7 +109,7 @@ def load_settings(**given: Any) -> "Settings":
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run it to its end; what keeps it from getting there is one line, not a traceback."""
-    from graph.operations import Failed
+    from graph.process.operations import Failed
 
     try:
         return asyncio.run(work)
@@ -152,9 +153,9 @@ def serve(
     """
     trust = {"trusted_documents": trusted_documents, "only_trusted_documents": only_trusted_documents}
     loaded = load_settings(**{name: value for name, value in trust.items() if value})
-    from graph import operations, server
     from graph.app import create_app
-    from graph.notes import Notes
+    from graph.process import operations, server
+    from graph.process.notes import Notes
 
     notes = Notes(loaded)
     try:
@@ -175,7 +176,7 @@ def migrate() -> None:
     Creates the database where there is none and the user may.
     """
     loaded = load_settings()
-    from graph import operations
+    from graph.process import operations
 
     typer.echo(run(operations.migrate(loaded)))
 
@@ -188,7 +189,7 @@ def seed(
 ) -> None:
     """Fill an empty database with sample data."""
     loaded = load_settings()
-    from graph import operations
+    from graph.process import operations
 
     plan = operations.Plan(customers, orders, seed_value)
     typer.echo(run(operations.seed(loaded, plan)))
@@ -209,7 +210,7 @@ def check(data: Data = False) -> None:
     The exit code is 0 when `tidegraph serve` would serve it and nothing was wrong, 1 when not.
     """
     loaded = load_settings()
-    from graph import operations
+    from graph.process import operations
 
     report = run(operations.check(loaded, data=data))
     typer.echo("\n".join(report.lines))
@@ -223,7 +224,7 @@ def create_key(name: KeyName, scope: KeyScopes, customer: BoundTo = None, expire
     It goes to standard output alone, and only its SHA-256 is stored. A name is given out once.
     """
     loaded = load_settings()
-    from graph import keyring
+    from graph.process import keyring
 
     typer.echo(run(keyring.create(loaded, name, scope, expires_days, customer)))
 
@@ -232,7 +233,7 @@ def create_key(name: KeyName, scope: KeyScopes, customer: BoundTo = None, expire
 def list_keys() -> None:
     """List all keys: name, state, dates, customer and scopes."""
     loaded = load_settings()
-    from graph import keyring
+    from graph.process import keyring
 
     typer.echo("\n".join(run(keyring.listed(loaded))))
 
@@ -241,6 +242,6 @@ def list_keys() -> None:
 def revoke_key(name: KeyName) -> None:
     """Revoke a key, for good and within seconds."""
     loaded = load_settings()
-    from graph import keyring
+    from graph.process import keyring
 
     typer.echo(run(keyring.revoke(loaded, name)))

@@ -17,7 +17,7 @@ from db.deadline import Deadline
 from db.idempotency import Key, Once
 from db.reader import Reader, Transaction
 from db.receipt import Receipt
-from graph.callers import ANONYMOUS, Caller
+from graph.access.callers import ANONYMOUS, Caller
 from graph.times import Place, Times
 
 T = TypeVar("T")

@@ -12,26 +12,26 @@ from starlette.responses import Response
 from db import errors
 from db.database import Database
 from db.deadline import Deadline
-from graph import wire
-from graph.authentication import Authentication
-from graph.bounds import Bounds
-from graph.callers import Caller
+from graph.access.authentication import Authentication
+from graph.access.callers import Caller
 from graph.context import Context
-from graph.documents import Document, Documents
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
-from graph.execution import execute
-from graph.hangup import HungUp, while_connected
-from graph.health import Health
-from graph.ide import Ide
-from graph.origins import Origins
-from graph.params import Params, read_body
-from graph.processor import Processor
-from graph.rates import Rates
-from graph.request_ids import request_id
-from graph.room import Room
-from graph.tags import tagged
-from graph.trusted import Trusted
-from graph.turns import Turns
+from graph.execution.documents import Document, Documents
+from graph.execution.operation import execute
+from graph.limits.bounds import Bounds
+from graph.limits.processor import Processor
+from graph.limits.rates import Rates
+from graph.limits.room import Room
+from graph.limits.turns import Turns
+from graph.protocol import wire
+from graph.protocol.hangup import HungUp, while_connected
+from graph.protocol.health import Health
+from graph.protocol.ide import Ide
+from graph.protocol.origins import Origins
+from graph.protocol.params import Params, read_body
+from graph.protocol.request_ids import request_id
+from graph.protocol.tags import tagged
+from graph.protocol.trusted import Trusted
 
 METHODS = ["GET", "POST"]
 RECEIPT = "tidegraph-receipt"

@@ -6,8 +6,8 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
+from graph.access.scopes import Scope
 from graph.resolvers import customers, orders
-from graph.scopes import Scope
 from graph.types import batch_payloads, payloads
 from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
 from graph.types.found import CustomerConnection

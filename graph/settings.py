@@ -13,10 +13,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
-from graph import jwks, trusted
-from graph.bounds import Bounds, Seconds
+from graph.access import jwks
 from graph.env_file import names_in
-from graph.trusted import Trusted
+from graph.limits.bounds import Bounds, Seconds
+from graph.protocol import trusted
+from graph.protocol.trusted import Trusted
 
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"

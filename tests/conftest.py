@@ -17,7 +17,7 @@ from db import migrate, models
 from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
-from graph import logs
+from graph.process import logs
 from tests.api import Api
 from tests.faults.proxy import TidbProxy
 from tests.faults.size import FULL

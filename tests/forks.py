@@ -9,7 +9,14 @@ from io import FileIO, TextIOWrapper
 from pathlib import Path
 
 # What the commands import; the process that is copied does so once, and runs none of it.
-IMPORTED = ["graph.app", "graph.cli", "graph.keyring", "graph.logs", "graph.operations", "graph.server"]
+IMPORTED = [
+    "graph.app",
+    "graph.cli",
+    "graph.process.keyring",
+    "graph.process.logs",
+    "graph.process.operations",
+    "graph.process.server",
+]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([*IMPORTED, "db.sample", "db.seed"])
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from db import api_keys
 from db.database import Database
-from graph.api_keys import digest, new_secret
+from graph.access.api_keys import digest, new_secret
 
 
 async def create_key(

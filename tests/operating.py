@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from graph import operations
-from graph.notes import Notes
-from graph.operations import Failed, Plan
+from graph.process import operations
+from graph.process.notes import Notes
+from graph.process.operations import Failed, Plan
 from graph.settings import Settings
 
 FEW = Plan(customers=3, orders_each=2)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from graph.server import CannotListen, bind
+from graph.process.server import CannotListen, bind
 from tests.conftest import KINDS
 from tests.processes import Spawn
 from tests.session import SharedTidb, execute

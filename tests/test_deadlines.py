@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 from starlette.responses import Response
 
-from graph.bounds import Bounds
-from graph.connection import Connection
+from graph.limits.bounds import Bounds
+from graph.limits.connection import Connection
 from tests.conftest import on_sqlite
 from tests.processes import Serving, Spawn
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from db import migrate
 from db.database import Database
 from db.urls import DatabaseUrl
-from graph import operations
-from graph.operations import Failed
+from graph.process import operations
+from graph.process.operations import Failed
 from graph.settings import Settings
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute

@@ -7,7 +7,7 @@ import sys
 PROGRAM = """
 import logging, sys
 import structlog
-from graph import logs
+from graph.process import logs
 
 def fail():
     password = "s3" + "cret"

@@ -10,8 +10,8 @@ import pytest
 from db import migrate
 from db.database import Database
 from db.urls import DatabaseUrl
-from graph import operations
-from graph.operations import Failed
+from graph.process import operations
+from graph.process.operations import Failed
 from tests.conftest import KINDS
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
 from tests.session import SharedTidb, execute

@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from graph.bounds import Bounds
-from graph.scopes import Scope
+from graph.access.scopes import Scope
+from graph.limits.bounds import Bounds
 from graph.settings import PREFIX, Settings
 from tests import pages
 from tests.keys import bearer

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graph.errors import Rejected
-from graph.room import SMALL, Room
+from graph.limits.room import SMALL, Room
 from tests.conftest import on_sqlite
 from tests.processes import Spawn, wait_until
 from tests.sockets import connect, exchange, request

@@ -17,7 +17,7 @@ from db.models import customers, order_lines, orders
 from db.orders import TRANSITIONS
 from db.sample import Sample
 from db.urls import DatabaseUrl
-from graph.progress import progress
+from graph.process.progress import progress
 from tests.api import Api
 from tests.processes import COMMAND, Spawn, environment
 from tests.terminal import Terminal

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from graph import operations
-from graph.operations import Failed
+from graph.process import operations
+from graph.process.operations import Failed
 from tests.conftest import on_tidb
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
 from tests.session import SharedTidb, execute

@@ -9,10 +9,11 @@ from strawberry.types.arguments import StrawberryArgument
 from db import covering, filters, indexes
 from db.filters import ACTIVE, Every
 from db.pages import Page, Scope, Slice
-from graph import loaders, scopes
-from graph.arguments import once
+from graph import loaders
+from graph.access import scopes
 from graph.errors import BadUserInput
 from graph.types import prices
+from graph.types.arguments import once
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.filters import CustomerWhere, OrderWhere, condition
 from graph.types.prices import Price, counted

@@ -17,9 +17,9 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from db.errors import AsOfUnavailable
+from graph.access.scopes import Scope
 from graph.context import Batch, Context, Info, Loaders
 from graph.loaders import moments
-from graph.scopes import Scope
 from graph.times import Place, When, place_of
 from graph.types.identities import is_enough
 from graph.types.prices import ONE, Price, Pricing
@@ -59,7 +59,7 @@ class Batched:
     """A relation, connection or root field: its batch function, and how a field's call becomes a Load.
 
     `plan(parent_row, arguments)` raises BadUserInput or BadCursor. With `many` the key of its Load is a
-    list of keys, and the field's value the list of what they find. Its `price` is for `graph/cost.py`.
+    list of keys, and the field's value the list of what they find. Its `price` is for `execution/cost.py`.
     `identity` makes what stands for the row when only its id is asked for, which is the key. `columns` are
     those of the parent's row that `plan` reads. A connection says by `rows` which type its rows are, and its
     batch function gets the columns that the operation reads of them as one more argument. A caller needs the

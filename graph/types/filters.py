@@ -6,8 +6,8 @@ from typing import Any
 import strawberry
 
 from db.filters import EVERYTHING, Compare, Condition, Either, Every, Not, Related
+from graph.access.scopes import Scope
 from graph.errors import BadUserInput
-from graph.scopes import Scope
 from graph.types.operators import (
     DateTimeFilter,
     IDFilter,

@@ -13,7 +13,8 @@ from db.filters import Compare
 from db.models import Change as ChangeRow
 from db.pages import Page, Scope
 from db.sorts import HISTORY_SORT
-from graph import loaders, scopes
+from graph import loaders
+from graph.access import scopes
 from graph.ids import GlobalId
 from graph.types import prices
 from graph.types.connections import PAGING, page_of

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from graph.selection import Selections
+from graph.types.selection import Selections
 
 KNOWN = {"id", "__typename"}
 

@@ -8,8 +8,8 @@ import strawberry
 from db.money import Money as MoneyRow
 from db.orders import TRANSITIONS
 from graph import loaders
+from graph.access.scopes import Scope
 from graph.ids import GlobalId
-from graph.scopes import Scope
 from graph.types.connections import ORDER_ARGUMENTS, Connection, connection
 from graph.types.fields import column, computed, relation
 from graph.types.history import Change, history

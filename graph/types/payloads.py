@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, get_type_hints
 import strawberry
 
 from db import refusals
+from graph.access.scopes import Scope
 from graph.context import Info
 from graph.ids import GlobalId
-from graph.scopes import Scope
 from graph.types.asking import MutationInput, asked, options_last
 from graph.types.fields import argument, column, computed, mutating
 from graph.types.nodes import Customer, Order

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import strawberry
 from strawberry.schema_directive import Location
 
+from graph.access.scopes import Scope
 from graph.ids import GlobalId
-from graph.scopes import Scope
 
 # Of a field that can show any object: the scopes that its arguments call for.
 ScopesOf: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Scope]]

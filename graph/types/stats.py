@@ -10,9 +10,9 @@ from db.filters import Condition
 from db.money import Money as MoneyRow
 from db.sums import Group
 from graph import loaders
-from graph.arguments import once
-from graph.scopes import Scope
+from graph.access.scopes import Scope
 from graph.types import prices
+from graph.types.arguments import once
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.filters import OrderWhere, condition
 from graph.types.money import Money

@@ -11,8 +11,8 @@ from db import buckets, filters, sums
 from db.filters import Condition
 from db.sums import Summary
 from graph import loaders
+from graph.access.scopes import Scope
 from graph.errors import BadUserInput
-from graph.scopes import Scope
 from graph.types import prices
 from graph.types.connections import DEFAULT_SIZE, LARGEST_SIZE
 from graph.types.fields import Load, argument, batched, column, computed, relation

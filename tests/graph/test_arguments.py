@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from db.database import Database
-from graph import executor
+from graph.execution import executor
 from graph.types import connections
 from tests.api import Api
 from tests.conftest import on_sqlite

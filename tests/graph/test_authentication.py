@@ -9,9 +9,9 @@ import pytest
 from db import api_keys
 from db.database import Database
 from db.deadline import Deadline
-from graph.api_keys import ApiKeys, digest, new_secret
-from graph.callers import Unauthenticated
-from graph.recent import Recent
+from graph.access.api_keys import ApiKeys, digest, new_secret
+from graph.access.callers import Unauthenticated
+from graph.access.recent import Recent
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.keys import bearer, create_key

@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from db.database import Database
-from graph.bounds import Bounds
 from graph.errors import Rejected
-from graph.rates import Rates
-from graph.turns import Turns
+from graph.limits.bounds import Bounds
+from graph.limits.rates import Rates
+from graph.limits.turns import Turns
 from tests.api import Api
 from tests.conftest import on_sqlite
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from graph import schema
-from graph.bounds import Bounds
-from graph.documents import Documents
+from graph.limits.bounds import Bounds
+from graph.execution.documents import Documents
 from graph.errors import Rejected
 
 def megabytes():

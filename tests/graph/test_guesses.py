@@ -8,7 +8,7 @@ from db.database import Database
 from db.deadline import Deadline
 from db.engines import Limits
 from db.urls import DatabaseUrl
-from graph.api_keys import ApiKeys, new_secret
+from graph.access.api_keys import ApiKeys, new_secret
 
 
 async def test_guesses_leave_a_fifth_of_the_pool(database_url: str) -> None:

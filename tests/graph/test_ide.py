@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graph.ide import POLICY, Ide
+from graph.protocol.ide import POLICY, Ide
 
 
 def test_without_a_build_the_page_loads_from_the_internet(tmp_path: Path) -> None:

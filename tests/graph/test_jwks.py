@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from db.deadline import Deadline
-from graph import jwks as module
+from graph.access import jwks as module
+from graph.access.jwks import KeySet
 from graph.errors import Rejected
-from graph.jwks import KeySet
 from tests.tokens import jwks, jwks_file, public
 
 NEVER = Deadline.none()

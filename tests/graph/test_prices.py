@@ -12,8 +12,8 @@ from strawberry.types.arguments import convert_arguments
 from db.filters import Compare
 from db.indexes import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
 from db.sorts import SORTS, Sort
-from graph.cost import LARGEST, charge
-from graph.executor import RowExecutor
+from graph.execution.cost import LARGEST, charge
+from graph.execution.executor import RowExecutor
 from graph.schema import build
 from graph.types.fields import DEFINITION, declaration
 

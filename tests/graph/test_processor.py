@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.database import Database
-from graph.processor import LONG, TURNS, Processor
+from graph.limits.processor import LONG, TURNS, Processor
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order

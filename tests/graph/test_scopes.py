@@ -17,12 +17,12 @@ from graphql import (
     parse,
 )
 
+from graph.access.scopes import EVERY_SCOPE, Scope, granted
 from graph.errors import Rejected
-from graph.executor import RowExecutor
+from graph.execution.executor import RowExecutor
+from graph.execution.permission import permit
 from graph.ids import GlobalId
-from graph.permission import permit
 from graph.schema import build, sdl
-from graph.scopes import EVERY_SCOPE, Scope, granted
 from graph.types.fields import Batched, Mutating, declaration
 
 SCHEMA: Any = build()._schema

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from db.database import Database
 from db.deadline import Deadline
-from graph.callers import Caller, Unauthenticated
-from graph.jwks import ALGORITHMS, KeySet
-from graph.scopes import EVERY_SCOPE, Scope
-from graph.tokens import SKEW, Tokens, scopes_of
+from graph.access.callers import Caller, Unauthenticated
+from graph.access.jwks import ALGORITHMS, KeySet
+from graph.access.scopes import EVERY_SCOPE, Scope
+from graph.access.tokens import SKEW, Tokens, scopes_of
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.keys import bearer, create_key

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from db.database import Database
-from graph.executor import RowExecutor
+from graph.execution.executor import RowExecutor
 from graph.ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_sqlite

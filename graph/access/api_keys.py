@@ -10,9 +10,9 @@ from db import api_keys
 from db.database import Database
 from db.deadline import Deadline
 from db.models import ApiKey
-from graph.callers import Caller, Unauthenticated
-from graph.recent import Recent
-from graph.scopes import granted
+from graph.access.callers import Caller, Unauthenticated
+from graph.access.recent import Recent
+from graph.access.scopes import granted
 
 # Known to those who search code and logs for secrets.
 PREFIX = "tdg_"

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from graph.bounds import Bounds
 from graph.errors import Rejected, too_many_requests
+from graph.limits.bounds import Bounds
 
 TOO_LONG_A_LINE = "Too many of your requests wait already."
 TOO_LONG_A_WAIT = "Your other requests have been running all the time."

@@ -10,9 +10,9 @@ from db import migrate as migrations
 from db.database import Database, ping
 from db.deadline import Deadline
 from db.migrate import State
-from graph.health import newer
-from graph.notes import Notes
-from graph.progress import progress
+from graph.process.notes import Notes
+from graph.process.progress import progress
+from graph.protocol.health import newer
 from graph.settings import Settings
 
 # How long a database may take to say what it is, in seconds.

@@ -15,7 +15,6 @@ from graphql import (
 )
 
 from db.kept import Kept
-from graph.bounds import Bounds
 from graph.errors import (
     BAD_REQUEST,
     BAD_USER_INPUT,
@@ -26,9 +25,10 @@ from graph.errors import (
     coded,
     with_code,
 )
-from graph.sizes import Sizes
-from graph.validation import rules
-from graph.values import NONE, Values, values
+from graph.execution.validation import rules
+from graph.limits.bounds import Bounds
+from graph.limits.sizes import Sizes
+from graph.limits.values import NONE, Values, values
 
 # A character makes up to 300 bytes of a parsed document: these are 90 MB at the worst, and seldom 20.
 MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT = 1_000, 300_000, 20_000

@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 from strawberry.http.ides import get_graphql_ide_html
 
-DIST = Path(__file__).parent / "graphiql" / "dist"
+DIST = Path(__file__).parents[1] / "graphiql" / "dist"
 ASSETS = "/graphql/assets"
 POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "

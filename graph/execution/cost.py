@@ -8,9 +8,9 @@ from graphql import GraphQLError, get_nullable_type, is_list_type
 from strawberry.types.arguments import convert_arguments
 
 from graph.errors import BAD_USER_INPUT, COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
-from graph.executor import RowExecutor
-from graph.outline import Fields, Selected
-from graph.params import size
+from graph.execution.executor import RowExecutor
+from graph.execution.outline import Fields, Selected
+from graph.protocol.params import size
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.prices import MUTATION, ONE, Price
 

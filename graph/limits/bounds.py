@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from graph import rates
+from graph.limits import rates
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from graph.bounds import Bounds
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
-from graph.room import Part
-from graph.trusted import Trusted
+from graph.limits.bounds import Bounds
+from graph.limits.room import Part
+from graph.protocol.trusted import Trusted
 
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 

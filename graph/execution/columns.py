@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from graph.executor import RowExecutor
-from graph.outline import Fields, Selected
+from graph.execution.executor import RowExecutor
+from graph.execution.outline import Fields, Selected
 from graph.types.fields import DEFINITION, Batched, Column, Computed
 
 

@@ -9,11 +9,11 @@ import jwt
 from jwt import PyJWK, PyJWTError
 
 from db.deadline import Deadline
-from graph.callers import Caller, Unauthenticated
+from graph.access.callers import Caller, Unauthenticated
+from graph.access.jwks import ALGORITHMS, KeySet
+from graph.access.recent import Recent
+from graph.access.scopes import Scopes, granted
 from graph.ids import row_id
-from graph.jwks import ALGORITHMS, KeySet
-from graph.recent import Recent
-from graph.scopes import Scopes, granted
 
 # By how many seconds clocks may differ.
 SKEW = 30

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from graph.bounds import Bounds
 from graph.errors import SERVICE_UNAVAILABLE, coded
+from graph.limits.bounds import Bounds
 
 # Bytes of a request's line and headers together.
 LARGEST_HEAD = 65_536

@@ -6,12 +6,12 @@ from starlette.requests import Request
 
 from db.database import Database
 from db.deadline import Deadline
-from graph.api_keys import ApiKeys
-from graph.callers import ANONYMOUS, Caller, Unauthenticated
+from graph.access.api_keys import ApiKeys
+from graph.access.callers import ANONYMOUS, Caller, Unauthenticated
+from graph.access.jwks import KeySet
+from graph.access.tokens import Tokens
 from graph.errors import UNAUTHENTICATED, Rejected, coded
-from graph.jwks import KeySet
 from graph.settings import Settings
-from graph.tokens import Tokens
 
 CHALLENGE = 'Bearer realm="tidegraph"'
 # Past that it is neither a key nor a token of ours.

@@ -7,14 +7,14 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
 
 from db.receipt import Receipt
-from graph.columns import Columns
 from graph.context import Context
-from graph.cost import charge
-from graph.documents import Document
 from graph.errors import BAD_USER_INPUT, Rejected, public, with_code
-from graph.executor import RowExecutor, is_pending
-from graph.params import Params
-from graph.permission import permit
+from graph.execution.columns import Columns
+from graph.execution.cost import charge
+from graph.execution.documents import Document
+from graph.execution.executor import RowExecutor, is_pending
+from graph.execution.permission import permit
+from graph.protocol.params import Params
 
 
 async def execute(

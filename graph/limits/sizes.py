@@ -13,7 +13,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-from graph.bounds import Bounds
+from graph.limits.bounds import Bounds
 
 # Validation compares each pair of fields that share a name in the answer; one takes about 13 us.
 MOST_PAIRS, MOST_STEPS = 10_000, 50_000

@@ -8,10 +8,10 @@ from db import api_keys, refusals
 from db.deadline import Deadline
 from db.models import ApiKey
 from db.reader import Transaction
-from graph.api_keys import SECONDS, digest, new_secret
+from graph.access.api_keys import SECONDS, digest, new_secret
+from graph.access.scopes import Scope
 from graph.ids import GlobalId, row_id
-from graph.operations import PATIENCE, Failed, migrated
-from graph.scopes import Scope
+from graph.process.operations import PATIENCE, Failed, migrated
 from graph.settings import Settings
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from graph.scopes import EVERY_SCOPE, Scopes
+from graph.access.scopes import EVERY_SCOPE, Scopes
 
 
 class Caller(NamedTuple):

@@ -16,10 +16,10 @@ from graphql import (
     is_list_type,
 )
 
+from graph.access.scopes import EVERY_SCOPE, Scope, Scopes
 from graph.errors import FORBIDDEN, MOST_ERRORS, Rejected
-from graph.executor import RowExecutor
-from graph.outline import Fields, Selected
-from graph.scopes import EVERY_SCOPE, Scope, Scopes
+from graph.execution.executor import RowExecutor
+from graph.execution.outline import Fields, Selected
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.requires import Requires
 

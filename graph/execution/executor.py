@@ -21,8 +21,8 @@ from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.arguments import convert_arguments
 
-from graph.arguments import Arguments, Remembered
-from graph.outline import Fields, Outline
+from graph.execution.outline import Fields, Outline
+from graph.types.arguments import Arguments, Remembered
 from graph.types.fields import DEFINITION, Batched, Column, Computed, DeclaredField, declaration
 
 Read = Callable[[Any], Any]

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 
-from graph.progress import progress
+from graph.process.progress import progress
 from graph.settings import Settings
 
 log = structlog.get_logger("tidegraph")

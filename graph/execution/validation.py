@@ -13,7 +13,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graph.bounds import Bounds
+from graph.limits.bounds import Bounds
 
 
 class StorableText(ValidationRule):

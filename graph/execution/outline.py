@@ -14,8 +14,8 @@ from graphql import (
 )
 from graphql.execution import Executor
 
-from graph.selection import Selections
 from graph.types.fields import DEFINITION, Declaration, declaration
+from graph.types.selection import Selections
 
 # What is selected of an object of one type; the same where fragments repeat it, so that it is looked at once.
 Fields = tuple["Selected", ...]

@@ -15,9 +15,9 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from graph.connection import Connection
-from graph.health import Health
-from graph.notes import Notes
+from graph.limits.connection import Connection
+from graph.process.notes import Notes
+from graph.protocol.health import Health
 from graph.settings import Settings
 
 # What a request may still take, after its deadline, to store and send its answer.
