@@ -34,7 +34,8 @@ async def fill(
 ) -> None:
     """Write customers and `orders_each` orders for each; `progress` gets the rows of each batch.
 
-    Each batch is a transaction of its own: what an interruption leaves behind is whole orders.
+    Each batch is a transaction of its own: what an interruption leaves behind is whole orders. Of those who
+    fill a database with the same sample at once one does; the others get DuplicateKey, and write nothing.
     """
     size = SQLITE_BATCH if database.url.is_sqlite else TIDB_BATCH
     owners: list[int] = []

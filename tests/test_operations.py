@@ -13,6 +13,7 @@ from db.urls import DatabaseUrl
 from graph.process import operations
 from graph.process.operations import Failed
 from tests.conftest import KINDS
+from tests.db.sql import run
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
 from tests.session import SharedTidb, execute
 
@@ -135,6 +136,20 @@ async def test_serve_seeds_only_an_empty_database(url: str, capsys: pytest.Captu
     assert f"{url} is now at revision {migrate.head()}.\n" in first
     assert first.endswith("Seeded 3 customers with 6 orders.\n")
     assert "" == capsys.readouterr().out
+
+
+async def test_servers_that_start_together_seed_once(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them serve; who comes a little later finds the data there, and says nothing."""
+    seeded = "Seeded 3 customers with 6 orders."
+    await prepare(url, migrate=True)
+    capsys.readouterr()
+    await asyncio.gather(*(prepare(url, seed=FEW) for _ in range(3)))
+    said = [line for line in capsys.readouterr().out.splitlines() if not line.endswith(" rows")]
+
+    assert 1 == said.count(seeded)
+    assert {seeded, f"{url} is being filled by another process"} >= set(said)
+    async with Database(DatabaseUrl.parse(url)) as database:
+        assert [(3,)] == await run(database, "SELECT COUNT(*) FROM customers")
 
 
 async def test_seed_needs_a_schema(url: str) -> None:

@@ -25,6 +25,10 @@ class Failed(Exception):
     """What an operator asked for cannot be done; the message is one line that names the database."""
 
 
+class BeingFilled(Failed):
+    """Another process writes the same sample data at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much sample data, and which."""
@@ -74,8 +78,11 @@ async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Pla
             raise Failed(f"{database.url} {STANDING[state]}: {ADVICE}, or serve --migrate")
         notes.say(await _upgrade(database))
     if seed and await _is_empty(database):
-        with notes.progress(seed.rows) as advance:
-            done = await _fill(database, seed, advance)
+        try:
+            with notes.progress(seed.rows) as advance:
+                done = await _fill(database, seed, advance)
+        except BeingFilled as reason:
+            done = str(reason)
         notes.say(done)
 
 
@@ -211,13 +218,16 @@ async def _fill(database: Database, plan: Plan, advance: Callable[[int], object]
     from db import seed as seeding
     from db.sample import Sample
 
-    await seeding.fill(
-        database,
-        Sample(plan.seed_value),
-        customer_count=plan.customers,
-        orders_each=plan.orders_each,
-        progress=advance,
-    )
+    try:
+        await seeding.fill(
+            database,
+            Sample(plan.seed_value),
+            customer_count=plan.customers,
+            orders_each=plan.orders_each,
+            progress=advance,
+        )
+    except errors.DuplicateKey as error:
+        raise BeingFilled(f"{database.url} is being filled by another process") from error
     return f"Seeded {plan.customers:,} customers with {plan.customers * plan.orders_each:,} orders."
 
 
