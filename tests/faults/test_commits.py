@@ -68,12 +68,13 @@ async def test_a_commit_is_not_waited_for_without_end(
     proxied: Database, proxy: TidbProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that does not answer COMMIT leaves the outcome open, too; the pool is clean afterwards."""
-    monkeypatch.setattr("db.database.ENDING", 0.2)
     work, next_work = Work(), Work("next")
     await create_customer(proxied)
     sa.event.listen(proxied.writes.sync_engine, "commit", lambda _: proxy.stall(), once=True)
-    with pytest.raises(errors.OutcomeUnknown):
-        await proxied.write(work, Deadline.after(30))
+    with monkeypatch.context() as impatient:
+        impatient.setattr("db.database.ENDING", 0.2)
+        with pytest.raises(errors.OutcomeUnknown):
+            await proxied.write(work, Deadline.after(30))
     proxy.resume()
     await proxied.write(next_work)
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import itertools
-import time
 from typing import Any
 
 import pytest
 
 from db.database import Database
-from graph.limits.processor import LONG, TURNS, Processor
+from graph.limits.processor import TURNS, Processor
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order
@@ -18,14 +17,11 @@ from tests.session import Statements
 NUMBERS = itertools.count()
 
 
-async def steps(
-    processor: Processor, principal: str, count: int, done: list[str], seconds: float = 0
-) -> None:
+async def steps(processor: Processor, principal: str, count: int, done: list[str]) -> None:
     """So many requests of one principal, each of one step."""
 
     async def step() -> None:
         await processor.step(principal)
-        time.sleep(seconds)  # noqa: ASYNC251
         done.append(principal)
 
     await asyncio.gather(*(step() for _ in range(count)))
@@ -59,12 +55,14 @@ async def test_a_step_begins_at_once_where_nobody_waits() -> None:
     assert 0 == turns
 
 
-async def test_the_loop_turns_between_long_steps() -> None:
+async def test_the_loop_turns_between_long_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that others are read from, looked up and written to meanwhile; short ones follow one another."""
     processor, seen = Processor(), list[list[int]]()
-    for seconds in (2 * LONG, 0):
+    # Every step is longer than the one, and none than the other.
+    for long in (0, 60):
+        monkeypatch.setattr("graph.limits.processor.LONG", long)
         done, counts = list[str](), list[int]()
-        task = asyncio.create_task(steps(processor, "ada", 4, done, seconds))
+        task = asyncio.create_task(steps(processor, "ada", 4, done))
         while not task.done():
             await asyncio.sleep(0)
             counts.append(len(done))
