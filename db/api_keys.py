@@ -41,7 +41,7 @@ async def insert(
     try:
         await transaction.execute(keys.insert().values(key._asdict()))
     except errors.DuplicateKey as error:
-        raise refusals.Taken("name", name) from error
+        raise refusals.Taken("name") from error
     return key
 
 

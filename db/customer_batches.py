@@ -68,7 +68,7 @@ class Plan:
         elif each.expected is not None:
             raise refusals.NothingExpected
         if email and self._by_email.setdefault(email, name) != name:
-            raise refusals.Taken("email", email)
+            raise refusals.Taken("email")
         # Only now: an item that is refused stands in no other's way.
         self._names.add(name)
         if row is None:

@@ -43,7 +43,7 @@ async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Custome
     moment = changes.now()
     columns = {"email": None, "archived_at": None, **values}
     columns |= {"version": 1, "created_at": moment, "updated_at": moment}
-    with _taken(columns):
+    with _taken():
         customer_id = await transaction.insert(customers, columns)
     customer = Customer(id=customer_id, **columns)
     await words.insert(transaction, [customer])
@@ -57,7 +57,7 @@ async def update(
     """Change what `values` names. Raises NotFound, VersionConflict or Taken."""
     customer = await lock(transaction, customer_id)
     await changes.expect(transaction, customer, expected)
-    with _taken(values):
+    with _taken():
         changed = await changes.apply(transaction, customers, customer, values)
     if words.of(changed) != words.of(customer):
         await words.replace(transaction, [changed])
@@ -92,8 +92,8 @@ async def delete(transaction: Transaction, customer_id: int, expected: int | Non
 
 
 @contextmanager
-def _taken(values: Mapping[str, Any]) -> Iterator[None]:
+def _taken() -> Iterator[None]:
     try:
         yield
     except errors.DuplicateKey as error:
-        raise refusals.Taken(error.column, values[error.column]) from error
+        raise refusals.Taken(error.column) from error

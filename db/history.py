@@ -1,7 +1,7 @@
 """History: what each change did to an object, by whom and when; it outlives the object."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,6 +18,7 @@ CREATED, UPDATED, DELETED, ERASED = "CREATED", "UPDATED", "DELETED", "ERASED"
 PERSONAL = ("username", "name", "email")
 # How many of the changes since a version are told to whoever has an older one.
 MOST_SINCE = 20
+BATCH = 1000
 
 Content: TypeAlias = Mapping[str, Any]
 
@@ -82,6 +83,23 @@ async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None
         each.since = tuple(found[type(each.current).__name__, each.current.id])
 
 
+async def since(reader: Reader, kind: str, versions: Mapping[int, int]) -> AsyncIterator[Change]:
+    """The changes of objects of one kind after a version of each, by its id; those of each oldest first."""
+    left = dict(versions)
+    while left:
+        newer = [_after(kind, each, version) for each, version in left.items()]
+        statement = (
+            sa.select(*history.c).where(sa.or_(*newer)).order_by(history.c.object_id, history.c.version)
+        )
+        found = [Change._make(row) for row in await reader.fetch(statement.limit(BATCH))]
+        for change in found:
+            yield change
+        if len(found) < BATCH:
+            return
+        left = {each: version for each, version in left.items() if each > change.object_id}
+        left[change.object_id] = change.version
+
+
 def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     """The first MOST_SINCE changes of each object: one with a long history takes no place of another's."""
     of_one = sa.func.row_number().over(
@@ -93,9 +111,13 @@ def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
 
 
 def _newer(row: Customer | Order, version: int) -> sa.ColumnElement[bool]:
-    mine = sa.and_(history.c.object_id == row.id, history.c.kind == type(row).__name__)
     # A conflict that is told again does not know what came later.
-    return sa.and_(mine, history.c.version > version, history.c.version <= row.version)
+    return sa.and_(_after(type(row).__name__, row.id, version), history.c.version <= row.version)
+
+
+def _after(kind: str, object_id: int, version: int) -> sa.ColumnElement[bool]:
+    mine = history.c.object_id == object_id, history.c.kind == kind
+    return sa.and_(*mine, history.c.version > version)
 
 
 def differences(change: Change) -> dict[str, tuple[Any, Any]]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from db import changes, errors, history, outcomes, refusals, retry
+from db import changes, errors, outcomes, refusals, retry
 from db.author import Author
 from db.database import Database, Work
 from db.deadline import Deadline
@@ -163,9 +163,7 @@ class Once:
         mutation, input_hash, text = rows[0]
         if (mutation, input_hash) != (self.key.mutation, self.key.digest):
             raise refusals.KeyReused(self.key.text, mutation)
-        outcome = outcomes.decode(text)
-        await history.fill_since(reader, outcomes.refusals(outcome))
-        return (outcome,)
+        return (await outcomes.tell(reader, text),)
 
     async def _insert(self, transaction: Transaction, outcome: Any) -> None:
         moment = changes.now()

@@ -66,7 +66,7 @@ class Plan:
         if stored is None:
             return self._created(each, total)
         if not self.changes_stored or self.owner not in (None, stored.order.customer_id):
-            raise refusals.Taken("reference", str(each.reference))
+            raise refusals.Taken("reference")
         return self._changed(each, total, stored)
 
     def _created(self, each: New, total: Money) -> Item:

@@ -51,7 +51,7 @@ async def insert(
     try:
         inserted = await transaction.execute(_insertion(columns))
     except errors.DuplicateKey as error:
-        raise refusals.Taken(error.column, columns[error.column]) from error
+        raise refusals.Taken(error.column) from error
     if not inserted.rowcount:
         await customers.require_active(transaction, values["customer_id"])
     order = Order(id=inserted.lastrowid, **columns)
@@ -87,7 +87,7 @@ async def update(
         stored = {**values, **(_columns(total) if total else {})}
         return await changes.apply(transaction, orders, order, stored, replaced)
     except errors.DuplicateKey as error:
-        raise refusals.Taken(error.column, values[error.column]) from error
+        raise refusals.Taken(error.column) from error
 
 
 async def transition(transaction: Transaction, order_id: int, to: str, expected: int | None = None) -> Order:

@@ -1,15 +1,22 @@
-"""What a mutation came to, as text: kept with its idempotency key, and given again."""
+"""What a mutation came to, as text: kept with its idempotency key, and told again.
+
+Nothing personal of a customer is in it, so that it is nowhere to be looked for when it is to be erased.
+"""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from db import models
+from db import history, models, personal
+from db.history import PERSONAL
 from db.items import Item
+from db.models import Customer
+from db.personal import Values, Version
+from db.reader import Reader
 from db.refusals import BatchRefused, Refused, VersionConflict
 
 ROWS: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in (models.Customer, models.Order, Item)}
@@ -24,19 +31,24 @@ def encode(outcome: Any) -> str:
     return orjson.dumps(_plain(outcome)).decode()
 
 
-def decode(text: str) -> Any:
+async def tell(reader: Reader, text: str) -> Any:
     """What `encode` was given; a refusal comes back as one, not raised.
 
-    A VersionConflict lacks the changes since: the history has them, and a batch more than fit into a row.
+    What the text lacks is read again: what is personal of customers, and the changes since of a
+    VersionConflict, of which a batch has more than fit into a row.
     """
-    return _read(orjson.loads(text))
+    plain = orjson.loads(text)
+    versions = {(each["id"], each["version"]) for each in _customers(plain)}
+    outcome = _read(plain, await personal.then(reader, versions))
+    await history.fill_since(reader, _refusals(outcome))
+    return outcome
 
 
-def refusals(outcome: Any) -> list[Refused | None]:
+def _refusals(outcome: Any) -> list[Refused | None]:
     """Those in an outcome: itself, or its items'."""
     match outcome:
         case BatchRefused(items=items):
-            return refusals(items)
+            return _refusals(items)
         case Refused():
             return [outcome]
         case tuple() if type(outcome) is tuple:
@@ -57,6 +69,9 @@ def _plain(value: Any) -> Any:
         case Refused():
             fields = dataclasses.fields(value)  # type: ignore[arg-type]
             return {kind: {field.name: _plain(getattr(value, field.name)) for field in fields}}
+        case Customer():
+            kept = {name: each for name, each in value._asdict().items() if name not in PERSONAL}
+            return {kind: {name: _plain(each) for name, each in kept.items()}}
         case tuple() if kind in ROWS:
             return {kind: {name: _plain(each) for name, each in value._asdict().items()}}  # type: ignore[attr-defined]
         case tuple() | list():
@@ -65,12 +80,25 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def _read(value: Any) -> Any:
+def _customers(plain: Any) -> Iterator[dict[str, Any]]:
+    """All that are kept in an outcome, at any depth."""
+    match plain:
+        case {"Customer": dict(kept)}:
+            yield kept
+        case dict() | list():
+            for each in plain.values() if isinstance(plain, dict) else plain:
+                yield from _customers(each)
+
+
+def _read(value: Any, then: Mapping[Version, Values]) -> Any:
     if isinstance(value, list):
-        return tuple(_read(each) for each in value)
+        return tuple(_read(each, then) for each in value)
     if not isinstance(value, dict):
         return value
     ((kind, held),) = value.items()
     if kind in SCALARS:
         return SCALARS[kind](held)
-    return (ROWS | REFUSALS)[kind](**{name: _read(each) for name, each in held.items()})
+    fields = {name: _read(each, then) for name, each in held.items()}
+    if kind == Customer.__name__:
+        fields |= then[fields["id"], fields["version"]]
+    return (ROWS | REFUSALS)[kind](**fields)

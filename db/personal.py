@@ -1,56 +1,67 @@
-"""What is personal of a customer, and what is left of a row, change or outcome without it."""
+"""What is personal of a customer: in its row, words and history, and nowhere else.
 
-from typing import Any, NamedTuple
+Outcomes are kept without it. When one is told again, it is read as it was then, or else as erased.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
 
 import orjson
 
-from db import history
+from db import customers, history
 from db.history import PERSONAL
-from db.items import Item
 from db.models import Change, Customer
-from db.refusals import BatchRefused, Taken, VersionConflict
+from db.reader import Reader
 
 ERASED = "erased"
+# A customer's id, and its version.
+Version = tuple[int, int]
+Values = dict[str, Any]
 
 
-class Personal(NamedTuple):
-    """Whose values are to go, and what they were by their field, which others may have sent as well."""
-
-    customer_id: int
-    texts: frozenset[tuple[str, str]] = frozenset()
-
-    def erased(self, outcome: Any) -> Any:
-        """What a mutation came to, without them."""
-        match outcome:
-            case Customer(id=found) if found == self.customer_id:
-                return outcome._replace(username=f"{ERASED}-{found}", name=ERASED, email=None)
-            case Change(object_id=found, kind=Customer.__name__) if found == self.customer_id:
-                return outcome._replace(fields=_erased_fields(outcome))
-            case Item(row=row, refused=refused):
-                return outcome._replace(row=self.erased(row), refused=self.erased(refused))
-            case Taken(field=field, value=value) if (field, value) in self.texts:
-                return Taken(field, ERASED)
-            case VersionConflict(current=row, expected=expected):
-                return VersionConflict(self.erased(row), (), expected)
-            case BatchRefused(items=items):
-                return BatchRefused(self.erased(items))
-            case tuple() if type(outcome) is tuple:
-                return tuple(self.erased(each) for each in outcome)
-            case _:
-                return outcome
+def erased_values(customer_id: int) -> Values:
+    """What stands in the place of what was personal."""
+    return {"username": f"{ERASED}-{customer_id}", "name": ERASED, "email": None}
 
 
-def texts_of(found: Customer | Change) -> set[tuple[str, str]]:
-    """The personal values of a customer, or those that a change of one took and gave, each by its field."""
-    if isinstance(found, Customer):
-        values = [(name, getattr(found, name)) for name in PERSONAL]
-    else:
-        sides = history.differences(found)
-        values = [(name, value) for name in PERSONAL for value in sides.get(name, ())]
-    return {(name, value) for name, value in values if value is not None}
-
-
-def _erased_fields(change: Change) -> str:
+def erased_fields(change: Change) -> str:
+    """The `fields` of a change of a customer without what was personal in them."""
     sides = history.differences(change)
     left = {name: (None, None) if name in PERSONAL else side for name, side in sides.items()}
     return orjson.dumps(left).decode()
+
+
+async def then(reader: Reader, versions: Collection[Version]) -> dict[Version, Values]:
+    """What was personal of customers at a version of each.
+
+    That is what their rows have now, with all that was changed since taken back: one statement for the rows,
+    and one for each page of changes.
+    """
+    if not versions:
+        return {}
+    asked: dict[int, list[int]] = defaultdict(list)
+    for customer_id, version in versions:
+        asked[customer_id].append(version)
+    # First of all: what is committed after it is in the history by the time that is read.
+    rows = {row.id: row for row in await customers.get_many(reader, "id", list(asked))}
+    older = {each: min(known) for each, known in asked.items() if _is_older(min(known), rows.get(each))}
+    before: dict[Version, Values] = {each: {} for each in versions}
+    async for change in history.since(reader, Customer.__name__, older):
+        taken_back = {name: side[0] for name, side in history.differences(change).items() if name in PERSONAL}
+        for version in asked[change.object_id]:
+            if version < change.version:
+                # The oldest of the changes is the one that knows.
+                known = before[change.object_id, version]
+                before[change.object_id, version] = taken_back | known
+    return {each: _values(each[0], rows.get(each[0]), before[each]) for each in versions}
+
+
+def _is_older(version: int, row: Customer | None) -> bool:
+    return row is None or version < row.version
+
+
+def _values(customer_id: int, row: Customer | None, before: Values) -> Values:
+    now = {name: getattr(row, name) for name in PERSONAL} if row else {}
+    found = {name: value for name, value in (now | before).items() if value is not None}
+    return erased_values(customer_id) | found

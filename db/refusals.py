@@ -35,10 +35,9 @@ class NotFound(Refused):
 
 @dataclass(eq=False)
 class Taken(Refused):
-    """Another object has `value` in its unique `field`."""
+    """Another object has what was sent for the unique `field`."""
 
     field: str | None
-    value: str
 
 
 @dataclass(eq=False)

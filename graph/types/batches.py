@@ -60,7 +60,7 @@ async def write_batch(write: Write, work: Any, sent: Any) -> list[Result]:
     except refusals.BatchRefused as refused:
         done = refused.items
     for place, item in zip(places, done, strict=True):
-        found[place] = result(item, place)
+        found[place] = result(item, sent.items[place], place)
     return found
 
 
@@ -71,8 +71,8 @@ def decoded(item: Any, place: int) -> Any:
     return Result(None, None, problems.found) if problems.found else content
 
 
-def result(item: Item, place: int) -> Result:
-    refused = [user_error(item.refused, prefix_of(place))] if item.refused else []
+def result(item: Item, sent: Any, place: int) -> Result:
+    refused = [user_error(item.refused, sent, prefix_of(place))] if item.refused else []
     return Result(item.row, item.done, refused)
 
 

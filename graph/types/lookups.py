@@ -1,6 +1,6 @@
 """Root lookups: one object by a unique key, and objects by their global ids."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import strawberry
@@ -10,15 +10,13 @@ from graph.context import Batch
 from graph.errors import BadUserInput
 from graph.ids import GlobalId
 from graph.loaders import Unique
-from graph.types import rules
+from graph.types import texts
 from graph.types.fields import Load, argument, batched
 from graph.types.prices import ONE, Price, each
 from graph.types.requires import READING, reading
 
 MOST_IDS = 100
 NEEDED = "It needs the scope to read what the id is of: customers:read or orders:read."
-
-STORED: Mapping[str, Callable[[Any], Any]] = {"username": rules.handle, "email": rules.email}
 
 
 @strawberry.input(one_of=True, description="Exactly one unique key of a customer.")
@@ -55,7 +53,7 @@ def unique(kind: str, by: Any) -> Unique:
     column, value = next((name, value) for name, value in vars(by).items() if value is not strawberry.UNSET)
     if column == "id":
         return Unique("id", ids.row_id(kind, value))
-    return Unique(column, STORED.get(column, str)(value))
+    return Unique(column, texts.as_stored(column, value))
 
 
 def node_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:

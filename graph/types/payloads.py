@@ -34,7 +34,7 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
         except InvalidInput as invalid:
             return Answer(None, invalid.user_errors)
         except refusals.Refused as refused:
-            return Answer(None, [user_error(refused)])
+            return Answer(None, [user_error(refused, input)])
 
     return answer
 

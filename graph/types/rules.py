@@ -1,6 +1,5 @@
 """What a well-formed value must satisfy before the database is asked; every mistake is found at once."""
 
-import unicodedata
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +9,7 @@ import strawberry
 from db import money
 from db.money import Money
 from graph import ids
+from graph.types import texts
 from graph.types.user_errors import (
     InvalidInput,
     InvalidInputError,
@@ -51,7 +51,7 @@ class Problems:
         return value or ""
 
     def username(self, value: str | None, field: str = "username") -> str:
-        return self.text(value and handle(value), field, LONGEST_HANDLE)
+        return self.text(value and texts.handle(value), field, LONGEST_HANDLE)
 
     def name(self, value: str | None, field: str = "name") -> str:
         return self.text(value, field, LONGEST_NAME)
@@ -59,7 +59,7 @@ class Problems:
     def email(self, value: str | None, field: str = "email") -> str | None:
         if value is None:
             return None
-        address = email(value)
+        address = texts.email(value)
         local, _, domain = address.rpartition("@")
         if not local or not domain or any(each.isspace() for each in address):
             self.add(UserErrorCode.INVALID_EMAIL, "This is no e-mail address.", field)
@@ -111,15 +111,3 @@ class Problems:
 def unset(value: object) -> bool:
     """Left out and null are the same, where there is nothing to clear."""
     return value is None or value is strawberry.UNSET
-
-
-def handle(value: str) -> str:
-    """A username as it is stored: trimmed and in NFC, so that equal-looking handles are equal."""
-    return unicodedata.normalize("NFC", value.strip())
-
-
-def email(value: str) -> str:
-    """An address as it is stored: trimmed, in NFC, the domain in lower case."""
-    local, at, domain = value.strip().rpartition("@")
-    # NFC comes last: a small letter can have a composed form where the capital has none.
-    return handle(local + at + domain.lower())

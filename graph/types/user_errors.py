@@ -7,6 +7,7 @@ import strawberry
 
 from db import refusals
 from graph.ids import GlobalId
+from graph.types import texts
 from graph.types.history import Change
 from graph.types.naming import camel
 from graph.types.nodes import Node
@@ -153,15 +154,22 @@ RULES: dict[type[refusals.Refused], tuple[UserErrorCode, str]] = {
 }
 
 
-def user_error(refused: refusals.Refused, prefix: str = "") -> UserError:
-    """The payload's form of a rule that `db` enforces; its field is named from `prefix` on."""
+def user_error(refused: refusals.Refused, sent: Any, prefix: str = "") -> UserError:
+    """The payload's form of a rule that `db` enforces for the input, or item of one, that was `sent`.
+
+    Its field is named from `prefix` on.
+    """
     path = path_of(f"{prefix}{refused.field or ''}".rstrip("."))
     match refused:
         case refusals.NotFound(kind=kind, id=row_id):
             return not_found(kind, GlobalId(kind, row_id).encode(), path)
-        case refusals.Taken(field=field, value=value):
-            message = f"This {field} is taken."
-            return ValueTakenError(code=UserErrorCode.TAKEN, message=message, path=path, value=value)
+        case refusals.Taken(field=str(field)):
+            return ValueTakenError(
+                code=UserErrorCode.TAKEN,
+                message=f"This {field} is taken.",
+                path=path,
+                value=_stored(sent, field),
+            )
         case refusals.IllegalTransition(current=current, wanted=wanted, allowed=allowed):
             return IllegalTransitionError(
                 code=UserErrorCode.ILLEGAL_TRANSITION,
@@ -185,6 +193,11 @@ def user_error(refused: refusals.Refused, prefix: str = "") -> UserError:
             )
     code, message = RULES[type(refused)]
     return InvalidInputError(code=code, message=message, path=path)
+
+
+def _stored(sent: Any, field: str) -> str:
+    value = getattr(sent, field)
+    return texts.as_stored(field, value.value if isinstance(value, strawberry.Some) else value)
 
 
 def not_found(kind: str, sent: str, path: list[str]) -> UserError:

@@ -79,8 +79,8 @@ async def test_a_value_that_is_taken_is_refused(
     with pytest.raises(refusals.Taken) as by_update:
         await _update(database, ann, name="Changed", **values)
 
-    assert (field, values[field]) == (by_insert.value.field, by_insert.value.value)
-    assert (field, values[field]) == (by_update.value.field, by_update.value.value)
+    assert field == by_insert.value.field
+    assert field == by_update.value.field
     assert [ann] == await _stored(database, ann)
     assert [zoe] == await _stored(database, zoe)
 
@@ -94,7 +94,7 @@ async def test_a_taken_value_may_say_anything(database: Database, username: str)
     with pytest.raises(refusals.Taken) as taken:
         await create_customer(database, username=username)
 
-    assert ("username", username) == (taken.value.field, taken.value.value)
+    assert "username" == taken.value.field
 
 
 async def test_an_archived_customer_keeps_its_handle(database: Database) -> None:

@@ -164,7 +164,7 @@ async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
         with pytest.raises(refusals.Taken) as refused:
             await insert(database, "ada", key())
 
-        assert ("username", "ada") == (refused.value.field, refused.value.value)
+        assert "username" == refused.value.field
     with pytest.raises(refusals.Taken):
         await insert(database, "ada", key(text="made here")._replace(given=False))
 

@@ -127,8 +127,8 @@ async def test_a_reference_that_is_taken_is_refused(database: Database) -> None:
     with pytest.raises(refusals.Taken) as by_update:
         await update(database, other, reference="SO-1", total=Money(Decimal(1), "USD"))
 
-    assert ("reference", "SO-1") == (by_insert.value.field, by_insert.value.value)
-    assert ("reference", "SO-1") == (by_update.value.field, by_update.value.value)
+    assert "reference" == by_insert.value.field
+    assert "reference" == by_update.value.field
     assert [taken, other] == await stored(database, taken) + await stored(database, other)
     assert [(0,)] == await run(database, "SELECT COUNT(*) FROM order_lines")
 

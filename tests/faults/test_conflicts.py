@@ -137,7 +137,7 @@ async def test_an_optimistic_duplicate_is_found_by_its_statement(optimistic: Dat
     with pytest.raises(refusals.Taken) as taken:
         await create_customer(optimistic, username="taken")
 
-    assert ("username", "taken") == (taken.value.field, taken.value.value)
+    assert "username" == taken.value.field
 
 
 @new_on_tidb

@@ -25,6 +25,12 @@ def batch(name: str, shown: str) -> str:
     return mutation(name, f"results {{ {shown} outcome userErrors {{ ...Problem }} }}")
 
 
+def with_current(document: str) -> str:
+    """The same, and of version conflicts the customer whole."""
+    current = "... on VersionConflictError { current { ... on Customer { username name email } } }"
+    return document.replace("userErrors { ...Problem }", f"userErrors {{ ...Problem {current} }}")
+
+
 CREATE_CUSTOMER, UPDATE_CUSTOMER, ARCHIVE_CUSTOMER, RESTORE_CUSTOMER, ERASE_CUSTOMER = (
     mutation(f"{verb}Customer", CUSTOMER) for verb in ("create", "update", "archive", "restore", "erase")
 )

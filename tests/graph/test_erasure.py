@@ -6,14 +6,15 @@ from typing import Any
 import orjson
 import pytest
 
-from db import customers
+from db import customers, history, refusals
 from db.database import Database
 from db.models import metadata
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph import mutations
-from tests.graph.mutations import run
+from tests.graph.mutations import run, with_current
 from tests.graph.stored import changes_of, keys_of, rows_of, stored
+from tests.session import Statements
 
 ADA = {"username": 'ada"l', "name": "Ada Lovelacé", "email": "ada\\x@example.com"}
 OLD = {"username": "byron", "name": "Augusta King", "email": "augusta@example.com"}
@@ -64,10 +65,9 @@ async def written_everywhere(database: Database, api: Api) -> str:
 
 
 async def test_nothing_personal_is_left(database: Database, api: Api) -> None:
-    """Neither in a row, a word or a history, nor in what a mutation that is sent again is answered with."""
+    """In a row, a word or a history; what is kept under keys never has any of it."""
     node = await written_everywhere(database, api)
-    tables = {"customers", "customer_words", "history", "idempotency_keys"}
-    assert tables == {table for table, _ in await personal(database)}
+    assert {"customers", "customer_words", "history"} == {table for table, _ in await personal(database)}
 
     erased = (await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase"))["customer"]
 
@@ -94,6 +94,58 @@ async def test_the_fact_of_each_change_stays(database: Database, api: Api) -> No
         for field in change["fields"]:
             field.update({} if field["field"] == "archivedAt" else gone)
     assert before == rest
+
+
+STALE = {"username": ADA["username"], "name": "x", "expectedVersion": 1}
+OTHER = {"username": "other", "name": "Other", "email": ADA["email"]}
+# What is refused because of the customer as it is before it is erased, and by which codes.
+REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "conflict": (mutations.UPDATE_CUSTOMER, {"name": "x", "expectedVersion": 1}, ["VERSION_CONFLICT"]),
+    "taken": (mutations.CREATE_CUSTOMER, OTHER, ["TAKEN"]),
+    "batch": (mutations.UPSERT_CUSTOMERS, {"items": [STALE, OTHER]}, ["VERSION_CONFLICT", "TAKEN"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_refusal_from_before_brings_nothing_back(
+    database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The customer is erased between the transaction that refuses and the one that keeps the refusal."""
+    node = (await run(api, mutations.CREATE_CUSTOMER, **OLD))["customer"]["id"]
+    await run(api, mutations.UPDATE_CUSTOMER, id=node, **ADA)
+    mutation, sent, codes = REFUSED[name]
+    document = with_current(mutation)
+    sent = {**sent, **({"id": node} if name == "conflict" else {}), "idempotencyKey": "refused"}
+    write, erased = database.write, []
+
+    async def overtaken(*arguments: Any, **options: Any) -> Any:
+        try:
+            return await write(*arguments, **options)
+        except refusals.Refused:
+            erased.append(await run(api, mutations.ERASE_CUSTOMER, id=node))
+            raise
+
+    monkeypatch.setattr(database, "write", overtaken)
+    first = await run(api, document, **sent)
+    monkeypatch.undo()
+
+    assert ["erased"] == [each["customer"]["name"] for each in erased]
+    assert 1 == sum(row[1] == "refused" for row in await keys_of(database))
+    again = await run(api, document, **sent)
+    assert [codes] * 2 == [[error["code"] for error in each["userErrors"]] for each in (first, again)]
+    current = [error["current"] for error in again["userErrors"] if "current" in error]
+    assert ["erased"] * codes.count("VERSION_CONFLICT") == [each["name"] for each in current]
+    assert [] == await personal(database)
+
+
+async def test_keys_are_not_looked_through(database: Database, api: Api, statements: Statements) -> None:
+    """However many are kept: nothing is in them, and an erasure only adds its own."""
+    node = await written_everywhere(database, api)
+    statements.clear()
+    await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase")
+
+    (kept,) = [each for each in statements if "idempotency_keys" in each]
+    assert kept.startswith("INSERT INTO idempotency_keys")
 
 
 async def test_others_keep_what_is_theirs(database: Database, api: Api) -> None:
@@ -185,9 +237,12 @@ async def test_no_handle_stands_in_the_way(database: Database, api: Api) -> None
     assert payload == again
 
 
-@pytest.mark.parametrize("changes", [101])
-async def test_a_long_history_is_erased_whole(database: Database, api: Api, changes: int) -> None:
+@pytest.mark.parametrize("changes", [1, 2, 3, 4])
+async def test_a_long_history_is_erased_whole(
+    database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, changes: int
+) -> None:
     """Longer than what is read of it at once."""
+    monkeypatch.setattr(history, "BATCH", 2)
     customer = await create_customer(database)
     for number in range(changes):
         await database.write(
