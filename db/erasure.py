@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from db import changes, customers, errors, history, words
+from db import changes, customers, errors, history, refusals, words
 from db.history import Entry
 from db.models import Customer
 from db.models import customers as table
@@ -11,12 +11,18 @@ from db.personal import Values, erased_fields, erased_values
 from db.reader import Transaction
 
 
-async def erase(transaction: Transaction, customer_id: int, expected: int | None = None) -> Customer:
+async def erase(transaction: Transaction, customer_id: int, expected: int | None = None) -> Customer | int:
     """Replace handle and name, clear the address, and archive; what was done stays, without its values.
 
-    One that is erased already stays as it is. Raises NotFound or VersionConflict.
+    One that is erased already stays as it is. Of one that was deleted only the history is left, and its id
+    comes back. Raises NotFound, also where a version of a deleted one is expected, or VersionConflict.
     """
-    customer = await customers.lock(transaction, customer_id)
+    try:
+        customer = await customers.lock(transaction, customer_id)
+    except refusals.NotFound as missing:
+        if expected is not None:
+            raise
+        return await _erase_deleted(transaction, missing)
     await changes.expect(transaction, customer, expected)
     if _is_erased(customer):
         return customer
@@ -25,6 +31,17 @@ async def erase(transaction: Transaction, customer_id: int, expected: int | None
     await _erase_history(transaction, customer_id)
     await history.record(transaction, [Entry(erased, history.ERASED, erased.updated_at, {}, {})])
     return erased
+
+
+async def _erase_deleted(transaction: Transaction, missing: refusals.NotFound) -> int:
+    """Raises `missing` for what never was a customer."""
+    last = await history.lock_last(transaction, missing.kind, missing.id)
+    if last is None:
+        raise missing
+    if last.action != history.ERASED:
+        await _erase_history(transaction, last.object_id)
+        await history.record_after(transaction, last, history.ERASED, changes.now())
+    return last.object_id
 
 
 def _is_erased(customer: Customer) -> bool:

@@ -47,7 +47,7 @@ def content(row: Customer | Order, lines: Sequence[Line | OrderLine] = ()) -> Co
 
 async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
     """Store what was changed by this transaction's author, all of it in one statement."""
-    author = transaction.author
+    author = _author(transaction)
     rows = [
         Change(
             object_id=entry.row.id,
@@ -55,16 +55,37 @@ async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
             version=entry.row.version,
             action=entry.action,
             at=entry.at,
-            principal=author.principal,
-            request_id=author.request_id,
-            idempotency_key=author.key,
             fields=orjson.dumps(_differences(entry.before, entry.after)).decode(),
             customer_id=_owner(entry.row),
+            **author,
         )._asdict()
         for entry in entries
     ]
     if rows:
         await transaction.execute(history.insert(), rows)
+
+
+async def record_after(transaction: Transaction, last: Change, action: str, at: datetime) -> None:
+    """Store what this transaction's author did about an object that is not there any more.
+
+    `last` is its newest change, locked.
+    """
+    version, author = last.version + 1, _author(transaction)
+    change = last._replace(version=version, action=action, at=at, fields="{}", **author)
+    await transaction.execute(history.insert(), [change._asdict()])
+
+
+async def lock_last(transaction: Transaction, kind: str, object_id: int) -> Change | None:
+    """The newest change of an object, locked until the transaction ends."""
+    newest = sa.select(*history.c).where(_after(kind, object_id, 0)).order_by(history.c.version.desc())
+    rows = await transaction.fetch(newest.limit(1).with_for_update())
+    return Change._make(rows[0]) if rows else None
+
+
+def _author(transaction: Transaction) -> dict[str, Any]:
+    author = transaction.author
+    who = {"principal": author.principal, "request_id": author.request_id}
+    return {**who, "idempotency_key": author.key}
 
 
 async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None:

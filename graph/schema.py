@@ -95,7 +95,7 @@ class Mutation:
         resolver=customers.erase,
         scope=Scope.CUSTOMERS_WRITE,
         description="Erase a customer's handle, name and e-mail address, in the history too, and archive it. "
-        "Orders stay, and so does the fact of every change.",
+        "Orders stay, and so does the fact of every change. Of one that was deleted, erase the history.",
     )
     upsert_customers: batch_payloads.UpsertCustomersPayload = mutation(
         resolver=customers.upsert_many,

@@ -35,7 +35,7 @@ async def delete(write: Write, input: DeleteCustomerInput) -> int:
     return await write(customers.delete, *input.decode())
 
 
-async def erase(write: Write, input: EraseCustomerInput) -> Customer:
+async def erase(write: Write, input: EraseCustomerInput) -> Customer | int:
     return await write(erasure.erase, *input.decode())
 
 

@@ -107,7 +107,9 @@ class DeleteCustomerInput(VersionedInput):
 
 @strawberry.input(description="Which customer's personal data to erase.")
 class EraseCustomerInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The customer's id.")
+    id: strawberry.ID = strawberry.field(
+        description="The customer's id, or that of a deleted one, of which no version can be expected."
+    )
 
     def decode(self) -> tuple[int, int | None]:
         return decode_id("Customer", self)

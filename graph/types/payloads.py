@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_type_hints
 import strawberry
 
 from db import refusals
+from db.models import Customer as CustomerRow
 from graph.access.scopes import Scope
 from graph.context import Info
 from graph.ids import GlobalId
@@ -17,7 +18,7 @@ from graph.types.user_errors import InvalidInput, UserError, user_error
 
 
 class Answer(NamedTuple):
-    """What a payload is read from: the row (of a deletion, its id), or the user errors."""
+    """What a payload is read from: the row (of one that is deleted, its id), or the user errors."""
 
     row: Any
     user_errors: list[UserError]
@@ -58,6 +59,16 @@ def deleted(kind: str) -> Any:
     return computed(deleted_id, description="The id of what was deleted, null if nothing was.")
 
 
+def erased(answer: Answer) -> CustomerRow | None:
+    return answer.row if isinstance(answer.row, CustomerRow) else None
+
+
+def erased_id(answer: Answer) -> strawberry.ID | None:
+    customer = erased(answer)
+    row_id = customer.id if customer else answer.row
+    return None if row_id is None else GlobalId("Customer", row_id).encode()
+
+
 def user_errors() -> Any:
     return column("Why nothing was written; empty if it was.")
 
@@ -94,7 +105,12 @@ class DeleteCustomerPayload:
 
 @strawberry.type(description="What eraseCustomer did.")
 class EraseCustomerPayload:
-    customer: Customer | None = row("The customer as it is now.")
+    customer: Customer | None = computed(
+        erased, description="The customer as it is now, null if it was deleted."
+    )
+    erased_id: strawberry.ID | None = computed(
+        erased_id, description="The id of who was erased, also if deleted before; null if nobody was."
+    )
     user_errors: list[UserError] = user_errors()
 
 

@@ -31,9 +31,10 @@ def with_current(document: str) -> str:
     return document.replace("userErrors { ...Problem }", f"userErrors {{ ...Problem {current} }}")
 
 
-CREATE_CUSTOMER, UPDATE_CUSTOMER, ARCHIVE_CUSTOMER, RESTORE_CUSTOMER, ERASE_CUSTOMER = (
-    mutation(f"{verb}Customer", CUSTOMER) for verb in ("create", "update", "archive", "restore", "erase")
+CREATE_CUSTOMER, UPDATE_CUSTOMER, ARCHIVE_CUSTOMER, RESTORE_CUSTOMER = (
+    mutation(f"{verb}Customer", CUSTOMER) for verb in ("create", "update", "archive", "restore")
 )
+ERASE_CUSTOMER = mutation("eraseCustomer", f"{CUSTOMER} erasedId")
 CREATE_ORDER, UPDATE_ORDER, TRANSITION_ORDER = (
     mutation(f"{verb}Order", ORDER) for verb in ("create", "update", "transition")
 )

@@ -14,7 +14,7 @@ MUTATIONS = {
     "updateOrder": {"order": "Order"},
     "transitionOrder": {"order": "Order"},
     "deleteOrder": {"deletedId": "ID"},
-    "eraseCustomer": {"customer": "Customer"},
+    "eraseCustomer": {"customer": "Customer", "erasedId": "ID"},
     "upsertCustomers": {"results": "[CustomerResult!]!"},
     "createOrders": {"results": "[OrderResult!]!"},
     "upsertOrders": {"results": "[OrderResult!]!"},
