@@ -2,6 +2,8 @@
 
 from uuid import uuid4
 
+import sqlalchemy as sa
+
 from db import changes, customers, errors, history, refusals, words
 from db.history import Entry
 from db.models import Customer
@@ -71,7 +73,9 @@ async def _store(transaction: Transaction, customer: Customer, blank: Values) ->
 
 
 async def _erase_history(transaction: Transaction, customer_id: int) -> None:
-    async for change in history.since(transaction, Customer.__name__, {customer_id: 0}):
-        mine = recorded.c.object_id == customer_id, recorded.c.kind == change.kind
-        here = recorded.update().where(*mine, recorded.c.version == change.version)
-        await transaction.execute(here.values(fields=erased_fields(change)))
+    kind, version = Customer.__name__, recorded.c.version
+    mine = recorded.c.object_id == customer_id, recorded.c.kind == kind
+    async for page in history.since(transaction, kind, {customer_id: 0}):
+        fields = {change.version: erased_fields(change) for change in page}
+        here = recorded.update().where(*mine, version.in_(list(fields)))
+        await transaction.execute(here.values(fields=sa.case(fields, value=version)))

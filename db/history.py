@@ -18,7 +18,7 @@ CREATED, UPDATED, DELETED, ERASED = "CREATED", "UPDATED", "DELETED", "ERASED"
 PERSONAL = ("username", "name", "email")
 # How many of the changes since a version are told to whoever has an older one.
 MOST_SINCE = 20
-BATCH = 1000
+BATCH = 500
 
 Content: TypeAlias = Mapping[str, Any]
 
@@ -104,21 +104,25 @@ async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None
         each.since = tuple(found[type(each.current).__name__, each.current.id])
 
 
-async def since(reader: Reader, kind: str, versions: Mapping[int, int]) -> AsyncIterator[Change]:
-    """The changes of objects of one kind after a version of each, by its id; those of each oldest first."""
+async def since(reader: Reader, kind: str, versions: Mapping[int, int]) -> AsyncIterator[list[Change]]:
+    """The changes of objects of one kind after a version of each, by its id; those of each oldest first.
+
+    They come in pages of one statement each, none of them empty.
+    """
     left = dict(versions)
     while left:
         newer = [_after(kind, each, version) for each, version in left.items()]
         statement = (
             sa.select(*history.c).where(sa.or_(*newer)).order_by(history.c.object_id, history.c.version)
         )
-        found = [Change._make(row) for row in await reader.fetch(statement.limit(BATCH))]
-        for change in found:
-            yield change
-        if len(found) < BATCH:
+        page = [Change._make(row) for row in await reader.fetch(statement.limit(BATCH))]
+        if page:
+            yield page
+        if len(page) < BATCH:
             return
-        left = {each: version for each, version in left.items() if each > change.object_id}
-        left[change.object_id] = change.version
+        last = page[-1]
+        left = {each: version for each, version in left.items() if each > last.object_id}
+        left[last.object_id] = last.version
 
 
 def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:

@@ -40,25 +40,37 @@ async def then(reader: Reader, versions: Collection[Version]) -> dict[Version, V
     """
     if not versions:
         return {}
-    asked: dict[int, list[int]] = defaultdict(list)
-    for customer_id, version in versions:
-        asked[customer_id].append(version)
     # First of all: what is committed after it is in the history by the time that is read.
-    rows = {row.id: row for row in await customers.get_many(reader, "id", list(asked))}
-    older = {each: min(known) for each, known in asked.items() if _is_older(min(known), rows.get(each))}
-    before: dict[Version, Values] = {each: {} for each in versions}
-    async for change in history.since(reader, Customer.__name__, older):
-        taken_back = {name: side[0] for name, side in history.differences(change).items() if name in PERSONAL}
-        for version in asked[change.object_id]:
-            if version < change.version:
-                # The oldest of the changes is the one that knows.
-                known = before[change.object_id, version]
-                before[change.object_id, version] = taken_back | known
-    return {each: _values(each[0], rows.get(each[0]), before[each]) for each in versions}
+    found = await customers.get_many(reader, "id", list({each for each, _ in versions}))
+    rows = {row.id: row for row in found}
+    older = [(each, version) for each, version in versions if _is_older(version, rows.get(each))]
+    before = await _before(reader, older)
+    return {key: _values(key[0], rows.get(key[0]), before.get(key, {})) for key in versions}
 
 
 def _is_older(version: int, row: Customer | None) -> bool:
     return row is None or version < row.version
+
+
+async def _before(reader: Reader, versions: Collection[Version]) -> dict[Version, Values]:
+    """What the changes after each version took away; what they left as it was is not among it."""
+    asked: dict[int, list[int]] = defaultdict(list)
+    for customer_id, version in versions:
+        asked[customer_id].append(version)
+    taken: dict[Version, Values] = defaultdict(dict)
+    oldest = {each: min(known) for each, known in asked.items()}
+    async for page in history.since(reader, Customer.__name__, oldest):
+        for change in page:
+            for key in [
+                (change.object_id, each) for each in asked[change.object_id] if each < change.version
+            ]:
+                # The first change of a field is the one that knows.
+                taken[key] = _before_change(change) | taken[key]
+    return taken
+
+
+def _before_change(change: Change) -> Values:
+    return {name: side[0] for name, side in history.differences(change).items() if name in PERSONAL}
 
 
 def _values(customer_id: int, row: Customer | None, before: Values) -> Values:

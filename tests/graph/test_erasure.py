@@ -1,5 +1,6 @@
 """eraseCustomer: nothing personal is left, the fact of every change is, and others keep what is theirs."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -193,9 +194,9 @@ async def test_no_handle_stands_in_the_way(database: Database, api: Api) -> None
 
 @pytest.mark.parametrize("changes", [1, 2, 3, 4])
 async def test_a_long_history_is_erased_whole(
-    database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, changes: int
+    database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch, changes: int
 ) -> None:
-    """Longer than what is read of it at once."""
+    """Longer than what is read of it at once; each page of changes is written by one statement."""
     monkeypatch.setattr(history, "BATCH", 2)
     customer = await create_customer(database)
     for number in range(changes):
@@ -203,8 +204,10 @@ async def test_a_long_history_is_erased_whole(
             partial(customers.update, customer_id=customer.id, values={"name": f"augusta {number}"})
         )
 
+    statements.clear()
     await run(api, mutations.ERASE_CUSTOMER, id=global_id(customer))
 
+    assert math.ceil((changes + 1) / 2) == sum(each.startswith("UPDATE history") for each in statements)
     assert [] == await personal(database)
     assert changes + 2 == len(await changes_of(database, customer))
 
