@@ -192,6 +192,19 @@ async def test_no_handle_stands_in_the_way(database: Database, api: Api) -> None
     assert payload == again
 
 
+async def test_a_customer_who_looks_erased_is_erased(database: Database, api: Api) -> None:
+    """Whoever took such values by itself has others in its history."""
+    customer = await create_customer(database, **ADA)
+    blank = {"username": f"erased-{customer.id}", "name": "erased", "email": None}
+    await run(api, mutations.UPDATE_CUSTOMER, id=global_id(customer), **blank)
+    await run(api, mutations.ARCHIVE_CUSTOMER, id=global_id(customer))
+
+    await run(api, mutations.ERASE_CUSTOMER, id=global_id(customer))
+
+    assert "ERASED" == (await changes_of(database, customer))[-1].action
+    assert [] == await personal(database)
+
+
 @pytest.mark.parametrize("changes", [1, 2, 3, 4])
 async def test_a_long_history_is_erased_whole(
     database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch, changes: int
