@@ -19,6 +19,7 @@ from db.engines import Limits
 from db.urls import DatabaseUrl
 from graph.process import logs
 from tests.api import Api
+from tests.faults import figures
 from tests.faults.proxy import TidbProxy
 from tests.faults.size import FULL
 from tests.processes import Serving, Spawn
@@ -85,21 +86,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    _print_figures(terminalreporter)
+    if FULL:
+        figures.write(terminalreporter)
     if not config.stash[SHARED].address and config.stash[SHARED].wanted:
         terminalreporter.section("TiDB", yellow=True)
         terminalreporter.line("No TiDB: every test on TiDB was skipped. Run `make tidb`, or set")
         terminalreporter.line("TIDEGRAPH_TEST_TIDB_URL=tidb://user:password@host:4000/ and run again.")
-
-
-def _print_figures(terminalreporter: Any) -> None:
-    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    told = [(each.nodeid, dict(each.user_properties)) for each in reports if FULL and each.when == "call"]
-    if any("figures" in properties for _, properties in told):
-        terminalreporter.section("Figures")
-    for name, properties in told:
-        if "figures" in properties:
-            terminalreporter.line(f"{name.rpartition('::')[2]}: {properties['figures']}.")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
-"""What a proof has counted, in one line for people."""
+"""What a proof has counted, in one line for people, and all these lines at the end of a run."""
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from tests.faults.client import Client
 from tests.faults.ledger import Audit
@@ -21,3 +22,18 @@ def listed(counts: Counter[str]) -> str:
     """Of each name how often, and all together."""
     several = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
     return f"{counts.total()} ({several})" if counts else "0"
+
+
+def write(terminalreporter: Any) -> None:
+    """The figures of all tests that have some, as they were recorded with each."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    told = [(each.nodeid, dict(each.user_properties)) for each in reports if each.when == "call"]
+    lines = [
+        f"{name.rpartition('::')[2]}: {properties['figures']}."
+        for name, properties in told
+        if "figures" in properties
+    ]
+    if lines:
+        terminalreporter.section("Figures")
+    for line in lines:
+        terminalreporter.line(line)
