@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -66,15 +67,9 @@ def create_app(
 
 
 def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -> GraphQLEndpoint:
-    built = schema.build(suggestions=settings.is_development)
     return GraphQLEndpoint(
-        built,
-        Documents(
-            built._schema,
-            settings,
-            suggestions=settings.is_development,
-            introspection=settings.introspection,
-        ),
+        schema.build(suggestions=settings.is_development),
+        documents(settings),
         database,
         Authentication.of(settings, database),
         health,
@@ -88,6 +83,18 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         settings.trusted(),
         receipts=settings.is_development,
         origins=origins(settings),
+    )
+
+
+@cache
+def documents(settings: Settings) -> Documents:
+    """Made once, as the schema is: what one application has prepared serves all others of its settings."""
+    built = schema.build(suggestions=settings.is_development)
+    return Documents(
+        built._schema,
+        settings,
+        suggestions=settings.is_development,
+        introspection=settings.introspection,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -9,6 +10,12 @@ import httpx2
 from db.database import Database
 from graph.app import create_app
 from graph.settings import Settings
+
+
+@cache
+def read(**settings: Any) -> Settings:
+    """Settings as they are given; each set is read once, for that takes as long as a small query."""
+    return Settings(_env_file=None, **settings)
 
 
 class Api:
@@ -21,7 +28,7 @@ class Api:
     @asynccontextmanager
     async def of(cls, database: Database, **settings: Any) -> AsyncIterator["Api"]:
         """Over a database that outlives it."""
-        app = create_app(Settings(_env_file=None, **settings), database)
+        app = create_app(read(**settings), database)
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             yield cls(client)

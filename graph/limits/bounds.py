@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from graph.limits import rates
 
@@ -11,6 +11,8 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 class Bounds(BaseModel):
     """Checked before the work that each one limits, on the operation with its fragments expanded."""
+
+    model_config = ConfigDict(frozen=True)
 
     body_limit: int = Field(1_000_000, ge=1, le=100_000_000, description="Bytes of a request's body.")
     bodies_limit: int = Field(

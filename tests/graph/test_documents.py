@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from db.kept import Kept
+from graph.app import documents
+from graph.settings import Settings
 
 # In a process of its own, whose memory is nobody else's; all of it is warm after the first 5,000. Most
 # have a syntax error, which is as good a document to a cache and takes a tenth of the time here.
@@ -40,6 +42,14 @@ def test_ever_new_documents_take_no_more_memory() -> None:
     printed = subprocess.check_output([sys.executable, "-c", SEND_EVER_NEW_ONES], text=True)
 
     assert float(printed) < 1
+
+
+def test_applications_of_the_same_settings_share_documents() -> None:
+    """Others have their own: what is refused depends on the limits."""
+    one, same, other = [documents(Settings(_env_file=None, token_limit=most)) for most in (5, 5, 6)]
+
+    assert one is same
+    assert one is not other
 
 
 def made(recent: Kept[str, Any], *texts: str) -> list[str]:
