@@ -18,6 +18,7 @@ from db.database import Database
 from db.engines import Limits
 from db.urls import DatabaseUrl
 from graph.process import logs
+from tests import compiled
 from tests.api import Api
 from tests.faults import figures
 from tests.faults.proxy import TidbProxy
@@ -170,6 +171,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """The server's own pools over `database_url`."""
     limits = Limits(pool_size=20, pool_timeout=30, lock_timeout=5)
     async with Database(DatabaseUrl.parse(database_url), limits) as database:
+        compiled.share(database)
         yield database
 
 
@@ -214,6 +216,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
 async def sqlite_api(migrated_sqlite: Path) -> AsyncIterator[Api]:
     """The application over an empty database, for what does not depend on a database's kind."""
     database = Database(DatabaseUrl.parse(f"sqlite:///{migrated_sqlite}"))
+    compiled.share(database)
     async with database, Api.of(database) as api:
         yield api
 
