@@ -112,7 +112,8 @@ class Spawn:
         return Running(*self._start(arguments, settings))
 
     def serve(self, *arguments: str, **settings: str) -> Serving:
-        """Start `tidegraph serve` on a free port and wait until it answers."""
+        """Start `tidegraph serve` on a free port and wait until it answers; it ends without a delay."""
+        settings = {"shutdown_delay": "0", **settings}
         return Serving(*self._start(("serve", "--port", "0", *arguments), settings))
 
     def _start(self, arguments: tuple[str, ...], settings: dict[str, str]) -> tuple[Fork, Path]:

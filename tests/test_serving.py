@@ -39,7 +39,7 @@ def events(serving: Serving) -> list[dict[str, Any]]:
 @on_sqlite
 def test_production_speaks_json(database_url: str, spawn: Spawn) -> None:
     """Start and end are events like any other, for those who collect logs."""
-    serving = spawn.serve(database_url=database_url, shutdown_delay="0")
+    serving = spawn.serve(database_url=database_url)
     code = serving.stop(signal.SIGTERM)
     started, stopped = events(serving)
 
