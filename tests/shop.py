@@ -60,7 +60,7 @@ async def open_shop(database: Database, seed: int = 8) -> Shop:
             await connection.execute(table.delete())
 
         async def insert(table: sa.Table, values: dict[str, Any]) -> int:
-            result = await connection.execute(table.insert().values(**values))
+            result = await connection.execute(table.insert(), values)
             row_id: int = result.lastrowid
             return row_id
 

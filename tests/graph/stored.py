@@ -1,5 +1,6 @@
 """What the tables hold, to be compared before and after a request."""
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,8 +19,12 @@ async def stored(database: Database) -> dict[str, Rows]:
 
 async def rows_of(database: Database, table: sa.Table) -> Rows:
     """Every row of one table, by primary key."""
-    statement = sa.select(*table.c).order_by(*table.primary_key)
-    return [tuple(row) for row in await database.reader().fetch(statement)]
+    return [tuple(row) for row in await database.reader().fetch(_everything(table))]
+
+
+@cache
+def _everything(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(*table.c).order_by(*table.primary_key)
 
 
 async def keys_of(database: Database) -> Rows:
