@@ -4,12 +4,14 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from db import errors, migrate
 from db.database import Database
+from db.drivers import AiosqliteConnection
 from db.engines import Limits
 from db.urls import DatabaseUrl
 
@@ -41,6 +43,32 @@ async def test_every_connection_runs_as_it_should(new: Database) -> None:
             keys = await connection.scalar(sa.text("PRAGMA foreign_keys"))
 
         assert ("wal", 1) == (mode, keys)
+
+
+@sqlite_only
+async def test_a_statement_takes_one_turn_of_the_thread(
+    new: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its rows; a wait for the connection's thread takes longer than most statements do."""
+    execute, turns = AiosqliteConnection._execute, []
+
+    async def counted(connection: AiosqliteConnection, *arguments: Any, **options: Any) -> Any:
+        turns.append(arguments)
+        return await execute(connection, *arguments, **options)
+
+    monkeypatch.setattr(AiosqliteConnection, "_execute", counted)
+    async with new.reads.connect() as connection:
+        turns.clear()
+        numbers = (await connection.scalars(sa.text("VALUES (1), (2), (3)"))).all()
+        of_reading = len(turns)
+        created = await connection.execute(sa.text("CREATE TABLE numbers (id INTEGER PRIMARY KEY)"))
+        insert = sa.text("INSERT INTO numbers VALUES (:id)")
+        one = await connection.execute(insert, {"id": 7})
+        many = await connection.execute(insert, [{"id": number} for number in numbers])
+
+    assert [1, 2, 3] == numbers
+    assert (1, 4) == (of_reading, len(turns))
+    assert (False, 7, 1, 3) == (created.returns_rows, one.lastrowid, one.rowcount, many.rowcount)
 
 
 @sqlite_only
