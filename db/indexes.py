@@ -56,14 +56,14 @@ def serving(table: str, sort: Sort, condition: Condition, parent: str | None = N
     Of these, those that take in the most equalities. With a `parent` each begins with its column, and has
     the order for one value of it. None at all for a sort that the condition leaves without an index.
     """
-    single = _single(condition, parent)
+    single, equal = _single(condition, parent), equal_columns(condition)
+    wanted = tuple(name for name in sort.keys if name not in single)
     found: dict[int, list[Index]] = {}
     for index in indexes(table):
         if parent and index.columns[0] != parent:
             continue
         rest = _behind(index, single)
-        wanted = tuple(name for name in sort.keys if name not in single)
-        one_row = index.unique and equal_columns(condition).issuperset(index.columns)
+        one_row = index.unique and equal.issuperset(index.columns)
         if rest[: len(wanted)] == wanted or one_row:
             found.setdefault(len(index.columns) - len(rest), []).append(index)
     return tuple(found[max(found)]) if found else ()
