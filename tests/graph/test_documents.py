@@ -27,7 +27,7 @@ def megabytes():
 
 documents = Documents(schema.build()._schema, Bounds(), suggestions=False)
 texts = ["{ a%d: __typename }", "{ nothing%d }", *("{ a%d" + " a" * (each % 8) for each in range(98))]
-for number in range(20_000):
+for number in range(50_000):
     with suppress(Rejected):
         documents.get(texts[number % 100] % number)
     if number == 5_000:
@@ -38,7 +38,7 @@ print(megabytes() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory is used from /proc")
 def test_ever_new_documents_take_no_more_memory() -> None:
-    """20,000 of them, good and bad, are no more than the first thousands."""
+    """50,000 of them, good and bad, are no more than the first thousands."""
     printed = subprocess.check_output([sys.executable, "-c", SEND_EVER_NEW_ONES], text=True)
 
     assert float(printed) < 1
