@@ -173,13 +173,6 @@ async def test_clients_that_read_nothing_are_cut_off() -> None:
     assert (4, 0) == (before, after)
 
 
-def test_headers_have_a_largest_size(client: socket.socket) -> None:
-    """However fast they come."""
-    client.sendall(b"GET /ping HTTP/1.1\r\n" + b"X-Large: %b\r\n" % (b"x" * 1_000) * 70)
-
-    assert ["HTTP/1.1 431 Request Header Fields Too Large"] == answers(client)
-
-
 def test_requests_in_good_time_share_a_connection(client: socket.socket) -> None:
     """No deadline of one request goes on into the next, and two that come at once are both answered."""
     for _ in range(6):

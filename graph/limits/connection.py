@@ -13,13 +13,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from graph.errors import SERVICE_UNAVAILABLE, coded
 from graph.limits.bounds import Bounds
 
-# Bytes of a request's line and headers together.
+# Bytes of a request's line and headers together, and of what stands between pieces of a body or behind it.
 LARGEST_HEAD = 65_536
 GRAPHQL = "/graphql"
 
 
 class Connection(HttpToolsProtocol):
-    """Uvicorn's, which waits for ever for headers, takes any number of them, and for ever for its reader."""
+    """Uvicorn's, which waits for ever for headers and for its reader, and takes any number of headers.
+
+    `_head` counts the bytes since the last head, or the last piece of a body.
+    """
 
     def __init__(self, bounds: Bounds, **options: Any) -> None:
         super().__init__(**options)
@@ -48,10 +51,19 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._waits_for_head:
             self._expect_head()
-            self._head += len(data)
+        self._head += len(data)
         super().data_received(data)
-        if self._waits_for_head and self._head > LARGEST_HEAD:
+        if self._head > LARGEST_HEAD:
             self._close(b"431 Request Header Fields Too Large")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Those behind a body are read by nobody, and the request has begun without them.
+        if not self._in_body:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._forget_head()

@@ -1,0 +1,108 @@
+"""Heads of requests, and what stands behind their bodies: so much of it is read and no more, however fast."""
+
+import asyncio
+import re
+import socket
+from functools import partial
+from typing import Any
+
+import pytest
+import uvicorn
+
+from graph.limits.bounds import Bounds
+from graph.limits.connection import Connection
+from tests.processes import Serving
+from tests.sockets import connect, exchange
+
+PING = b"GET /ping HTTP/1.1\r\nHost: test\r\n"
+POST = b"POST /graphql HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+LINES = b"X-Large: %b\r\n" % (b"x" * 1_000) * 70
+TOO_LARGE = "HTTP/1.1 431 Request Header Fields Too Large"
+
+
+def answers(client: socket.socket) -> list[str]:
+    """The status lines of all that comes until the server closes."""
+    received = b""
+    try:
+        while part := client.recv(65536):
+            received += part
+    except ConnectionResetError:
+        pass
+    return [line.decode() for line in re.findall(rb"HTTP/1\.1 \d[^\r]*", received)]
+
+
+def test_headers_have_a_largest_size(server: Serving) -> None:
+    """However fast they come."""
+    with connect(server.url) as client:
+        client.sendall(PING + LINES)
+
+        assert [TOO_LARGE] == answers(client)
+
+
+BEHIND = {
+    "headers": b"\r\n" + LINES,
+    "a header": b"\r\nX: " + b"x" * 70_000,
+    "an extension": b";" + b"x" * 70_000,
+}
+
+
+@pytest.mark.parametrize("sent", BEHIND.values(), ids=BEHIND)
+def test_what_stands_behind_a_body_has_a_largest_size(sent: bytes, server: Serving) -> None:
+    """It is read by nobody, and until its deadline gigabytes could come."""
+    with connect(server.url) as client:
+        client.sendall(CHUNKED.replace(b"Host", b"Expect: 100-continue\r\nHost"))
+        is_read = client.recv(65536)
+        client.sendall(b"0" + sent)
+
+        assert is_read.startswith(b"HTTP/1.1 100 ")
+        assert [TOO_LARGE] == answers(client)
+
+
+def test_headers_behind_a_refused_body_have_a_largest_size(server: Serving) -> None:
+    """The answer is there already, as it is at once for somebody without a key."""
+    with connect(server.url) as client:
+        client.sendall(CHUNKED.replace(b"json", b"xml"))
+        refused = client.recv(65536)
+        client.sendall(b"0\r\n" + LINES)
+
+        assert refused.startswith(b"HTTP/1.1 415 ")
+        assert [TOO_LARGE] == answers(client)
+
+
+async def test_the_next_head_has_a_largest_size_while_the_last_request_runs() -> None:
+    """Whoever sends requests ahead of their answers is held to it too."""
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def never(_scope: Any, _receive: Any, _send: Any) -> None:
+        begun.set()
+        await done.wait()
+
+    http: Any = partial(Connection, Bounds())
+    server = uvicorn.Server(uvicorn.Config(never, http=http, lifespan="off", port=0))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+    writer.write(PING + b"\r\n")
+    try:
+        async with asyncio.timeout(30):
+            await begun.wait()
+            writer.write(PING + LINES)
+            status = await reader.readline()
+    finally:
+        writer.transport.abort()
+        done.set()
+        server.should_exit = True
+        await serving
+
+    assert f"{TOO_LARGE}\r\n" == status.decode()
+
+
+def test_a_body_in_many_pieces_is_no_large_head(server: Serving) -> None:
+    """What is around the pieces may be more than the body; what stands behind them is not looked at."""
+    body = b'{"query": "{ __typename }"' + b" " * 100_000 + b"}"
+    pieces = b"".join(b"1\r\n%c\r\n" % each for each in body)
+    answer = exchange(server.url, CHUNKED + pieces + b"0\r\nX-Sum: 1\r\n\r\n")
+
+    assert {"data": {"__typename": "Query"}} == answer.json()
