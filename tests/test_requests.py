@@ -1,6 +1,7 @@
 """Bad requests as bytes to a real server: each gets its status and its code, and the server lives on."""
 
 import json
+import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -163,22 +164,14 @@ def test_a_token_in_the_address_is_ignored_and_not_logged(server: Serving) -> No
     assert TOKEN not in server.output
 
 
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
+def test_what_is_no_http_is_no_event_of_the_log(server: Serving) -> None:
+    """There is always somebody who sends such things, and nothing to do about it."""
+    answers = [
+        exchange(server.url, b"%b / HTTP/1.1\r\n\r\n" % word) for word in (b"HELO", b"get", b"\x16\x03")
+    ]
 
-
-@pytest.mark.parametrize("target", ["/graphql", "/", "/livez", "/nothing"])
-@pytest.mark.parametrize("origin", ["https://evil.example", None], ids=["from a page", "from no page"])
-def test_a_web_socket_is_refused(target: str, origin: str | None, server: Serving) -> None:
-    """There are no live updates yet, for nobody and nowhere."""
-    headers = UPGRADE | {"Sec-WebSocket-Protocol": "graphql-transport-ws"}
-    answer = exchange(server.url, request("GET", target, headers | ({"Origin": origin} if origin else {})))
-
-    assert 403 == answer.status
+    assert [400] * 3 == [each.status for each in answers]
+    assert not re.findall(r"Invalid HTTP|upgrade", server.output)
 
 
 def test_a_connection_is_kept(server: Serving) -> None:

@@ -28,6 +28,8 @@ def configure(*, development: bool) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # It repeats TiDB's notes, such as how many ids AUTO_RANDOM has left.
     logging.getLogger("asyncmy").setLevel(logging.ERROR)
+    # It warns of each request that is not HTTP, about which nobody here can do anything.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 # Both leave out local variables: customers' data are in them, and a driver's password.

@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from graph.limits.connection import Connection
+from graph.process.http1 import Http1
 from graph.process.notes import Notes
 from graph.protocol.health import Health
 from graph.settings import Settings
@@ -85,7 +85,8 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                http=partial(Connection, settings),  # type: ignore[arg-type]
+                http=partial(Http1, settings),  # type: ignore[arg-type]
+                ws="none",
                 backlog=BACKLOG,
                 timeout_keep_alive=settings.keep_alive_timeout,  # type: ignore[arg-type]
                 timeout_graceful_shutdown=round(settings.body_timeout + settings.request_timeout) + GRACE,
