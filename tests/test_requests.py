@@ -1,5 +1,6 @@
 """Bad requests as bytes to a real server: each gets its status and its code, and the server lives on."""
 
+import gzip
 import json
 import re
 from typing import Any, NamedTuple
@@ -82,6 +83,12 @@ CASES: dict[str, Case] = {
             Content_Type="multipart/form-data; boundary=x",
         ),
     ),
+    "a body that is compressed": refused(
+        415, post(gzip.compress(json.dumps({"query": CREATE}).encode()), Content_Encoding="gzip")
+    ),
+    "a body that is said to be compressed": refused(
+        415, post({"query": CREATE}, Content_Encoding="identity, BR")
+    ),
     "no content type": refused(415, post({"query": CREATE}, Content_Type="")),
     "Accept of image/png": refused(406, post({"query": CREATE}, Accept="image/png")),
     "a mutation by GET": refused(405, get(CREATE), "METHOD_NOT_ALLOWED"),
@@ -130,6 +137,22 @@ def test_what_is_allowed_is_said(method: str, allowed: set[str], server: Serving
     answer = exchange(server.url, get(CREATE, method).replace(b"ACCEPT", b"*/*"))
 
     assert allowed == set(answer.headers["allow"].split(", "))
+
+
+def test_a_compressed_body_is_refused_before_it_is_read(server: Serving) -> None:
+    """With what may be sent in its place."""
+    sent = CASES["a body that is compressed"].sent.replace(b"ACCEPT", b"*/*")
+    answer = exchange(server.url, sent.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+
+    assert (415, "identity") == (answer.status, answer.headers["accept-encoding"])
+    assert "Send the body as it is: it must not be compressed." == answer.json()["errors"][0]["message"]
+
+
+def test_a_body_may_be_said_to_be_as_it_is(server: Serving) -> None:
+    """Some clients say so."""
+    sent = post({"query": "{ __typename }"}, Accept=JSON, Content_Encoding="Identity")
+
+    assert {"data": {"__typename": "Query"}} == exchange(server.url, sent).json()
 
 
 def test_production_suggests_nothing(server: Serving) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
@@ -65,9 +66,7 @@ async def read_body(request: Request, bounds: Bounds, part: Part) -> bytes:
     """The body of a POST, none of a GET; it takes `part` of the room as it comes. Raises Rejected."""
     if request.method == "GET":
         return b""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise bad_request("Send application/json.", status=415)
+    _check_kind(request.headers)
     try:
         async with asyncio.timeout(bounds.body_timeout):
             return await _read(request, bounds.body_limit, part)
@@ -76,6 +75,17 @@ async def read_body(request: Request, bounds: Bounds, part: Part) -> bytes:
     except TimeoutError:
         message = f"The body did not come within {bounds.body_timeout:g} seconds."
         raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
+
+
+def _check_kind(headers: Headers) -> None:
+    """Raises Rejected for a body that is not JSON as it is."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise bad_request("Send application/json.", status=415)
+    codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
+    if not {each.strip() for each in codings} <= {"", "identity"}:
+        error = coded("Send the body as it is: it must not be compressed.", BAD_REQUEST)
+        raise Rejected(error, status=415, headers={"Accept-Encoding": "identity"})
 
 
 async def _read(request: Request, most: int, part: Part) -> bytes:
