@@ -50,7 +50,8 @@ def create_app(
     app = Starlette(
         routes=[
             *ide.routes(),
-            Route("/graphql", graphql, methods=[*EVERY_METHOD]),
+            Route("/graphql", graphql, methods=EVERY_METHOD),
+            Route("/graphql/", without_slash, methods=EVERY_METHOD),
             Route("/", to_graphql),
             *health.routes(),
         ],
@@ -62,6 +63,8 @@ def create_app(
         ],
         lifespan=closing(database),
     )
+    # It sends clients, with their keys, to the scheme and the host that it sees here, behind a proxy.
+    app.router.redirect_slashes = False
     app.state.health = health
     return app
 
@@ -109,12 +112,16 @@ def closing(database: Database) -> Lifespan[Starlette]:
     return lifespan
 
 
-# All of them: the endpoint itself answers those that it does not take, with a code.
-EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+# An empty list is all of them: the endpoint itself answers those that it does not take, with a code.
+EVERY_METHOD: list[str] = []
 
 
 async def to_graphql(_request: Request) -> Response:
     return RedirectResponse("/graphql")
+
+
+async def without_slash(request: Request) -> Response:
+    return RedirectResponse(f"/graphql?{request.url.query}".removesuffix("?"))
 
 
 def origins(settings: Settings) -> Origins:

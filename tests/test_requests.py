@@ -155,6 +155,21 @@ def test_a_body_may_be_said_to_be_as_it_is(server: Serving) -> None:
     assert {"data": {"__typename": "Query"}} == exchange(server.url, sent).json()
 
 
+@pytest.mark.parametrize("query", ["", "?query=%7B__typename%7D"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_with_a_slash_leads_to_the_one_without(method: str, query: str, server: Serving) -> None:
+    """Of the same scheme and host, whatever they are to the client: behind a proxy nobody knows here."""
+    answer = exchange(server.url, request(method, f"/graphql/{query}", {"Host": "shop.example"}))
+
+    assert (307, f"/graphql{query}") == (answer.status, answer.headers["location"])
+
+
+@pytest.mark.parametrize("target", ["/livez/", "/nothing/", "//evil.example/"])
+def test_no_other_slash_is_mended(target: str, server: Serving) -> None:
+    """A probe of such an address fails, as it should."""
+    assert 404 == exchange(server.url, request("GET", target, {})).status
+
+
 def test_production_suggests_nothing(server: Serving) -> None:
     """A mistyped field is told apart from no other."""
     (error,) = exchange(server.url, CASES["a mistyped field"].sent.replace(b"ACCEPT", b"*/*")).json()[

@@ -84,12 +84,15 @@ async def test_a_mutation_does_not_go_by_get(database: Database, api: Api, accep
     assert [] == (await stored(database))["customers"]
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "PROPFIND"]
+)
 async def test_other_methods_are_not_allowed(database: Database, api: Api, method: str) -> None:
     """405 says which are."""
     response = await api.client.request(method, "/graphql", json={"query": CREATE})
 
     assert (405, {"GET", "POST"}) == (response.status_code, set(response.headers["Allow"].split(", ")))
+    assert method == "HEAD" or "METHOD_NOT_ALLOWED" == first_code(response)
     assert [] == (await stored(database))["customers"]
 
 
