@@ -72,7 +72,7 @@ class GraphQLEndpoint:
         try:
             if request.method not in METHODS:
                 raise method_not_allowed("Send GET or POST.", ", ".join(METHODS))
-            media_type = wire.negotiate(request.headers.get("accept"))
+            media_type = wire.negotiate(request.headers.getlist("accept"))
             self.origins.check(request)
             return await self._run(request, media_type)
         except Rejected as rejected:

@@ -1,5 +1,6 @@
 """The answer's bytes: which media type the client accepts, and what status goes with it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,39 +12,44 @@ from graph.errors import BAD_REQUEST, Rejected, coded
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
-RANGES = {
-    "*/*": JSON,
-    "application/*": JSON,
-    JSON: JSON,
-    GRAPHQL_RESPONSE: GRAPHQL_RESPONSE,
-}
+QUALITY = re.compile(r"0(\.\d*)?|1(\.0*)?", re.ASCII)
 
 
-def negotiate(accept: str | None) -> str:
-    """The media type to answer in. Raises Rejected (406) when the client takes neither of ours."""
-    if not accept:
+def negotiate(accepts: Sequence[str]) -> str:
+    """The media type to answer in, by all headers Accept. Raises Rejected (406) for neither of ours.
+
+    Of each the closest range counts, and of two that are liked as much the one that is named.
+    """
+    qualities = _qualities(",".join(accepts))
+    if not qualities:
         return JSON
-    best, best_quality = None, 0.0
-    for part in accept.split(","):
-        media_range, *parameters = (each.strip().lower() for each in part.split(";"))
-        quality = _quality(parameters)
-        preferred = quality == best_quality and media_range == GRAPHQL_RESPONSE
-        if media_range in RANGES and (quality > best_quality or (preferred and quality)):
-            best, best_quality = RANGES[media_range], quality
-    if best is None:
+    json, response = _liked(JSON, qualities), _liked(GRAPHQL_RESPONSE, qualities)
+    if not (json or response):
         message = f"Accept {GRAPHQL_RESPONSE} or {JSON}."
         raise Rejected(coded(message, BAD_REQUEST), status=406)
-    return best
+    is_named = GRAPHQL_RESPONSE in qualities
+    return GRAPHQL_RESPONSE if response > json or (response == json and is_named) else JSON
+
+
+def _liked(media_type: str, qualities: Mapping[str, float]) -> float:
+    ranges = (media_type, "application/*", "*/*")
+    return next((qualities[each] for each in ranges if each in qualities), 0.0)
+
+
+def _qualities(accept: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in accept.split(","):
+        media_range, *parameters = (each.strip().lower() for each in part.split(";"))
+        if media_range:
+            found[media_range] = max(_quality(parameters), found.get(media_range, 0.0))
+    return found
 
 
 def _quality(parameters: Sequence[str]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
+            return float(value) if QUALITY.fullmatch(value.strip()) else 0.0
     return 1.0
 
 

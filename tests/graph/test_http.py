@@ -46,6 +46,14 @@ def code(response: httpx2.Response) -> str:
         (f"{JSON};q=0.2, image/png", JSON),
         ("APPLICATION/JSON", JSON),
         (f"text/event-stream, {RESPONSE}", RESPONSE),
+        (" , ", JSON),
+        ("text/html, */*;q=0.8", JSON),
+        (f"{JSON}, text/plain, */*", JSON),
+        (f"{RESPONSE}, */*", RESPONSE),
+        (f"{JSON};q=0, */*", RESPONSE),
+        (f"{RESPONSE};q=0, application/*", JSON),
+        (f"{JSON};q=0.1, */*;q=0.9", RESPONSE),
+        (f"{JSON};q=1.000, {RESPONSE};q=0.999", JSON),
     ],
 )
 async def test_the_client_chooses_the_media_type(api: Api, accept: str, expected: str) -> None:
@@ -56,7 +64,26 @@ async def test_the_client_chooses_the_media_type(api: Api, accept: str, expected
     assert {"data": {"__typename": "Query"}} == response.json()
 
 
-@pytest.mark.parametrize("accept", ["image/png", "text/html", f"{JSON};q=0", "nonsense", "application/xml"])
+async def test_accept_may_be_several_headers(api: Api) -> None:
+    """They are one list."""
+    headers = [("Content-Type", JSON), ("Accept", "image/png"), ("Accept", RESPONSE)]
+    response = await api.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+
+    assert (200, f"{RESPONSE}; charset=utf-8") == (response.status_code, response.headers["Content-Type"])
+
+
+NEITHER = [
+    "image/png",
+    "text/html",
+    f"{JSON};q=0",
+    "nonsense",
+    "application/xml",
+    "*/*;q=0",
+    "application/*;q=0, */*",
+]
+
+
+@pytest.mark.parametrize("accept", [*NEITHER, f"{JSON};q=nan", f"{JSON};q=inf", f"{JSON};q=-1", f"{JSON};q="])
 async def test_no_other_media_type_is_spoken(api: Api, accept: str) -> None:
     """406, in JSON all the same, and nothing is run."""
     response = await post(api, {"query": CREATE}, Accept=accept)
