@@ -30,7 +30,7 @@ BAD_CURSOR_MESSAGE = "The cursor is not one of this field with these arguments."
 BAD_ZONE_MESSAGE = 'timeZone must be a name of the tz database, such as "Europe/Berlin".'
 TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in where, or take a longer one."
 TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
-NOT_OWNED_MESSAGE = "This key is bound to one customer, and creates no other. Nothing was written."
+NOT_OWNED_MESSAGE = "Your key or token is bound to one customer, and creates no other. Nothing was written."
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
 # How many errors say why a request is rejected.

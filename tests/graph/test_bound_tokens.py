@@ -58,3 +58,20 @@ async def test_an_outcome_is_told_to_the_same_binding_only(two: Two, source: str
     paid = {"order": {"reference": "ada-1"}, "userErrors": []}
     reused = {"order": None, "userErrors": [{"code": "KEY_REUSED"}]}
     assert [paid, reused, reused, paid] == payloads
+
+
+async def test_a_bound_token_is_told_why_it_creates_nobody(two: Two, source: str) -> None:
+    """In words that fit a token as well as a key."""
+    create = 'mutation { createCustomer(input: {username: "eve", name: "Eve"}) { customer { id } } }'
+    async with Api.of(two.database, **SETTINGS, jwt_jwks=source, jwt_customer_claim=CUSTOMER) as api:
+        headers = bearer(token(**{CUSTOMER: global_id(two.ada)}))
+        answer = (await api.client.post("/graphql", json={"query": create}, headers=headers)).json()
+    (error,) = answer["errors"]
+
+    assert (
+        "FORBIDDEN",
+        "Your key or token is bound to one customer, and creates no other. Nothing was written.",
+    ) == (
+        error["extensions"]["code"],
+        error["message"],
+    )

@@ -98,7 +98,7 @@ async def test_a_bound_key_makes_no_customer(two: Two, bound: Api, database: Dat
         (error,) = answer["errors"]
         assert {"code": "FORBIDDEN"} == error["extensions"]
         assert (
-            "This key is bound to one customer, and creates no other. Nothing was written."
+            "Your key or token is bound to one customer, and creates no other. Nothing was written."
             == error["message"]
         )
     assert before == await stored(database)
