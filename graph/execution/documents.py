@@ -56,7 +56,9 @@ class Document:
         operations = [node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)]
         if name is None:
             if len(operations) != 1:
-                reason = "has no operation" if not operations else "has several: give operationName"
+                reason = (
+                    "has no operation" if not operations else "has several operations: give operationName"
+                )
                 raise Rejected(coded(f"The document {reason}.", BAD_REQUEST), status=400)
             return operations[0]
         for operation in operations:

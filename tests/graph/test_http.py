@@ -172,6 +172,13 @@ async def test_a_malformed_request_is_400(api: Api, accept: str) -> None:
     }
 
 
+async def test_several_operations_need_a_name(api: Api) -> None:
+    """The message says so."""
+    (error,) = (await post(api, {"query": TWO})).json()["errors"]
+
+    assert "The document has several operations: give operationName." == error["message"]
+
+
 @pytest.mark.parametrize("name", ["empty", "truncated", "UTF-16", "100,000 lists deep", "5,000 digits"])
 async def test_one_message_fits_every_unreadable_body(api: Api, name: str) -> None:
     """It blames neither the encoding nor the syntax, for it may be that there is too much of it."""
