@@ -34,15 +34,21 @@ WORTH_COMPRESSING, COMPRESSION = 1_400, 5
 
 
 def create_app(
-    settings: Settings, database: Database | None = None, *, schema_fits: bool = True
+    settings: Settings,
+    database: Database | None = None,
+    *,
+    schema_fits: bool = True,
+    guarded: bool = True,
 ) -> Starlette:
     """The application over `database`, by default the one that the settings name; it closes it.
 
-    With `schema_fits` False it is not ready until it has seen that the schema fits.
+    With `schema_fits` False it is not ready until it has seen that the schema fits. One that is not `guarded`
+    has nothing but the place where it listens to keep strangers out.
     """
     database = database or settings.database()
     health, ide = Health(database, schema_fits), Ide()
-    answer = endpoint(settings, database, health, ide)
+    allowed = origins(settings, guarded=guarded)
+    answer = endpoint(settings, database, health, ide, allowed)
 
     async def graphql(request: Request) -> Response:
         return await answer(request)
@@ -58,7 +64,7 @@ def create_app(
         middleware=[
             Middleware(RequestIds),
             Middleware(SecurityHeaders),
-            cors(origins(settings)),
+            cors(allowed),
             Middleware(GZipMiddleware, minimum_size=WORTH_COMPRESSING, compresslevel=COMPRESSION),
         ],
         lifespan=closing(database),
@@ -69,7 +75,9 @@ def create_app(
     return app
 
 
-def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -> GraphQLEndpoint:
+def endpoint(
+    settings: Settings, database: Database, health: Health, ide: Ide, allowed: Origins
+) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         schema.build(suggestions=settings.is_development),
         documents(settings),
@@ -85,7 +93,7 @@ def endpoint(settings: Settings, database: Database, health: Health, ide: Ide) -
         Room(settings.bodies_limit),
         settings.trusted(),
         receipts=settings.is_development,
-        origins=origins(settings),
+        origins=allowed,
     )
 
 
@@ -124,8 +132,8 @@ async def without_slash(request: Request) -> Response:
     return RedirectResponse(f"/graphql?{request.url.query}".removesuffix("?"))
 
 
-def origins(settings: Settings) -> Origins:
-    return Origins(settings.cors_origins, localhost=settings.is_development)
+def origins(settings: Settings, *, guarded: bool) -> Origins:
+    return Origins(settings.cors_origins, localhost=settings.is_development, guarded=guarded)
 
 
 def cors(allowed: Origins) -> Middleware:

@@ -159,12 +159,14 @@ def serve(
 
     notes = Notes(loaded)
     try:
-        listener = server.bind(host, port, guarded=loaded.authenticates or insecure)
+        guarded = loaded.authenticates or insecure
+        listener = server.bind(host, port, guarded=guarded)
         if not (loaded.authenticates or server.is_loopback(host)):
             notes.warn("INSECURE: whoever reaches this server reads and changes everything")
         plan = operations.Plan() if seed else None
         fits = run(operations.prepare(loaded, notes, migrate=migrate, seed=plan))
-        server.serve(create_app(loaded, schema_fits=fits), loaded, notes, listener, host)
+        made = create_app(loaded, schema_fits=fits, guarded=guarded)
+        server.serve(made, loaded, notes, listener, host)
     except server.CannotListen as error:
         fail(str(error))
 

@@ -23,9 +23,9 @@ from tests.processes import Serving, Spawn
 
 SECONDS = 0.5
 SHORT = {name: str(SECONDS) for name in ("header_timeout", "body_timeout", "keep_alive_timeout")}
-PING = b"GET /ping HTTP/1.1\r\nHost: test\r\n\r\n"
+PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = PING.replace(b"Host", b"Connection: close\r\nHost")
-HEAD = b"POST /graphql HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")

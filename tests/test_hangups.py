@@ -52,7 +52,7 @@ async def send(serving: Serving, query: str, **variables: Any) -> asyncio.Stream
     """Send a request by a connection of its own, and read nothing."""
     body = json.dumps({"query": query, "variables": variables})
     _, writer = await asyncio.open_connection("127.0.0.1", int(serving.url.rpartition(":")[2]))
-    head = f"POST /graphql HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}"
+    head = f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
     writer.write(f"{head}\r\nContent-Type: application/json\r\n\r\n{body}".encode())
     await writer.drain()
     return writer
@@ -106,7 +106,7 @@ async def test_a_query_by_url_ends_with_its_client(slow: Database, new_url: str,
     serving = await asyncio.to_thread(spawn.serve, database_url=new_url, **settings)
     _, writer = await asyncio.open_connection("127.0.0.1", int(serving.url.rpartition(":")[2]))
     target = "/graphql?query=%7Bcustomer(by:%7Busername:%22ada%22%7D)%7Bid%7D%7D"
-    writer.write(f"GET {target} HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody".encode())
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody".encode())
     await writer.drain()
     await asyncio.sleep(0.5)
     await hang_up(writer)

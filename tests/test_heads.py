@@ -14,8 +14,8 @@ from graph.limits.connection import Connection
 from tests.processes import Serving
 from tests.sockets import connect, exchange
 
-PING = b"GET /ping HTTP/1.1\r\nHost: test\r\n"
-POST = b"POST /graphql HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 LINES = b"X-Large: %b\r\n" % (b"x" * 1_000) * 70
 TOO_LARGE = "HTTP/1.1 431 Request Header Fields Too Large"

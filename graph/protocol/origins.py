@@ -2,20 +2,30 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from graph.errors import FORBIDDEN, Rejected, coded
 
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+FOREIGN_NAME = (
+    "Without authentication the server answers by localhost and by addresses, not by other names: "
+    "set TIDEGRAPH_AUTH, or say --insecure."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Those that are `listed`, exactly, and with `localhost` any port of this machine."""
+    """Those that are `listed`, exactly, and with `localhost` any port of this machine.
+
+    A server that is not `guarded` is our own by no other name than this machine's.
+    """
 
     listed: tuple[str, ...] = ()
     localhost: bool = False
+    guarded: bool = True
 
     @property
     def pattern(self) -> str | None:
@@ -26,6 +36,9 @@ class Origins:
 
         A form or a script of that page needs no leave to send it, only to read the answer.
         """
+        # To a browser a page and all that its name leads to are one site, and the name may lead here now.
+        if not (self.guarded or _is_this_machine(request.headers.get("host", ""))):
+            raise Rejected(coded(FOREIGN_NAME, FORBIDDEN), status=403)
         origin = request.headers.get("origin")
         if not (origin and self._allow(origin)) and not _is_own(request, origin):
             message = "Pages of this origin may not call the API."
@@ -43,3 +56,12 @@ def _is_own(request: Request, origin: str | None) -> bool:
         return True
     host = request.headers.get("host", "")
     return site == "none" and (origin is None or origin.partition("://")[2] == host.lower() != "")
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether it is a name that no page can have: none, localhost, or an address."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+        return name in {"", "localhost"} or name.endswith(".localhost") or bool(ip_address(name))
+    except ValueError:
+        return False
