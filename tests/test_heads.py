@@ -106,3 +106,17 @@ def test_a_body_in_many_pieces_is_no_large_head(server: Serving) -> None:
     answer = exchange(server.url, CHUNKED + pieces + b"0\r\nX-Sum: 1\r\n\r\n")
 
     assert {"data": {"__typename": "Query"}} == answer.json()
+
+
+@pytest.mark.parametrize("offer", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"], ids=["plain", "offers"])
+def test_a_few_requests_may_be_sent_ahead_of_their_answers(offer: bytes, server: Serving) -> None:
+    """No more are kept: a packet of small ones would take a hundred times its size."""
+    ping = PING + offer + b"\r\n"
+    with connect(server.url) as few, connect(server.url) as many:
+        few.sendall(
+            ping * 16 + ping.replace(b"Host", b"Connection: close\r\nHost").replace(b": Upgrade", b": x")
+        )
+        many.sendall(ping * 18)
+
+        assert ["HTTP/1.1 200 OK"] * 17 == answers(few)
+        assert [] == answers(many)

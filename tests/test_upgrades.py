@@ -70,8 +70,8 @@ def test_what_a_body_looks_like_is_no_request(offer: dict[str, str], server: Ser
 
 @offers
 def test_many_offers_at_once_are_each_answered(offer: dict[str, str], server: Serving) -> None:
-    """However many there are."""
-    assert ["200"] * 1_501 == statuses(server, request("GET", "/ping", offer) * 1_500)
+    """In one packet, too."""
+    assert ["200"] * 11 == statuses(server, request("GET", "/ping", offer) * 10)
 
 
 @pytest.mark.parametrize("target", ["/graphql?query={__typename}", "/livez"])
