@@ -40,6 +40,17 @@ def test_headers_have_a_largest_size(server: Serving) -> None:
         assert [TOO_LARGE] == answers(client)
 
 
+@pytest.mark.parametrize("end", [b"", b"\r\n"], ids=["unfinished", "whole"])
+def test_headers_have_a_largest_number(end: bytes, server: Serving) -> None:
+    """However small they are; the answer is one, and nothing is run with a part of them."""
+    with connect(server.url) as many, connect(server.url) as most:
+        many.sendall(PING + b"a:\r\n" * 201 + end)
+        most.sendall(PING + b"a:\r\n" * 198 + b"Connection: close\r\n\r\n")
+
+        assert [TOO_LARGE] == answers(many)
+        assert ["HTTP/1.1 200 OK"] == answers(most)
+
+
 BEHIND = {
     "headers": b"\r\n" + LINES,
     "a header": b"\r\nX: " + b"x" * 70_000,

@@ -13,15 +13,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from graph.errors import SERVICE_UNAVAILABLE, coded
 from graph.limits.bounds import Bounds
 
-# Bytes of a request's line and headers together, and of what stands between pieces of a body or behind it.
-LARGEST_HEAD = 65_536
+# Bytes of a request's line and headers together, and of what stands between pieces of a body or behind it. In
+# memory a header is a hundred bytes more.
+LARGEST_HEAD, MOST_HEADERS = 65_536, 200
 # Requests that wait behind the one that is answered. Browsers send none ahead, and 20 bytes of one take 3 kB.
 MOST_AHEAD = 16
+TOO_LARGE = b"431 Request Header Fields Too Large"
 GRAPHQL = "/graphql"
 
 
-class TooManyAheadError(Exception):
-    """Ends the parsing of what one packet brought."""
+class TooManyError(Exception):
+    """Ends the parsing of what one packet brought; the connection is closing."""
 
 
 class Connection(HttpToolsProtocol):
@@ -60,12 +62,16 @@ class Connection(HttpToolsProtocol):
         self._head += len(data)
         super().data_received(data)
         if self._head > LARGEST_HEAD:
-            self._close(b"431 Request Header Fields Too Large")
+            self._close(TOO_LARGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Those behind a body are read by nobody, and the request has begun without them.
-        if not self._in_body:
-            super().on_header(name, value)
+        if self._in_body:
+            return
+        if len(self.headers) >= MOST_HEADERS:
+            self._close(TOO_LARGE)
+            raise TooManyError
+        super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
@@ -74,7 +80,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MOST_AHEAD:
             self.transport.abort()
-            raise TooManyAheadError
+            raise TooManyError
         self._forget_head()
         self._in_body = True
         super().on_headers_complete()
