@@ -52,6 +52,17 @@ def test_a_body_is_read_beside_an_offer(
     assert [TYPENAME] * 2 == [first.json(), second.json()]
 
 
+@offers
+def test_the_last_request_of_a_connection_may_come_with_an_offer(
+    offer: dict[str, str], server: Serving
+) -> None:
+    """Its body is read, and the connection ends."""
+    sent = request("POST", "/graphql", JSON | offer | {"Connection": "Upgrade, close"}, BODY)
+    answer = exchange(server.url, sent)
+
+    assert (TYPENAME, "close") == (answer.json(), answer.headers["connection"])
+
+
 def statuses(server: Serving, sent: bytes) -> list[str]:
     """Those of the answers to requests that come at once; the last one ends the connection."""
     with connect(server.url) as client:

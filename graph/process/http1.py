@@ -46,14 +46,12 @@ class Parser(HttpRequestParser):
         self.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def feed_data(self, data: Any) -> None:
-        rest = memoryview(data)
-        while rest:
-            try:
-                super().feed_data(rest)
-                return
-            except HttpParserUpgrade as offer:
-                head = self._connection.plain_head()
-                if head is None:
-                    raise
-                rest = rest[offer.args[0] :]
-                super().feed_data(head)
+        try:
+            super().feed_data(data)
+        except HttpParserUpgrade as offer:
+            head = self._connection.plain_head()
+            if head is None:
+                raise
+            # By another one: of a last request this one is done.
+            self._connection.parser = Parser(self._connection)
+            self._connection.parser.feed_data(head + data[offer.args[0] :])
