@@ -57,11 +57,11 @@ class Settings(Bounds, BaseSettings):
         description="The claim that has a token's scopes, as text with spaces or a list.",
     )
     jwt_customer_claim: str = Field(
-        "",
-        description="The claim that has the id of the customer whom alone a token shows, or `*`.",
+        "", description="The claim that has the id of the customer whom alone a token shows, or `*`."
     )
     auth: Literal["none", "keys", "jwt", "keys,jwt"] = Field(
         "none",
+        validate_default=True,
         description=(
             "Who may ask: anybody, or with `keys` whoever has an API key, with `jwt` whoever has a token; "
             "`keys,jwt` takes both."
@@ -73,10 +73,7 @@ class Settings(Bounds, BaseSettings):
     introspection: bool = Field(
         True, description="Whether clients may ask for the schema, as their tools do."
     )
-    request_timeout: Seconds = Field(
-        10,
-        description="Seconds until a request ends with TIMEOUT.",
-    )
+    request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
     cost_limit: int = Field(
         20_000,
         ge=1,
@@ -152,6 +149,9 @@ class Settings(Bounds, BaseSettings):
         missing = [name for name in ("jwt_jwks", "jwt_issuer", "jwt_audience") if info.data.get(name) == ""]
         if "jwt" in auth and missing:
             raise ValueError(f"{auth} needs {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
+        # Whoever has named the keys of tokens believes that tokens are asked for.
+        if "jwt" not in auth and info.data.get("jwt_jwks"):
+            raise ValueError(f"must be jwt or keys,jwt where {PREFIX}JWT_JWKS is given")
         return auth
 
     @field_validator("cors_origins", mode="before")

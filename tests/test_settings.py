@@ -166,6 +166,16 @@ def test_tokens_take_their_three_settings(source: str, monkeypatch: pytest.Monke
     assert ("keys,jwt", source) == (settings.load().auth, settings.load().jwt_jwks)
 
 
+@pytest.mark.parametrize("auth", [None, "none", "keys"])
+def test_keys_of_tokens_are_not_given_for_nothing(auth: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a server that was to ask for tokens would ask for none."""
+    monkeypatch.setenv("TIDEGRAPH_JWT_JWKS", "https://id.example.com/jwks.json")
+    if auth:
+        monkeypatch.setenv("TIDEGRAPH_AUTH", auth)
+
+    assert "TIDEGRAPH_AUTH must be jwt or keys,jwt where TIDEGRAPH_JWT_JWKS is given." == refused()
+
+
 @pytest.mark.parametrize("name", ["TIDEGRAPH_POOLSIZE", "tidegraph_poolsize"])
 def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt setting does not pass as its default."""
