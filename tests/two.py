@@ -11,7 +11,7 @@ from db.database import Database
 from db.models import Customer, Order, order_lines
 from db.reader import Reader
 from tests.factories import create_customer, create_order, line
-from tests.graph.stored import stored
+from tests.stored import stored
 
 
 @dataclass

@@ -14,7 +14,7 @@ from db.pages import Page, Scope
 from db.reader import Transaction
 from db.sorts import ORDER_SORTS
 from tests.db.sql import run
-from tests.graph.stored import rows_of
+from tests.stored import rows_of
 from tests.two import Two
 
 CUSTOMERS, ORDERS = models.customers, models.orders

@@ -14,7 +14,7 @@ from db.order_plans import New
 from db.reader import Transaction
 from tests.conftest import on_tidb
 from tests.factories import TEN_EUROS
-from tests.graph.stored import rows_of, stored
+from tests.stored import rows_of, stored
 from tests.two import Two
 
 CUSTOMERS, ORDERS = models.customers, models.orders

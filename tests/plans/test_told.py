@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from db import personal
 from db.database import Database
 from db.models import customers
-from tests.graph.test_batching import table_of
+from tests.graph.execution.test_batching import table_of
 from tests.plans.explain import Explain
 
 pytestmark = pytest.mark.tidb
