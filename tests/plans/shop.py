@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import migrate
 from db.database import Database
@@ -51,6 +52,11 @@ ORDERS_OF_WHALE = f"""
 SELECT id, {COLUMNS} FROM (
     SELECT c.id AS id, n.i + :start AS k, 'W' AS prefix FROM customers c, n WHERE c.username = :whale
 ) w
+"""
+
+ADDED = """
+SELECT SUM(modify_count) FROM mysql.stats_meta JOIN information_schema.tables ON tidb_table_id = table_id
+WHERE table_schema = DATABASE() AND table_name IN ('customers', 'orders')
 """
 
 
@@ -98,6 +104,19 @@ async def _fill(url: str) -> None:
                 await run(ORDERS_OF_BUYERS, number=number, last=f"user-{BUYERS:05}", whale=WHALE)
             for start in range(0, WHALE_ORDERS, BATCH):
                 await run(ORDERS_OF_WHALE, start=start, many=BATCH, whale=WHALE)
-            await run("ANALYZE TABLE customers, orders")
-            # A minute later what was inserted is added to the fresh statistics again, unless they are locked.
-            await run("LOCK STATS customers, orders")
+            await _analyze(connection)
+
+
+async def _analyze(connection: AsyncConnection) -> None:
+    """Make fresh statistics, and keep them fresh.
+
+    Once a minute TiDB adds what was inserted to them, and so counts it twice, unless they are locked.
+    """
+    fresh = False
+    while not fresh:
+        await connection.execute(sa.text("ANALYZE TABLE customers, orders"))
+        await connection.execute(sa.text("LOCK STATS customers, orders"))
+        # The minute may have ended while they were made; what was inserted is then added for good.
+        fresh = not await connection.scalar(sa.text(ADDED))
+        if not fresh:
+            await connection.execute(sa.text("UNLOCK STATS customers, orders"))
