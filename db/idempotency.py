@@ -117,6 +117,11 @@ class Once:
     async def _attempted(self, work: Work[Any], attempt: Attempt) -> Any:
         try:
             return await attempt(self._marked(work))
+        except errors.NotOwned:
+            # It may have been the owner's when this was carried out.
+            if found := await self._stored():
+                return found[0]
+            raise
         except KeyTakenError:
             if found := await self._stored():
                 return found[0]

@@ -129,6 +129,33 @@ async def test_its_own_customer_is_changed_as_ever(two: Two, bound: Api) -> None
     assert orders["results"][1]["order"]["id"] == rehearsed["deletedId"]
 
 
+@pytest.mark.parametrize("change", ["renamed", "deleted"])
+async def test_a_batch_is_told_again_when_its_handle_is_no_longer_its_own(
+    two: Two, bound: Api, database: Database, change: str
+) -> None:
+    """Whoever has the handle by now; in a dry run too, and nothing is stored."""
+    sent = {"items": [{"username": "ada", "name": "Countess"}], "idempotencyKey": "k"}
+    ada = global_id(two.ada)
+    first = await mutations.run(bound, mutations.UPSERT_CUSTOMERS, **sent)
+    if change == "renamed":
+        await mutations.run(bound, mutations.UPDATE_CUSTOMER, id=ada, username="ada l")
+    else:
+        for order in two.adas:
+            await mutations.run(bound, mutations.DELETE_ORDER, id=global_id(order))
+        await mutations.run(bound, mutations.DELETE_CUSTOMER, id=ada)
+    await create_customer(database, username="ada")
+    before = await stored(database)
+    again = [
+        await mutations.run(bound, mutations.UPSERT_CUSTOMERS, **sent, **more)
+        for more in ({}, {"dryRun": True})
+    ]
+
+    assert "UPDATED" == first["results"][0]["outcome"]
+    assert [first, first] == again
+    assert before == await stored(database)
+    assert "FORBIDDEN" == await bound.code(mutations.UPSERT_CUSTOMERS, input={**sent, "idempotencyKey": "l"})
+
+
 async def test_what_is_unique_is_so_among_all(two: Two, bound: Api, database: Database) -> None:
     """That much is told: the value is taken, and not whose it is."""
     ada = global_id(two.ada)
