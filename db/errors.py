@@ -19,6 +19,7 @@ DatabaseError
 ├── BadCursor            a cursor that this server did not give for this field
 ├── UnknownTimeZone, BeyondCalendar
 ├── TooManyBuckets, TooManyGroups
+├── Gone                 what a row belongs to was deleted after the row was read
 ├── AsOfUnavailable      the database cannot be read as of that moment
 └── Refused              a rule says no: the tree goes on in refusals
 """
@@ -124,6 +125,10 @@ class TooManyBuckets(DatabaseError):
 
 class TooManyGroups(DatabaseError):
     """A summary has more groups than are shown; none is left out silently."""
+
+
+class Gone(DatabaseError):
+    """What a row belongs to is no longer there, and so the row is not either."""
 
 
 class AsOfUnavailable(DatabaseError):

@@ -23,6 +23,7 @@ COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
 TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
 TIMEOUT = "TIMEOUT"
 AS_OF_UNAVAILABLE = "AS_OF_UNAVAILABLE"
+GONE = "GONE"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
@@ -31,6 +32,7 @@ BAD_ZONE_MESSAGE = 'timeZone must be a name of the tz database, such as "Europe/
 TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in where, or take a longer one."
 TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
 NOT_OWNED_MESSAGE = "Your key or token is bound to one customer, and creates no other. Nothing was written."
+GONE_MESSAGE = "The order was deleted, and its customer too."
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
 # How many errors say why a request is rejected.
@@ -134,6 +136,8 @@ def _of_client(error: GraphQLError) -> GraphQLError | None:
             return _replaced(error, coded(NOT_OWNED_MESSAGE, FORBIDDEN))
         case errors.AsOfUnavailable() as gone:
             return _replaced(error, coded(str(gone), AS_OF_UNAVAILABLE))
+        case errors.Gone():
+            return _replaced(error, coded(GONE_MESSAGE, GONE))
         case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):
             # An argument's value; what graphql-core finds wrong with ours points at the field or at nothing.
             return with_code(error, BAD_USER_INPUT)

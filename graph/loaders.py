@@ -1,7 +1,8 @@
 """Every batch function: a reader and many keys in, one result a key out, in the keys' order.
 
-A key that finds nothing gets None, or the empty page or list. What stands after the keys are the field's
-arguments, the same for all keys of a batch. One call is one statement for each table it reads.
+A key that finds nothing gets None, or the empty page or list; an error where null is not allowed. What stands
+after the keys are the field's arguments, the same for all keys of a batch. One call is one statement for each
+table it reads.
 """
 
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 from db import connections, customers, lines, orders, search, sums
 from db.connections import Count
+from db.errors import Gone
 from db.filters import Condition
 from db.models import Customer, Order, OrderLine
 from db.pages import Page, Scope, Slice
@@ -32,6 +34,11 @@ async def customers_by_id(reader: Reader, ids: Sequence[int | None]) -> list[Cus
     rows = await customers.get_many(reader, "id", wanted) if wanted else []
     found: dict[int | None, Customer] = {row.id: row for row in rows}
     return [found.get(each) for each in ids]
+
+
+async def customers_of_orders(reader: Reader, ids: Sequence[int]) -> list[Customer | Gone]:
+    """Gone where an order and its customer were deleted since: it may be told again under its key."""
+    return [customer or Gone() for customer in await customers_by_id(reader, ids)]
 
 
 async def customers_by_unique(reader: Reader, keys: Sequence[Unique]) -> list[Customer | None]:

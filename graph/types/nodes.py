@@ -91,7 +91,7 @@ class OrderLine:
 @strawberry.type(description="An order of one customer.", directives=requires(Scope.ORDERS_READ))
 class Order(ReadFromRow, Node):
     customer: Customer = relation(
-        loaders.customers_by_id,
+        loaders.customers_of_orders,
         key="customer_id",
         scope=Scope.CUSTOMERS_READ,
         identity=identity("Customer"),

@@ -97,7 +97,7 @@ def test_relations_connections_and_root_fields_are_batched() -> None:
         "Query.nodes": loaders.nodes_by_id,
         "Customer.orders": loaders.pages,
         "Customer.order_stats": loaders.order_stats_by_customer_id,
-        "Order.customer": loaders.customers_by_id,
+        "Order.customer": loaders.customers_of_orders,
         "OrderSummary.customer": loaders.customers_by_id,
         "Customer.history": loaders.pages,
         "Order.history": loaders.pages,

@@ -77,6 +77,25 @@ async def test_of_a_customer_without_a_trace_nothing_is_told(database: Database,
     assert {**first, "username": handle, "name": "erased", "email": None} == again
 
 
+async def test_an_order_that_outlives_its_customer_is_told_by_a_code(database: Database, api: Api) -> None:
+    """Both were deleted; the order comes back by itself, and its customer cannot."""
+    node = (await run(api, mutations.CREATE_CUSTOMER, **ADA))["customer"]["id"]
+    total = {"amount": "1", "currency": "EUR"}
+    sent = {"customerId": node, "total": total, "idempotencyKey": "order"}
+    first = await run(api, mutations.CREATE_ORDER, **sent)
+    await run(api, mutations.DELETE_ORDER, id=first["order"]["id"])
+    await run(api, mutations.DELETE_CUSTOMER, id=node)
+    deep = mutations.CREATE_ORDER.replace("customer { id }", "customer { name }")
+
+    assert first == await run(api, mutations.CREATE_ORDER, **sent)
+    answer = await api.send(deep, input=sent)
+    assert {"createOrder": {"order": None, "userErrors": []}} == answer["data"]
+    (error,) = answer["errors"]
+    assert ["createOrder", "order", "customer"] == error["path"]
+    assert "The order was deleted, and its customer too." == error["message"]
+    assert {"code": "GONE"} == error["extensions"]
+
+
 @pytest.mark.parametrize("count", [1, 100])
 async def test_telling_again_is_two_statements_more(api: Api, statements: Statements, count: int) -> None:
     """For one customer as for a hundred: its row and its history; one if none was changed since."""
