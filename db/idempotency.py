@@ -93,7 +93,7 @@ class Once:
         return {**shared, "author": author}
 
     def _reader(self) -> Reader:
-        return self.database.reader(self.deadline, self.receipt, owner=self.key.owner)
+        return self.database.reader(self.deadline, self.receipt, self.key.principal, self.key.owner)
 
     async def _settled(self, work: Work[Any], attempt: Attempt) -> Any:
         """The outcome of `work` or of its key, whichever there is. Raises a refusal of either."""

@@ -1,20 +1,23 @@
 """Keys: whose they are, how long they live, and that a change and its key are there both or neither."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from db import changes, customers, idempotency, refusals
+from db import changes, customers, errors, idempotency, refusals
 from db.database import Database
 from db.deadline import Deadline
+from db.engines import Limits
 from db.idempotency import Key, Once
 from db.models import Customer
 from db.models import idempotency_keys as keys
 from db.reader import Transaction
 from db.receipt import Receipt
+from db.urls import DatabaseUrl
 from tests.conftest import on_tidb
 from tests.factories import create_customer
 from tests.two import Two
@@ -54,6 +57,22 @@ async def test_keys_belong_to_their_caller(database: Database) -> None:
     assert mine == await insert(database, "ada", key("me"))
     assert yours == await insert(database, "grace", key("you", digest="b"))
     assert [("me", "a"), ("you", "b")] == await stored(database)
+
+
+async def test_what_is_told_again_is_read_with_the_callers_share(database_url: str) -> None:
+    """All that one caller sends again together leaves something of the pool for the others."""
+    limits = Limits(pool_size=5, pool_timeout=0.1)
+    async with Database(DatabaseUrl.parse(database_url), limits) as database, AsyncExitStack() as held:
+        mine = await insert(database, "ada", key("me"))
+        yours = await insert(database, "grace", key("you"))
+        for _ in range(4):
+            await held.enter_async_context(database._shares.part("me"))
+
+        with pytest.raises(errors.PoolExhausted):
+            await insert(database, "ada", key("me"))
+        assert yours == await insert(database, "grace", key("you"))
+        await held.aclose()
+        assert mine == await insert(database, "ada", key("me"))
 
 
 async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: Two) -> None:
