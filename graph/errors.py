@@ -23,7 +23,7 @@ COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
 TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
 TIMEOUT = "TIMEOUT"
 AS_OF_UNAVAILABLE = "AS_OF_UNAVAILABLE"
-GONE = "GONE"
+NOT_FOUND = "NOT_FOUND"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
@@ -137,7 +137,7 @@ def _of_client(error: GraphQLError) -> GraphQLError | None:
         case errors.AsOfUnavailable() as gone:
             return _replaced(error, coded(str(gone), AS_OF_UNAVAILABLE))
         case errors.Gone():
-            return _replaced(error, coded(GONE_MESSAGE, GONE))
+            return _replaced(error, coded(GONE_MESSAGE, NOT_FOUND))
         case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):
             # An argument's value; what graphql-core finds wrong with ours points at the field or at nothing.
             return with_code(error, BAD_USER_INPUT)
