@@ -3,15 +3,15 @@
 import asyncio
 import re
 import socket
-from functools import partial
 from typing import Any
 
 import pytest
-import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
 
 from graph.limits.bounds import Bounds
-from graph.limits.connection import Connection
 from tests.processes import Serving
+from tests.served import connected, served
 from tests.sockets import connect, exchange
 
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
@@ -29,6 +29,10 @@ def answers(client: socket.socket) -> list[str]:
             received += part
     except ConnectionResetError:
         pass
+    return statuses(received)
+
+
+def statuses(received: bytes) -> list[str]:
     return [line.decode() for line in re.findall(rb"HTTP/1\.1 \d[^\r]*", received)]
 
 
@@ -81,33 +85,68 @@ def test_headers_behind_a_refused_body_have_a_largest_size(server: Serving) -> N
         assert [TOO_LARGE] == answers(client)
 
 
-async def test_the_next_head_has_a_largest_size_while_the_last_request_runs() -> None:
-    """Whoever sends requests ahead of their answers is held to it too."""
+UNREADABLE = {
+    "large": PING + LINES,
+    "of too many headers": PING + b"a:\r\n" * 201,
+    "not HTTP": b"PING\r\n\r\n",
+    "a tunnel": PING.replace(b"GET /ping", b"CONNECT example.com:443") + b"\r\n",
+    "behind the last one": PING.replace(b"Host", b"Connection: close\r\nHost") + b"\r\n" + LINES,
+}
+
+
+@pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
+async def test_what_cannot_be_read_is_no_answer_to_what_runs(sent: bytes) -> None:
+    """Whoever sends ahead gets the answers to what came whole, and no more is read."""
     begun, done = asyncio.Event(), asyncio.Event()
 
-    async def never(_scope: Any, _receive: Any, _send: Any) -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
         begun.set()
         await done.wait()
+        await Response("done")(scope, receive, send)
 
-    http: Any = partial(Connection, Bounds())
-    server = uvicorn.Server(uvicorn.Config(never, http=http, lifespan="off", port=0))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
-    writer.write(PING + b"\r\n")
-    try:
-        async with asyncio.timeout(30):
-            await begun.wait()
-            writer.write(PING + LINES)
-            status = await reader.readline()
-    finally:
-        writer.transport.abort()
+    async with (
+        asyncio.timeout(30),
+        served(slow, Bounds()) as server,
+        connected(server) as (reader, writer),
+    ):
+        ahead, _, rest = sent.partition(b"\r\n\r\n") if b"close" in sent else (PING, b"", sent)
+        writer.write(ahead.rstrip() + b"\r\n\r\n")
+        await begun.wait()
+        writer.write(rest)
+        (connection,) = server.server_state.connections
+        while connection.transport.is_reading():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         done.set()
-        server.should_exit = True
-        await serving
+        received = await reader.read()
 
-    assert f"{TOO_LARGE}\r\n" == status.decode()
+    assert ["HTTP/1.1 200 OK"] == statuses(received)
+    assert b"connection: close" in received
+
+
+async def test_a_body_sent_ahead_is_not_a_late_head() -> None:
+    """What is answered before it says nothing of how long it may take."""
+    done = asyncio.Event()
+
+    async def echo(scope: Any, receive: Any, send: Any) -> None:
+        body = await Request(scope, receive).body()
+        if body:
+            await done.wait()
+        await Response(body)(scope, receive, send)
+
+    async with (
+        asyncio.timeout(30),
+        served(echo, Bounds(header_timeout=1)) as server,
+        connected(server) as (reader, writer),
+    ):
+        writer.write(PING + b"\r\n" + POST + b"Content-Length: 4\r\n\r\n")
+        first = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"body")
+        await asyncio.sleep(1.5)
+        done.set()
+        second = await reader.readuntil(b"body")
+
+    assert ["HTTP/1.1 200 OK"] * 2 == statuses(first + second)
+    assert b"connection: close" not in second
 
 
 def test_a_body_in_many_pieces_is_no_large_head(server: Serving) -> None:

@@ -41,8 +41,14 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
 
     @property
-    def _waits_for_head(self) -> bool:
-        return not self._in_body and (self.cycle is None or self.cycle.response_complete)
+    def _is_answered(self) -> bool:
+        """Whether all is answered that came, the body of what comes now perhaps not yet."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def _owes_answers(self) -> bool:
+        """Whether requests that came whole still wait for their answers."""
+        return bool(self.pipeline) or not (self._in_body or self._is_answered)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -57,7 +63,7 @@ class Connection(HttpToolsProtocol):
             self._unread.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self._waits_for_head:
+        if self._is_answered and not self._in_body:
             self._expect_head()
         self._head += len(data)
         super().data_received(data)
@@ -82,8 +88,8 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
             raise TooManyError
         self._forget_head()
-        self._in_body = True
         super().on_headers_complete()
+        self._in_body = True
 
     def on_message_complete(self) -> None:
         self._in_body = False
@@ -94,7 +100,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing() and self.transport.get_write_buffer_size():
             # What it has not read yet keeps the connection open.
             self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
-        if self._in_body:
+        if self._in_body and self._is_answered:
             # The rest of a body that was refused is not waited for much longer.
             self._expect_head()
 
@@ -110,6 +116,18 @@ class Connection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         self.transport.abort()
 
+    def send_400_response(self, msg: str) -> None:
+        if not self._ends_later():
+            super().send_400_response(msg)
+
+    def _ends_later(self) -> bool:
+        """What cannot be read ends the connection, but is no answer to what came before and runs."""
+        if self.transport.is_closing() or not self._owes_answers:
+            return False
+        self.cycle.keep_alive = False
+        self.flow.pause_reading()
+        return True
+
     def _expect_head(self) -> None:
         if self._late is None:
             self._late = self.loop.call_later(
@@ -123,7 +141,7 @@ class Connection(HttpToolsProtocol):
             self._late = None
 
     def _close(self, status: bytes) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._ends_later():
             return
         if self._head:
             self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
