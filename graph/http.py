@@ -132,7 +132,9 @@ class GraphQLEndpoint:
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():
-                return await execute(self.schema, document, operation, params, context, self.cost_limit)
+                return await execute(
+                    self.schema, document, operation, params.variables, context, self.cost_limit
+                )
         finally:
             context.loaders.close()
 

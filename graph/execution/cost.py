@@ -10,7 +10,7 @@ from strawberry.types.arguments import convert_arguments
 from graph.errors import BAD_USER_INPUT, COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.execution.executor import RowExecutor
 from graph.execution.outline import Fields, Selected
-from graph.protocol.params import size
+from graph.limits.values import size
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.prices import MUTATION, ONE, Price
 

@@ -1,6 +1,6 @@
 """Runs one operation of a document and codes, masks and logs what went wrong."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import strawberry
@@ -14,14 +14,13 @@ from graph.execution.cost import charge
 from graph.execution.documents import Document
 from graph.execution.executor import RowExecutor, is_pending
 from graph.execution.permission import permit
-from graph.protocol.params import Params
 
 
 async def execute(
     schema: strawberry.Schema,
     document: Document,
     operation: OperationDefinitionNode,
-    params: Params,
+    variables: Mapping[str, Any],
     context: Context,
     cost_limit: int,
 ) -> ExecutionResult:
@@ -33,7 +32,7 @@ async def execute(
         schema._schema,
         document.node,
         context_value=context,
-        raw_variable_values=dict(params.variables),
+        raw_variable_values=dict(variables),
         operation_name=operation.name.value if operation.name else None,
         is_awaitable=is_pending,  # type: ignore[arg-type]
         hide_suggestions=schema.config.disable_field_suggestions,

@@ -1,5 +1,6 @@
-"""How many values a document's arguments hold, its fragments expanded and its variables put in."""
+"""How many values a request holds: its variables, and its document's arguments with fragments expanded."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
 )
+
+from graph.errors import BAD_USER_INPUT, Rejected, coded
 
 # A literal's key among the names of variables.
 LITERAL = ""
@@ -41,8 +44,8 @@ def values(document: DocumentNode) -> Values:
     for operation in (node for node in nodes if isinstance(node, OperationDefinitionNode)):
         most |= uses.of(operation.selection_set)
         for variable in operation.variable_definitions or ():
-            size = of_value(variable.default_value).total() if variable.default_value else 1
-            defaults |= Counter({variable.variable.name.value: size})
+            held = of_value(variable.default_value).total() if variable.default_value else 1
+            defaults |= Counter({variable.variable.name.value: held})
     return Values(most, defaults)
 
 
@@ -87,3 +90,25 @@ def of_value(value: Any) -> Counter[str]:
         elif isinstance(node, ObjectValueNode):
             waiting += [each.value for each in node.fields]
     return found
+
+
+def size(waiting: list[Any], most: int = sys.maxsize) -> int:
+    """How many values these are, below a name and with all that is in them.
+
+    No list may have more than `most`, and no text a NUL: no text column of either database keeps it the same.
+    """
+    # Not by recursion: JSON may be nested deeper than Python's stack.
+    count = 1
+    while waiting:
+        match waiting.pop():
+            case str(text) if "\0" in text:
+                raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
+            case dict(mapping):
+                count += len(mapping)
+                waiting += [*mapping, *mapping.values()]
+            case list(items) if len(items) > most:
+                raise Rejected(coded(f"A list has at most {most} items.", BAD_USER_INPUT))
+            case list(items):
+                count += len(items)
+                waiting += items
+    return count

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
 from graph.limits.bounds import Bounds
 from graph.limits.room import Part
+from graph.limits.values import size
 from graph.protocol.trusted import Trusted
 
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -90,12 +90,12 @@ def _check_kind(headers: Headers) -> None:
 
 async def _read(request: Request, most: int, part: Part) -> bytes:
     # Starlette's own limit answers in plain text.
-    parts, size = [], 0
+    parts, length = [], 0
     async for each in request.stream():
-        size += len(each)
-        if size > most:
+        length += len(each)
+        if length > most:
             raise bad_request(f"The body is larger than {most:,} bytes.", status=413)
-        part.grow(size)
+        part.grow(length)
         parts.append(each)
     return b"".join(parts)
 
@@ -116,25 +116,3 @@ def _from_json(what: str, body: bytes) -> Any:
             message = "Text must not contain a lone surrogate."
             raise Rejected(coded(message, BAD_USER_INPUT)) from None
         raise bad_request(f"{what} is not JSON that can be read.") from None
-
-
-def size(waiting: list[Any], most: int = sys.maxsize) -> int:
-    """How many values these are, below a name and with all that is in them.
-
-    No list may have more than `most`, and no text a NUL: no text column of either database keeps it the same.
-    """
-    # Not by recursion: JSON may be nested deeper than Python's stack.
-    count = 1
-    while waiting:
-        match waiting.pop():
-            case str(text) if "\0" in text:
-                raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
-            case dict(mapping):
-                count += len(mapping)
-                waiting += [*mapping, *mapping.values()]
-            case list(items) if len(items) > most:
-                raise Rejected(coded(f"A list has at most {most} items.", BAD_USER_INPUT))
-            case list(items):
-                count += len(items)
-                waiting += items
-    return count
