@@ -1,6 +1,7 @@
 """Who may ask at all: with authentication configured, a request is somebody's or it is refused."""
 
 import asyncio
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import httpx2
@@ -121,12 +122,22 @@ async def test_an_expired_key_is_refused(database: Database) -> None:
     assert "This key is unknown, expired or revoked." == message
 
 
-async def test_a_key_expires_while_it_is_remembered(database: Database) -> None:
+class Tomorrow(datetime):
+    """The clock, a day on."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Tomorrow":
+        return super().now(tz) + timedelta(days=1)
+
+
+async def test_a_key_expires_while_it_is_remembered(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is remembered is the key, and not that it was good."""
-    keys = ApiKeys(database, seconds=60)
-    secret = await create_key(database, "admin", days=1 / 24 / 3600)
+    keys = ApiKeys(database, seconds=600)
+    secret = await create_key(database, "admin", days=0.5)
     caller = await keys.caller(secret, NEVER)
-    await asyncio.sleep(1.1)
+    monkeypatch.setattr("graph.access.api_keys.datetime", Tomorrow)
     with pytest.raises(Unauthenticated):
         await keys.caller(secret, NEVER)
 
