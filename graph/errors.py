@@ -97,6 +97,17 @@ def coded(message: str, code: str, **extensions: Any) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code, **extensions})
 
 
+def bad_request(message: str, status: int = 400) -> Rejected:
+    """A request that is not as it must be, whatever its operation is."""
+    return Rejected(coded(message, BAD_REQUEST), status=status)
+
+
+def unavailable(message: str, seconds: int) -> Rejected:
+    """A request that may be sent again in so many seconds: there is no room, or something is away."""
+    error = coded(message, SERVICE_UNAVAILABLE)
+    return Rejected(error, status=503, headers={"Retry-After": str(seconds)})
+
+
 def too_many_requests(message: str, seconds: int) -> Rejected:
     """A request that may be sent again in so many seconds; nothing of it was done."""
     error = coded(message, TOO_MANY_REQUESTS, retryable=True, retryAfterMs=seconds * 1000)

@@ -10,7 +10,7 @@ import structlog
 from jwt import PyJWK, PyJWKClient, PyJWKSet
 
 from db.deadline import Deadline
-from graph.errors import SERVICE_UNAVAILABLE, Rejected, coded
+from graph.errors import unavailable
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 # A key that was taken out is known for FRESH seconds more. A key that is not known may be new, and is looked
@@ -44,9 +44,7 @@ class KeySet:
                 async with deadline.limit():
                     await asyncio.shield(loading)
         if time.monotonic() >= self._loaded + STALEST:
-            message = "The server cannot check tokens now. Try again in a moment."
-            headers = {"Retry-After": f"{PAUSE:.0f}"}
-            raise Rejected(coded(message, SERVICE_UNAVAILABLE), status=503, headers=headers)
+            raise unavailable("The server cannot check tokens now. Try again in a moment.", round(PAUSE))
         return self._keys.get(kid)
 
     def _load(self) -> asyncio.Task[None]:

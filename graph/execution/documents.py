@@ -16,12 +16,12 @@ from graphql import (
 
 from db.kept import Kept
 from graph.errors import (
-    BAD_REQUEST,
     BAD_USER_INPUT,
     GRAPHQL_PARSE_FAILED,
     GRAPHQL_VALIDATION_FAILED,
     MOST_ERRORS,
     Rejected,
+    bad_request,
     coded,
     with_code,
 )
@@ -59,12 +59,12 @@ class Document:
                 reason = (
                     "has no operation" if not operations else "has several operations: give operationName"
                 )
-                raise Rejected(coded(f"The document {reason}.", BAD_REQUEST), status=400)
+                raise bad_request(f"The document {reason}.")
             return operations[0]
         for operation in operations:
             if operation.name and operation.name.value == name:
                 return operation
-        raise Rejected(coded("The document has no operation of this name.", BAD_REQUEST), status=400)
+        raise bad_request("The document has no operation of this name.")
 
 
 class Documents:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from graph.errors import SERVICE_UNAVAILABLE, coded
+from graph.errors import unavailable
 from graph.limits.bounds import Bounds
 
 # Bytes of a request's line and headers together, and of what stands between pieces of a body or behind it. In
@@ -158,7 +158,7 @@ class Crowded:
         if scope["type"] != "http" or Request(scope).url.path != GRAPHQL:
             await self._app(scope, receive, send)
             return
-        error = coded("The server has too many connections. Try again in a moment.", SERVICE_UNAVAILABLE)
-        headers = {"Retry-After": "1", "Connection": "close"}
-        body = orjson.dumps({"errors": [error.formatted]})
+        refusal = unavailable("The server has too many connections. Try again in a moment.", 1)
+        headers = {**refusal.headers, "Connection": "close"}
+        body = orjson.dumps({"errors": [error.formatted for error in refusal.errors]})
         await Response(body, 503, headers, "application/json; charset=utf-8")(scope, receive, send)

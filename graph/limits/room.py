@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graph.errors import SERVICE_UNAVAILABLE, Rejected, coded
+from graph.errors import unavailable
 
 # Of each body this much finds room in any case: most are smaller.
 SMALL = 16_384
@@ -31,7 +31,7 @@ class Room:
         """Raises Rejected where there is no room for so many bytes more."""
         mine, all_ = self._taken[principal] + size, self._taken.total() + size
         if size > 0 and (all_ > self._most or mine > self._most * 4 // 5):
-            raise Rejected(coded(FULL, SERVICE_UNAVAILABLE), status=503, headers={"Retry-After": "1"})
+            raise unavailable(FULL, 1)
         self._taken[principal] = mine
         if not mine:
             del self._taken[principal]

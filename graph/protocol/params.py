@@ -10,7 +10,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, coded
+from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, bad_request, coded
 from graph.limits.bounds import Bounds
 from graph.limits.room import Part
 from graph.limits.values import size
@@ -56,10 +56,6 @@ class Params:
             message = f"The variables hold {count} values, and {bounds.value_limit} are the limit."
             raise Rejected(coded(message, BAD_USER_INPUT))
         return cls(query, variables, name or None, sizes)
-
-
-def bad_request(message: str, status: int = 400) -> Rejected:
-    return Rejected(coded(message, BAD_REQUEST), status=status)
 
 
 async def read_body(request: Request, bounds: Bounds, part: Part) -> bytes:

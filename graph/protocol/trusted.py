@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graph.errors import BAD_REQUEST, Rejected, coded
+from graph.errors import BAD_REQUEST, Rejected, bad_request, coded
 
 ONLY_TRUSTED = "Only trusted documents are accepted: send the documentId of one, and no query."
 
@@ -24,7 +24,7 @@ class Trusted:
             return query
         if query is not None or by_id is None:
             if self._only:
-                raise Rejected(coded(ONLY_TRUSTED, BAD_REQUEST), status=400)
+                raise bad_request(ONLY_TRUSTED)
             return None
         if by_id not in self._documents:
             raise _unknown(fields, only=self._only)
@@ -39,7 +39,7 @@ def _id(fields: Mapping[str, Any]) -> str | None:
         persisted = extensions.get("persistedQuery") if isinstance(extensions, Mapping) else None
         found = persisted.get("sha256Hash") if isinstance(persisted, Mapping) else None
     if found is not None and not isinstance(found, str):
-        raise Rejected(coded("The id of a document must be a string.", BAD_REQUEST), status=400)
+        raise bad_request("The id of a document must be a string.")
     return found
 
 
@@ -47,7 +47,7 @@ def _unknown(fields: Mapping[str, Any], *, only: bool) -> Rejected:
     if fields.get("documentId") is None and not only:
         # The words on which such clients send the query itself.
         return Rejected(coded("PersistedQueryNotFound", BAD_REQUEST))
-    return Rejected(coded("No trusted document has this id.", BAD_REQUEST), status=400)
+    return bad_request("No trusted document has this id.")
 
 
 def load(path: str) -> dict[str, str]:

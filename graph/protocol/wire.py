@@ -8,7 +8,7 @@ import orjson
 from graphql import ExecutionResult, GraphQLError
 from starlette.responses import Response
 
-from graph.errors import BAD_REQUEST, Rejected, coded
+from graph.errors import Rejected, bad_request
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -25,8 +25,7 @@ def negotiate(accepts: Sequence[str]) -> str:
         return JSON
     json, response = _liked(JSON, qualities), _liked(GRAPHQL_RESPONSE, qualities)
     if not (json or response):
-        message = f"Accept {GRAPHQL_RESPONSE} or {JSON}."
-        raise Rejected(coded(message, BAD_REQUEST), status=406)
+        raise bad_request(f"Accept {GRAPHQL_RESPONSE} or {JSON}.", status=406)
     is_named = GRAPHQL_RESPONSE in qualities
     return GRAPHQL_RESPONSE if response > json or (response == json and is_named) else JSON
 
