@@ -1,11 +1,14 @@
 """Clients that are slow, silent or many, on raw sockets against a real server: none holds it for long."""
 
 import asyncio
+import gc
 import json
 import re
 import shutil
 import socket
+import struct
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -19,6 +22,8 @@ from tests.processes import Serving, Spawn
 from tests.served import connected, served
 
 SECONDS = 0.5
+# Closes with a reset.
+AT_ONCE = struct.pack("ii", 1, 0)
 SHORT = {name: str(SECONDS) for name in ("header_timeout", "body_timeout", "keep_alive_timeout")}
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = PING.replace(b"Host", b"Connection: close\r\nHost")
@@ -152,6 +157,21 @@ async def test_clients_that_read_nothing_are_cut_off() -> None:
         # Each was answered before it was cut off.
         while server.server_state.total_requests < 4 or server.server_state.connections:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_nothing_is_kept_of_a_connection_that_was_reset() -> None:
+    """Not until it would have been idle for too long: whoever resets many would fill the memory."""
+    async with asyncio.timeout(30), served(Response("pong"), Bounds()) as server:
+        async with connected(server) as (reader, writer):
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            writer.write(PING)
+            await reader.readuntil(b"pong")
+            lost = weakref.ref(next(iter(server.server_state.connections)))
+        while server.server_state.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        gc.collect()
+
+        assert lost() is None
 
 
 def test_requests_in_good_time_share_a_connection(client: socket.socket) -> None:

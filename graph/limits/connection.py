@@ -59,6 +59,8 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()
         super().connection_lost(exc)
+        # Of one that was reset it would keep all for the rest of its time, counted by nobody.
+        self._unset_keepalive_if_required()
         if self._unread is not None:
             self._unread.cancel()
 
