@@ -97,6 +97,21 @@ UNREADABLE = {
 @pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
 async def test_what_cannot_be_read_is_no_answer_to_what_runs(sent: bytes) -> None:
     """Whoever sends ahead gets the answers to what came whole, and no more is read."""
+    received = await answered_behind(sent)
+
+    assert ["HTTP/1.1 200 OK"] == statuses(received)
+    assert b"connection: close" in received
+
+
+async def test_a_body_that_cannot_be_read_is_refused_in_its_turn() -> None:
+    """Its request is not run, and nobody waits for the rest of it."""
+    received = await answered_behind(CHUNKED + b"no length\r\n")
+
+    assert ["HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"] == statuses(received)
+
+
+async def answered_behind(sent: bytes) -> bytes:
+    """All that comes where these bytes follow a request that runs until they were read."""
     begun, done = asyncio.Event(), asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -117,10 +132,7 @@ async def test_what_cannot_be_read_is_no_answer_to_what_runs(sent: bytes) -> Non
         while connection.transport.is_reading():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         done.set()
-        received = await reader.read()
-
-    assert ["HTTP/1.1 200 OK"] == statuses(received)
-    assert b"connection: close" in received
+        return await reader.read()
 
 
 async def test_a_body_sent_ahead_is_not_a_late_head() -> None:

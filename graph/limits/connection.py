@@ -119,13 +119,17 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        if not self._ends_later():
+        if not self._ends_later(400):
             super().send_400_response(msg)
 
-    def _ends_later(self) -> bool:
+    def _ends_later(self, status: int) -> bool:
         """What cannot be read ends the connection, but is no answer to what came before and runs."""
         if self.transport.is_closing() or not self._owes_answers:
             return False
+        if self._in_body:
+            # Its head came whole, and waits: nobody else is to wait for its body.
+            refusal: Any = Response(status_code=status)
+            self.pipeline[0] = self.cycle, refusal
         self.cycle.keep_alive = False
         self.flow.pause_reading()
         return True
@@ -143,7 +147,7 @@ class Connection(HttpToolsProtocol):
             self._late = None
 
     def _close(self, status: bytes) -> None:
-        if self.transport.is_closing() or self._ends_later():
+        if self.transport.is_closing() or self._ends_later(int(status[:3])):
             return
         if self._head:
             self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
