@@ -15,8 +15,8 @@ from bench.plain import plain
 from db.database import Database
 from db.urls import DatabaseUrl
 from graph.app import create_app
-from graph.limits.connection import Connection
 from graph.limits.turns import Turns
+from graph.process.http1 import Http1
 from graph.settings import Settings
 
 
@@ -24,7 +24,8 @@ def tidegraph(url: str, meter: Meter) -> Any:
     database = Database(DatabaseUrl.parse(url))
     meter.watch(database.reads)
     meter.watch(database.writes)
-    return create_app(Settings(database_url=url), database)
+    settings = Settings(database_url=url)
+    return create_app(settings, database, guarded=settings.authenticates)
 
 
 def no_limits(url: str, meter: Meter) -> Any:
@@ -45,7 +46,7 @@ def main(name: str, url: str, port: str) -> None:
     meter = Meter()
     app = meter.around(SERVERS[name](url, meter))
     # As `tidegraph serve` has it; the others' is uvicorn's.
-    http: Any = partial(Connection, Settings()) if name == "tidegraph" else "auto"
+    http: Any = partial(Http1, Settings()) if name == "tidegraph" else "auto"
     # As `tidegraph serve` does; the others get it too.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
