@@ -1,11 +1,13 @@
 """Connections that keep what a driver's own does not: TLS, a deadline, no socket left behind."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from threading import Thread
+from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, Self
 
 import aiomysql
@@ -18,6 +20,10 @@ CLOSING, GIVEN_UP, INTERRUPTS = 1.0, 0.1, 20
 
 # Seconds between two attempts to turn a file to WAL.
 WAL_STEP = 0.01
+
+# A new SQLite file is readable by its owner only. SQLite gives -wal, -shm and -journal the same mode.
+FILE_MODE = 0o600
+CREATING_FILE = Lock()
 
 
 class AiomysqlConnection(aiomysql.Connection):  # type: ignore[misc]
@@ -151,6 +157,7 @@ def connect_aiosqlite(path: str, timeout: float = 5, **arguments: Any) -> Aiosql
 
 
 def _open(path: str, timeout: float, **arguments: Any) -> sqlite3.Connection:
+    _create_private_file(path)
     connection: sqlite3.Connection = sqlite3.connect(path, timeout, **arguments)
     try:
         _turn_to_wal(connection, timeout)
@@ -159,6 +166,15 @@ def _open(path: str, timeout: float, **arguments: Any) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _create_private_file(path: str) -> None:
+    """Create an empty file with FILE_MODE, unless the path exists; SQLite itself would use 0644."""
+    # O_EXCL never opens an existing file: closing it would release the locks that this process has on it.
+    # For the same reason, no other thread may open the new file before it is closed here.
+    with CREATING_FILE, suppress(OSError):
+        # What keeps it from being created is reported by SQLite. A dangling link is followed, as SQLite does.
+        os.close(os.open(Path(path).resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
 
 
 def _turn_to_wal(connection: sqlite3.Connection, timeout: float) -> None:

@@ -1,9 +1,11 @@
 """What a connection to SQLite is set to, also to a file that others are just making."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,3 +94,45 @@ async def test_a_new_file_that_another_writes_to_for_long_is_a_conflict(new: Dat
     """After the time that locks are waited for."""
     with pytest.raises(errors.Conflict):
         await migrate.upgrade(new)
+
+
+def modes(folder: Path) -> dict[str, str]:
+    """The permissions of each file of a database while it is open."""
+    return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in folder.glob("new.db*")}
+
+
+@sqlite_only
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids="{:03o}".format)
+async def test_a_new_file_is_readable_by_its_owner_only(new: Database, umask: int, tmp_path: Path) -> None:
+    """With its write-ahead log and index, whatever the umask would allow."""
+    before = os.umask(umask)
+    try:
+        async with new.writes.begin() as connection:
+            await connection.execute(sa.text("CREATE TABLE numbers (id INTEGER PRIMARY KEY)"))
+            shown = modes(tmp_path)
+    finally:
+        os.umask(before)
+
+    assert {"new.db": "600", "new.db-wal": "600", "new.db-shm": "600"} == shown
+
+
+@sqlite_only
+async def test_the_mode_of_an_existing_file_is_left_alone(new: Database, tmp_path: Path) -> None:
+    """A group that was given access keeps it, an empty file included."""
+    path = tmp_path / "new.db"
+    path.touch()
+    path.chmod(0o640)
+    async with new.writes.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE numbers (id INTEGER PRIMARY KEY)"))
+        shown = modes(tmp_path)
+
+    assert {"new.db": "640", "new.db-wal": "640", "new.db-shm": "640"} == shown
+
+
+@sqlite_only
+async def test_a_new_file_behind_a_link_is_readable_by_its_owner_only(new: Database, tmp_path: Path) -> None:
+    """The file is created where the link leads to."""
+    (tmp_path / "new.db").symlink_to("elsewhere.db")
+    await migrate.upgrade(new)
+
+    assert 0o600 == (tmp_path / "elsewhere.db").stat().st_mode & 0o777
