@@ -21,7 +21,7 @@ from graph.errors import FORBIDDEN, MOST_ERRORS, Rejected
 from graph.execution.executor import RowExecutor
 from graph.execution.outline import Fields, Selected
 from graph.types.fields import DEFINITION, Batched, Mutating
-from graph.types.requires import Requires
+from graph.types.requires import RequiresScope
 
 
 def permit(execution: RowExecutor, scopes: Scopes) -> None:
@@ -93,9 +93,9 @@ class Missing:
 
 
 def required(definition: Any) -> list[Scope]:
-    """What `@requires` says of a type or an input's field."""
+    """What `@requiresScope` says of a type or an input's field."""
     directives = definition.extensions[DEFINITION].directives or ()
-    return [Scope(each.scope) for each in directives if isinstance(each, Requires)]
+    return [Scope(each.scope) for each in directives if isinstance(each, RequiresScope)]
 
 
 def is_open(kind: GraphQLObjectType, name: str) -> bool:

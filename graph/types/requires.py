@@ -1,4 +1,4 @@
-"""`@requires` in the schema: the scope that a field, the fields of a type, or a filter needs."""
+"""`@requiresScope` in the schema: the scope that a field, the fields of a type, or a filter needs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -14,19 +14,19 @@ ScopesOf: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Scope]]
 
 
 @strawberry.schema_directive(
-    name="requires",
+    name="requiresScope",
     locations=[Location.FIELD_DEFINITION, Location.OBJECT, Location.INPUT_FIELD_DEFINITION],
     description="Only callers with this scope may ask for the field, for any field of the type but id, or "
     "by this condition; others get FORBIDDEN, and nothing is read or changed. "
     "The scope admin is all scopes.",
 )
-class Requires:
+class RequiresScope:
     scope: str
 
 
 def requires(scope: Scope | None) -> list[object]:
     """The directives of what needs `scope`."""
-    return [] if scope is None else [Requires(scope=scope.value)]
+    return [] if scope is None else [RequiresScope(scope=scope.value)]
 
 
 READING = {"Customer": Scope.CUSTOMERS_READ, "Order": Scope.ORDERS_READ}

@@ -224,14 +224,14 @@ def test_unknown_scopes_grant_nothing() -> None:
 
 
 def test_the_schema_shows_what_is_needed() -> None:
-    """`@requires` on each field of the table that does not take any id, and on types and filters."""
+    """`@requiresScope` on each field of the table that does not take any id, and on types and filters."""
     shown = {}
     for kind in build_schema(sdl()).type_map.values():
         for name, node in [(kind.name, kind.ast_node)] + [
             (f"{kind.name}.{each}", its.ast_node) for each, its in getattr(kind, "fields", {}).items()
         ]:
             for directive in getattr(node, "directives", None) or ():
-                if directive.name.value == "requires":
+                if directive.name.value == "requiresScope":
                     shown[name] = directive.arguments[0].value.value
     of_data = {"Customer": CUSTOMERS, "Order": ORDERS, "Change": HISTORY}
     of_filters = {"OrderWhere.customer": CUSTOMERS, "CustomerWhere.orders": ORDERS}
