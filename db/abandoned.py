@@ -23,7 +23,7 @@ class Abandoned:
 
     def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
         # One of its own: when all others are busy with slow statements, this one must be free.
-        self._engine = None if url.is_sqlite else engines.stopping(url, limits)
+        self._engine = None if url.is_sqlite else engines.single(url, limits)
         self._stopping: set[asyncio.Task[None]] = set()
 
     def watch(self, engine: AsyncEngine) -> None:

@@ -44,6 +44,7 @@ class Database:
         self.limits = limits or Limits()
         self.reads = engines.reading(url, self.limits)
         self.writes = engines.writing(url, self.limits)
+        self.probes = engines.single(url, self.limits)
         self._shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
         self._write_shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
         self._abandoned = Abandoned(url, self.limits)
@@ -60,6 +61,7 @@ class Database:
         await self._abandoned.close()
         await self.reads.dispose()
         await self.writes.dispose()
+        await self.probes.dispose()
 
     def reader(
         self,
@@ -234,10 +236,16 @@ async def _commit(connection: AsyncConnection) -> None:
 
 
 async def ping(database: Database, deadline: Deadline) -> str:
-    """The database's kind and version; raises Unavailable or DeadlineExceeded."""
+    """The database's kind and version, over a connection outside the pools.
+
+    Raises Unavailable or DeadlineExceeded.
+    """
     function = "sqlite_version()" if database.url.is_sqlite else "VERSION()"
-    rows = await database.reader(deadline).fetch(sa.text(f"SELECT {function}"))
-    version: str = rows[0][0]
+    try:
+        async with deadline.limit(), database.probes.connect() as connection:
+            version = str(await connection.scalar(sa.text(f"SELECT {function}")))
+    except sa.exc.SQLAlchemyError as error:
+        raise retry.translate(error) from error
     if database.url.is_sqlite:
         return f"SQLite {version}"
     return f"TiDB {version.rpartition('TiDB-')[2]}" if "TiDB" in version else f"MySQL {version}"

@@ -47,8 +47,11 @@ def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
     return _create(url, limits, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
 
 
-def stopping(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
-    """One connection, seldom used, for what is said about the others: so it may have died meanwhile."""
+def single(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
+    """One autocommit connection outside the pools, for KILL and for probes: busy pools do not delay these.
+
+    It is used seldom, so it is pinged first.
+    """
     return _create(
         url,
         replace(limits, pool_size=1),

@@ -41,8 +41,8 @@ async def state(database: Database) -> State:
 
 
 async def current(database: Database) -> str | None:
-    """The revision that the database is at, None before the first."""
-    async with _connection(database.reads) as connection:
+    """The revision that the database is at, None before the first; read outside the pools."""
+    async with _connection(database.probes) as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 

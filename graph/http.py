@@ -113,8 +113,7 @@ class GraphQLEndpoint:
     async def _caller(self, request: Request) -> Caller:
         """Asked before the body is read: what nobody sends is not worth reading."""
         deadline = Deadline.after(self.request_timeout)
-        if not await self.health.sees_schema(deadline):
-            raise errors.Unavailable("the schema is behind")
+        await self.health.require_schema()
         return await self.authentication.caller(request, deadline)
 
     async def _execute(

@@ -1,19 +1,26 @@
 """What an orchestrator asks: is it alive, and should it get requests."""
 
+import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from db import migrate
 from db.database import Database
 from graph.app import create_app
+from graph.protocol import health
 from graph.settings import Settings
 from tests.api import Api
-from tests.conftest import KINDS, on_sqlite
+from tests.conftest import KINDS, on_sqlite, on_tidb
+from tests.faults.proxy import TidbProxy
 from tests.processes import Serving, Spawn, wait_until
-from tests.session import execute
+from tests.session import Statements, execute
 
 READ = "{ orders { nodes { id } } }"
 
@@ -83,3 +90,85 @@ async def test_a_schema_that_was_not_seen_is_looked_at(
     assert served or "SERVICE_UNAVAILABLE" == answers[0].json()["errors"][0]["extensions"]["code"]
     assert warnings == [line["event"] for line in logged].count(newer)
     assert "error" not in {line["log_level"] for line in logged}
+
+
+@pytest.fixture
+def probed(database: Database) -> Iterator[list[str]]:
+    """Every statement of a readiness check."""
+    sent: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(database.probes.sync_engine, "before_cursor_execute", record)
+    yield sent
+    sa.event.remove(database.probes.sync_engine, "before_cursor_execute", record)
+
+
+async def statuses(api: Api, count: int) -> set[tuple[int, str]]:
+    answers = await asyncio.gather(*(api.client.get("/readyz") for _ in range(count)))
+    return {(each.status_code, each.json().get("reason", "")) for each in answers}
+
+
+async def test_all_readiness_probes_share_one_check(
+    api: Api, statements: Statements, probed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement on a connection outside the pools, however many call; its result is cached."""
+    monkeypatch.setattr(health, "READINESS_TTL", 3600)
+
+    assert {(200, "")} == await statuses(api, 100)
+    assert {(200, "")} == await statuses(api, 100)
+    assert 1 == len(probed)
+    assert [] == statements
+
+
+async def test_a_cached_readiness_expires(
+    api: Api, probed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next probe looks again."""
+    monkeypatch.setattr(health, "READINESS_TTL", 0)
+    for _ in range(2):
+        assert {(200, "")} == await statuses(api, 10)
+
+    assert 2 == len(probed)
+
+
+async def test_readiness_needs_no_connection_of_the_pools(database: Database, api: Api) -> None:
+    """It is answered while every one of them is in use."""
+    async with AsyncExitStack() as held:
+        for engine in (database.reads, database.writes):
+            for _ in range(engine.pool.size()):  # type: ignore[attr-defined]
+                await held.enter_async_context(engine.connect())
+
+        assert {(200, "")} == await statuses(api, 10)
+
+
+@on_tidb
+async def test_a_hanging_database_makes_every_probe_not_ready(
+    proxied: Database, proxy: TidbProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, on one connection; and it is ready again when the database answers."""
+    monkeypatch.setattr(health, "READINESS_TTL", 0)
+    async with Api.of(proxied) as api:
+        assert {(200, "")} == await statuses(api, 1)
+        connections = proxy.connections
+        proxy.stall()
+        assert {(503, health.TOO_SLOW)} == await statuses(api, 500)
+        proxy.resume()
+        while {(200, "")} != await statuses(api, 1):
+            pass
+
+    assert proxy.connections - connections <= 3
+
+
+@on_sqlite
+async def test_a_caller_of_readiness_who_leaves_does_not_cancel_it_for_others(
+    api: Api, probed: list[str]
+) -> None:
+    """The check belongs to none of them."""
+    first, *others = [asyncio.create_task(api.client.get("/readyz")) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+
+    assert [200, 200] == [each.status_code for each in await asyncio.gather(*others)]
+    assert 1 == len(probed)
