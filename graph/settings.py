@@ -22,6 +22,23 @@ from graph.protocol.trusted import Trusted
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
 ENV_FILE = Path(".env")
+# Kubernetes sets variables for each Service of a namespace in all of its containers; for a Service named
+# tidegraph or tidegraph-… they begin with PREFIX. They are recognized by name and value: TIDEGRAPH_PORT=9000
+# is a mistake of the operator, and refused.
+_PORT, _ADDRESS = r"\d{1,5}", r"[\da-f]*[.:][\da-f.:]+"
+_URL = rf"(tcp|udp|sctp)://(\[{_ADDRESS}\]|[\d.]+):{_PORT}"
+_SERVICE_VARIABLES = {
+    "SERVICE_HOST": _ADDRESS,
+    "SERVICE_PORT(_[A-Z0-9_]+)?": _PORT,
+    r"PORT(_\d+_(TCP|UDP|SCTP))?": _URL,
+    r"PORT_\d+_(TCP|UDP|SCTP)_PROTO": "tcp|udp|sctp",
+    r"PORT_\d+_(TCP|UDP|SCTP)_PORT": _PORT,
+    r"PORT_\d+_(TCP|UDP|SCTP)_ADDR": _ADDRESS,
+}
+KUBERNETES = re.compile(
+    "|".join(f"TIDEGRAPH(_[A-Z0-9_]+)?_{name}=({value})" for name, value in _SERVICE_VARIABLES.items()),
+    re.ASCII,
+)
 ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 
@@ -219,7 +236,8 @@ class Settings(Bounds, BaseSettings):
 
 def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
     """Settings as `given`, from the environment and from `.env`; the first wins. Raises BadSettings."""
-    _refuse_unknown(os.environ, "the environment")
+    injected = {name for name, value in os.environ.items() if KUBERNETES.fullmatch(f"{name}={value}")}
+    _refuse_unknown(os.environ.keys() - injected, "the environment")
     try:
         in_file = names_in(env_file)
     except ValueError as error:

@@ -17,6 +17,13 @@ def test_an_unknown_name_in_the_file_is_refused() -> None:
     assert f"TIDEGRAPH_POOLSIZE in .env is not a setting. Known: {KNOWN}." == refused()
 
 
+def test_a_variable_of_kubernetes_in_the_file_is_refused() -> None:
+    """Kubernetes writes no such file."""
+    Path(".env").write_text("TIDEGRAPH_PORT=tcp://10.96.0.12:8000\n")
+
+    assert refused().startswith("TIDEGRAPH_PORT in .env is not a setting. ")
+
+
 def test_names_of_tests_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """TIDEGRAPH_TEST_… is for the suite, wherever it stands."""
     monkeypatch.setenv("TIDEGRAPH_TEST_TIDB", "required")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graph import settings
-from graph.settings import BadSettings, Settings
+from graph.settings import KUBERNETES, BadSettings, Settings
 
 FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
 AN_ORIGIN = "takes origins such as https://app.example.com, not"
@@ -182,6 +182,75 @@ def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(name, "5")
 
     assert f"{name} in the environment is not a setting. Known: {KNOWN}." == refused()
+
+
+def service_variables(name: str, address: str) -> dict[str, str]:
+    """What Kubernetes sets for a Service with the named ports http and grpc-web."""
+    at = f"[{address}]" if ":" in address else address
+    ports = {
+        f"PORT_{number}_TCP{suffix}": value
+        for number in ("8000", "9000")
+        for suffix, value in {
+            "": f"tcp://{at}:{number}",
+            "_PROTO": "tcp",
+            "_PORT": number,
+            "_ADDR": address,
+        }.items()
+    }
+    service = {"HOST": address, "PORT": "8000", "PORT_HTTP": "8000", "PORT_GRPC_WEB": "9000"}
+    variables = {
+        "PORT": f"tcp://{at}:8000",
+        **ports,
+        **{f"SERVICE_{key}": value for key, value in service.items()},
+    }
+    return {f"{name}_{key}": value for key, value in variables.items()}
+
+
+@pytest.mark.parametrize("name", ["TIDEGRAPH", "TIDEGRAPH_READS", "TIDEGRAPH_POOL_SIZE", "TIDEGRAPH_2__B"])
+@pytest.mark.parametrize("address", ["10.96.0.12", "fd00:10:96::c"])
+def test_variables_of_kubernetes_are_ignored(
+    name: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Service called tidegraph or tidegraph-reads is described to every container of its namespace."""
+    variables = service_variables(name, address)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+
+    assert 13 == len(variables)
+    assert 10 == settings.load().pool_size
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TIDEGRAPH_PORT", "9000"),
+        ("TIDEGRAPH_PORT", ""),
+        ("TIDEGRAPH_PORT", "tcp://10.96.0.12:8000\n"),
+        ("TIDEGRAPH_HOST", "10.96.0.12"),
+        ("TIDEGRAPH_SERVICE_HOST", "example.com"),
+        ("TIDEGRAPH_SERVICE_HOST", "cafe"),
+        ("TIDEGRAPH_SERVICE_PORT", "http"),
+        ("TIDEGRAPH_DATABASE_PORT", "4000"),
+        ("TIDEGRAPH_PORT_8000_TCP", "8000"),
+        ("TIDEGRAPH_PORTS", "tcp://10.96.0.12:8000"),
+        ("tidegraph_port", "tcp://10.96.0.12:8000"),
+        ("TIDEGRAPH_POOL_SIZES", "5"),
+    ],
+)
+def test_variables_that_kubernetes_would_not_set_are_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody meant a setting, or the option --port."""
+    monkeypatch.setenv(name, value)
+
+    assert refused().startswith(f"{name} in the environment is not a setting. ")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_setting_looks_like_a_variable_of_kubernetes(name: str) -> None:
+    """Else a Service of an unlucky name would change it."""
+    for value in service_variables("TIDEGRAPH", "10.96.0.12").values():
+        assert not KUBERNETES.fullmatch(f"TIDEGRAPH_{name.upper()}={value}")
 
 
 def test_origins_are_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
