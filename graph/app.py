@@ -79,7 +79,7 @@ def endpoint(
     settings: Settings, database: Database, health: Health, ide: Ide, allowed: Origins
 ) -> GraphQLEndpoint:
     return GraphQLEndpoint(
-        schema.build(suggestions=settings.is_development),
+        schema.build(suggestions=settings.is_development, subgraph=settings.federation),
         documents(settings),
         database,
         Authentication.of(settings, database),
@@ -100,7 +100,7 @@ def endpoint(
 @cache
 def documents(settings: Settings) -> Documents:
     """Made once, as the schema is: what one application has prepared serves all others of its settings."""
-    built = schema.build(suggestions=settings.is_development)
+    built = schema.build(suggestions=settings.is_development, subgraph=settings.federation)
     return Documents(
         built._schema,
         settings,

@@ -70,6 +70,9 @@ Data = Annotated[
     bool,
     typer.Option("--data", help="Look through all rows, too; the words of search are mended where needed."),
 ]
+Federation = Annotated[
+    bool, typer.Option("--federation", help="As a subgraph of Apollo Federation, for composition.")
+]
 KeyName = Annotated[
     str, typer.Argument(metavar="NAME", callback=key_name, help="Letters, digits, and . _ - inside.")
 ]
@@ -198,11 +201,11 @@ def seed(
 
 
 @app.command()
-def schema() -> None:
+def schema(federation: Federation = False) -> None:
     """Print the GraphQL schema."""
-    from graph.schema import sdl
+    from graph.schema import sdl, subgraph_sdl
 
-    typer.echo(sdl(), nl=False)
+    typer.echo(subgraph_sdl() if federation else sdl(), nl=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from graph import loaders
 from graph.access.scopes import Scope
 from graph.resolvers import customers, orders
-from graph.types import batch_payloads, payloads
+from graph.types import batch_payloads, federation, payloads
 from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
 from graph.types.found import CustomerConnection
 from graph.types.history import Change, history_of
@@ -137,13 +137,29 @@ class Mutation:
     )
 
 
-@cache
-def build(*, suggestions: bool = True) -> strawberry.Schema:
-    """The schema, made once; without `suggestions` errors do not say what a field might have been called."""
-    config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions)
-    return strawberry.Schema(Query, Mutation, config=config, types=USER_ERRORS)
-
-
 def sdl() -> str:
     """The schema in GraphQL's schema definition language, as `schema.graphql` holds it."""
     return build().as_str() + "\n"
+
+
+def subgraph_sdl() -> str:
+    """The same for a gateway of Apollo Federation to compose."""
+    return federation.subgraph_sdl(sdl())
+
+
+@strawberry.type(name="Query", description="Everything that can be read.")
+class SubgraphQuery(Query):
+    service: federation.Service = federation.service(subgraph_sdl)
+    entities: list[federation.Entity | None] = federation.entities()
+
+
+@cache
+def build(*, suggestions: bool = True, subgraph: bool = False) -> strawberry.Schema:
+    """The schema, made once; without `suggestions` errors do not say what a field might have been called.
+
+    A `subgraph` has the fields that a gateway of Apollo Federation asks for.
+    """
+    scalars = {**SCALARS, **federation.ANY} if subgraph else SCALARS
+    config = StrawberryConfig(scalar_map=scalars, disable_field_suggestions=not suggestions)
+    query = SubgraphQuery if subgraph else Query
+    return strawberry.Schema(query, Mutation, config=config, types=USER_ERRORS)

@@ -90,6 +90,9 @@ class Settings(Bounds, BaseSettings):
     introspection: bool = Field(
         True, description="Whether clients may ask for the schema, as their tools do."
     )
+    federation: bool = Field(
+        False, description="Serve as a subgraph of Apollo Federation: adds `_service` and `_entities`."
+    )
     request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
     cost_limit: int = Field(
         20_000,

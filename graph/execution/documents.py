@@ -8,7 +8,6 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoFragmentCyclesRule,
-    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
     validate,
@@ -75,8 +74,7 @@ class Documents:
     ) -> None:
         self._schema = schema
         self._bounds = bounds
-        known = rules(bounds)
-        self._rules = known if introspection else (*known, NoSchemaIntrospectionCustomRule)
+        self._rules = rules(bounds, introspection=introspection)
         self._suggestions = suggestions
         self._recent: Kept[str, Document] = Kept(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
 

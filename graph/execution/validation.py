@@ -4,8 +4,10 @@ from typing import Any
 
 from graphql import (
     ASTValidationRule,
+    FieldNode,
     GraphQLError,
     ListValueNode,
+    NoSchemaIntrospectionCustomRule,
     StringValueNode,
     ValidationRule,
     specified_rules,
@@ -24,6 +26,15 @@ class StorableText(ValidationRule):
             self.report_error(GraphQLError("Text must not contain the NUL character.", node))
 
 
+class NoServiceSdl(ValidationRule):
+    """No `_service` where introspection is off: its SDL says the same."""
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        if node.name.value == "_service" and self.context.get_parent_type() is self.context.schema.query_type:
+            message = "GraphQL introspection has been disabled, but the requested query contained '_service'."
+            self.report_error(GraphQLError(message, node))
+
+
 def short_lists(most: int) -> type[ValidationRule]:
     """No list of more than `most` literals."""
 
@@ -35,9 +46,10 @@ def short_lists(most: int) -> type[ValidationRule]:
     return ShortLists
 
 
-def rules(bounds: Bounds) -> tuple[type[ASTValidationRule], ...]:
+def rules(bounds: Bounds, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
     """Made once: a rule is a class."""
-    return (*RULES, short_lists(bounds.list_limit))
+    hidden = () if introspection else (NoSchemaIntrospectionCustomRule, NoServiceSdl)
+    return (*RULES, short_lists(bounds.list_limit), *hidden)
 
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule, StorableText)
