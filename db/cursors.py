@@ -18,6 +18,8 @@ from db.past import MILLISECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MAX_ID = 2**63 - 1
+# The longest cursor holds 250 characters, as JSON up to 6 bytes each; a longer text is not decoded.
+MAX_LENGTH = 3_000
 # What the columns can hold; a made-up cursor may say anything.
 FIRST_YEAR, PAST_AMOUNTS = 1000, Decimal(10**11)
 
@@ -29,6 +31,17 @@ class Codec(NamedTuple):
 
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
+
+
+def integer(largest: int) -> Codec:
+    """The codec of an integer from 0 to `largest`."""
+
+    def read(value: Any) -> int:
+        if not 0 <= _checked(value, int) <= largest:
+            raise ValueError
+        return int(value)
+
+    return Codec(int, read)
 
 
 def codec(column: sa.Column[Any]) -> Codec:
@@ -59,15 +72,19 @@ def encode(mark: str, codecs: tuple[Codec, ...], key: Key, moment: datetime | No
 
 def decode(mark: str, codecs: tuple[Codec, ...], cursor: str) -> tuple[Key, datetime | None]:
     """The sort key and the moment that a cursor holds. Raises BadCursor, without saying what was wrong."""
+    if len(cursor) > MAX_LENGTH:
+        raise errors.BadCursor
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         pinned = values.pop() if len(values) > len(codecs) else None
         moment = None if pinned is None else EPOCH + _checked(pinned, int) * MILLISECOND
         key = tuple(codec.read(value) for codec, value in zip(codecs, values, strict=True))
+        # Encoding may fail too: orjson raises a TypeError for an integer that has more than 64 bits.
+        same = found == mark and encode(mark, codecs, key, moment) == cursor
     except (ValueError, TypeError, ArithmeticError, binascii.Error) as error:
         raise errors.BadCursor from error
-    if found != mark or encode(mark, codecs, key, moment) != cursor:
+    if not same:
         raise errors.BadCursor
     return key, moment
 

@@ -29,6 +29,8 @@ MOST_RANKED = 1_000
 GROWTH = 2
 # How many words are read for one that may be ranked: some of a customer's begin alike, as handle and e-mail.
 WORDS_EACH = 10
+# A search has at most 127 terms, each of which scores 2 at the most.
+SCORE = cursors.integer(1_000)
 # In the look at the pieces' sizes, the place of what a query of one piece finds.
 MATCHES = -1
 
@@ -73,7 +75,7 @@ class Search(Scope):
 
     def _codecs(self) -> tuple[Codec, ...]:
         codecs = pages.codecs(self.table, self.sort)
-        return (Codec(int, int), *codecs) if self.best_first else codecs
+        return (SCORE, *codecs) if self.best_first else codecs
 
     def _score(self, customer: Customer) -> int:
         found = words.of(customer)

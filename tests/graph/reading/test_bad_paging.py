@@ -135,8 +135,8 @@ async def test_a_cursor_that_was_tampered_with_is_refused(database: Database, ap
     assert {("BAD_USER_INPUT", BAD_CURSOR)} == found
 
 
-async def first_cursor(api: Api, query: str) -> str:
-    data = await api.data(query % "edges { cursor }")
+async def first_cursor(api: Api, query: str, **variables: str) -> str:
+    data = await api.data(query % "edges { cursor }", **variables)
     while "edges" not in data:
         (data,) = data.values() if isinstance(data, dict) else data[:1]
     cursor: str = data["edges"][0]["cursor"]
@@ -196,3 +196,50 @@ async def test_a_bad_page_of_one_field_leaves_the_others(database: Database, api
 
     assert {"bad": [None], "good": [{"lines": [{"sku": "MUG-01"}]}]} == answer["data"]
     assert [["bad", 0, "customer", "orders"]] == [error["path"] for error in answer["errors"]]
+
+
+KINDS = {
+    "customers by name": "customers(orderBy: [{ field: NAME }], PAGE) { FOUND }",
+    "customers by username": "customers(orderBy: [{ field: USERNAME }], PAGE) { FOUND }",
+    "customers by createdAt": "customers(PAGE) { FOUND }",
+    "search": 'customers(search: "customer", PAGE) { FOUND }',
+    "orders by total": 'orders(orderBy: [{ field: TOTAL }], where: { total: { currency: { eq: "EUR" } } }, PAGE)'
+    " { FOUND }",
+    "orders by status": "orders(orderBy: [{ field: STATUS }, { field: PLACED_AT }], PAGE) { FOUND }",
+    "orders of a customer": "customers(first: 1) { nodes { orders(PAGE) { FOUND } } }",
+    "history of a node": "history(node: $node, PAGE) { FOUND }",
+    "history of a customer": "customers(first: 1) { nodes { history(PAGE) { FOUND } } }",
+}
+# As JSON; each in the place of each part of a cursor, which has a fingerprint, and keys of some columns.
+FORGED = [
+    *("null", "true", "false", "0", "-1", "1.5", "1e300", "-1e-300", "9" * 19, "9" * 20, "-" + "9" * 20),
+    *("9" * 400, "1e400", "NaN", "Infinity", "18446744073709551615", "9223372036854775807"),
+    *('""', '"x"', '"NaN"', '"sNaN"', '"-0"', '"1E+9"', '"' + "9" * 20 + '"', '"' + "9" * 2000 + '"'),
+    *(r'"\ud800"', r'"\udc00\ud800"', r'"\u0000"', '"\x00"', '"\u0661"', '"\U0010ffff"', '"' + "\u0301" * 500 + '"'),
+    *("[]", "{}", '["x"]', '{"x": 1}', "[" * 300 + "]" * 300, "[" * 1500 + "]" * 1500, "", "1,1", "]", "[", "\ufeff1"),
+]
+
+
+@on_sqlite
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_forged_cursor_is_a_place_or_refused(database: Database, api: Api, kind: str) -> None:
+    """Whatever JSON stands in a cursor, the request is answered, or its cursor is refused as any other."""
+    for _ in range(2):
+        await create_order(database, await create_customer(database))
+    node = (await api.data("{ customers(first: 1) { nodes { id } } }"))["customers"]["nodes"][0]["id"]
+    paging = "first: $first, after: $after"
+    variables = "$first: Int, $after: String" + (", $node: ID!" if "$node" in KINDS[kind] else "")
+    sent = {"node": node} if "$node" in variables else {}
+    query = f"query ({variables}) {{ {KINDS[kind].replace('PAGE', paging).replace('FOUND', '%s')} }}"
+    cursor = await first_cursor(api, query, **sent)
+    parts = [json.dumps(part) for part in json.loads(base64.urlsafe_b64decode(cursor + "==="))]
+
+    answers = set()
+    for place in range(len(parts)):
+        for forged in FORGED:
+            text = f"[{','.join([*parts[:place], forged, *parts[place + 1 :]])}]"
+            made = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+            answer = await api.send(query % "nodes { __typename }", after=made, **sent)
+            answers |= {(each["extensions"]["code"], each["message"]) for each in answer.get("errors", ())}
+
+    assert {("BAD_USER_INPUT", BAD_CURSOR)} == answers
