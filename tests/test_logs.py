@@ -3,6 +3,11 @@
 import json
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+
+from graph.process import logs
 
 PROGRAM = """
 import logging, sys
@@ -56,3 +61,58 @@ def test_development_logs_for_people() -> None:
     assert "\x1b" not in text
     assert "s3cret" not in text
     assert "not worth a line" not in text
+
+
+LONG = """
+import logging, sys, warnings
+import structlog
+from graph.process import logs
+
+logs.configure(development=sys.argv[1] == "development")
+for log in (structlog.get_logger("tidegraph"), logging.getLogger("uvicorn.error")):
+    for text in ("x" * 2_000_000, "\U0001f600" * 100_000, '"\\\\' * 100_000, "line\\n" * 100_000):
+        try:
+            raise RuntimeError(text)
+        except RuntimeError:
+            log.exception(text)
+structlog.get_logger("tidegraph").warning("path", path=[text] * 9, other={text: text}, one=1, none=None)
+warnings.warn("w" * 100_000)
+"""
+
+
+def test_a_line_is_never_longer_than_8_kb() -> None:
+    """Whatever is long in it: its text, the exception's, a field, a warning; it stays one JSON object."""
+    done = subprocess.run([sys.executable, "-c", LONG, "production"], capture_output=True, check=True)
+    lines = done.stderr.splitlines()
+    events = [json.loads(line) for line in lines]
+
+    assert 10 == len(events)
+    assert max(map(len, lines)) <= 8_000
+    assert ["error"] * 8 + ["warning"] * 2 == [event["level"] for event in events]
+    for event in events[:8]:
+        assert event["exception"].startswith("Traceback (most recent call last):\n")
+        assert " characters left out …" in event["exception"]
+        assert " characters left out …" in event["event"]
+    assert events[0]["exception"].endswith("x" * 500)
+    assert (1, None, "path") == tuple(events[8][name] for name in ("one", "none", "event"))
+
+
+def test_people_get_no_longer_lines_either() -> None:
+    """In development a line with its traceback is as short."""
+    done = subprocess.run([sys.executable, "-c", LONG, "development"], capture_output=True, text=True)
+
+    assert "" == done.stdout
+    assert len(done.stderr) < 10 * 8_100
+
+
+@pytest.mark.parametrize("fields", [{f"field-{number}": "é" * 5_000 for number in range(20)}, {"a": ["b"]}])
+def test_short_fields_stay_as_they_are(fields: dict[str, Any]) -> None:
+    """Only what is long is shortened, and what is no text keeps its type."""
+    event = {"event": "short", "number": 1.5, "path": ["orders", 0, "lines"], **fields}
+    line = logs.as_json(None, "warning", event)
+    kept = {
+        name: value for name, value in json.loads(line).items() if name in ("event", "number", "path", "a")
+    }
+
+    assert len(line) <= 8_000
+    assert {name: value for name, value in event.items() if name in kept} == kept

@@ -1,9 +1,15 @@
 """Logs: one line an event on standard error, for people in development and as JSON in production."""
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
+
+# Log collectors cut or drop longer lines. JSON here is ASCII, so characters are bytes.
+LONGEST_LINE = 8_000
 
 
 def configure(*, development: bool) -> None:
@@ -26,6 +32,7 @@ def configure(*, development: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(foreign)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
     # It repeats TiDB's notes, such as how many ids AUTO_RANDOM has left.
     logging.getLogger("asyncmy").setLevel(logging.ERROR)
     # It warns of each request that is not HTTP, about which nobody here can do anything.
@@ -36,9 +43,35 @@ def configure(*, development: bool) -> None:
 def for_people() -> list[structlog.typing.Processor]:
     """Coloured on a terminal, with the usual traceback below."""
     plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    return [lambda logger, name, event: shorten(str(render(logger, name, event)), LONGEST_LINE)]
 
 
 def for_machines() -> list[structlog.typing.Processor]:
     """One JSON object a line, with the traceback in `exception`."""
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.processors.format_exc_info, as_json]
+
+
+def as_json(_logger: Any, _name: str, event: Mapping[str, Any]) -> str:
+    """A JSON object of at most LONGEST_LINE bytes; fields that are too long lose their middle."""
+    limit = LONGEST_LINE
+    while True:
+        line = json.dumps({key: _field(value, limit) for key, value in event.items()}, default=repr)
+        if len(line) <= LONGEST_LINE or limit < 16:
+            return line
+        limit //= 2
+
+
+def _field(value: Any, limit: int) -> Any:
+    if isinstance(value, str):
+        return shorten(value, limit)
+    text = json.dumps(value, default=repr)
+    return value if len(text) <= limit else shorten(text, limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text if it has at most `limit` characters, otherwise its beginning and its end."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}… {len(text) - 2 * half} characters left out …{text[len(text) - half :]}"
