@@ -10,6 +10,8 @@ from db.models import Customer, Order
 
 KINDS = {"Customer": Customer, "Order": Order}
 LARGEST = 2**63 - 1
+# The longest id has 38 characters.
+MAX_LENGTH = 38
 
 
 class GlobalId(NamedTuple):
@@ -25,6 +27,8 @@ class GlobalId(NamedTuple):
     @classmethod
     def decode(cls, text: str) -> "GlobalId | None":
         """None for anything that `encode` did not make."""
+        if len(text) > MAX_LENGTH:
+            return None
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
             plain = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")

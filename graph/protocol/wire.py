@@ -12,6 +12,8 @@ from graph.errors import Rejected, bad_request
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
+# graphql-core's messages quote what was sent, however long it is.
+LONGEST_MESSAGE = 500
 QUALITY = re.compile(r"0(\.\d*)?|1(\.0*)?", re.ASCII)
 
 
@@ -69,7 +71,11 @@ def rejection(media_type: str, rejected: Rejected) -> Response:
 
 
 def _formatted(errors: Sequence[GraphQLError]) -> list[Any]:
-    return [error.formatted for error in errors]
+    return [{**error.formatted, "message": _shortened(error.message)} for error in errors]
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _response(

@@ -5,12 +5,12 @@ from typing import Any
 
 import strawberry
 
+from db import unique_text
 from graph import ids
 from graph.context import Batch
 from graph.errors import BadUserInput
 from graph.ids import GlobalId
 from graph.loaders import Unique
-from graph.types import texts
 from graph.types.fields import Load, argument, batched
 from graph.types.prices import ONE, Price, each
 from graph.types.requires import READING, reading
@@ -53,7 +53,7 @@ def unique(kind: str, by: Any) -> Unique:
     column, value = next((name, value) for name, value in vars(by).items() if value is not strawberry.UNSET)
     if column == "id":
         return Unique("id", ids.row_id(kind, value))
-    return Unique(column, texts.as_stored(column, value))
+    return Unique(column, unique_text.as_stored(column, value))
 
 
 def node_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:

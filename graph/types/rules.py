@@ -1,15 +1,15 @@
 """What a well-formed value must satisfy before the database is asked; every mistake is found at once."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
 import pycountry
 import strawberry
 
-from db import money
+from db import money, unique_text
 from db.money import Money
 from graph import ids
-from graph.types import texts
 from graph.types.user_errors import (
     InvalidInput,
     InvalidInputError,
@@ -22,6 +22,7 @@ from graph.types.user_errors import (
 LONGEST_HANDLE, LONGEST_NAME, LONGEST_EMAIL, LONGEST_KEY = 250, 250, 254, 64
 LONGEST_IDEMPOTENCY_KEY = 128
 MOST_LINES, LARGEST_QUANTITY = 200, 1_000_000
+WHITESPACE = re.compile(r"\s")
 
 
 class Problems:
@@ -51,7 +52,7 @@ class Problems:
         return value or ""
 
     def username(self, value: str | None, field: str = "username") -> str:
-        return self.text(value and texts.handle(value), field, LONGEST_HANDLE)
+        return self.text(value and self._marked(unique_text.username(value), field), field, LONGEST_HANDLE)
 
     def name(self, value: str | None, field: str = "name") -> str:
         return self.text(value, field, LONGEST_NAME)
@@ -59,9 +60,9 @@ class Problems:
     def email(self, value: str | None, field: str = "email") -> str | None:
         if value is None:
             return None
-        address = texts.email(value)
+        address = self._marked(unique_text.email(value), field)
         local, _, domain = address.rpartition("@")
-        if not local or not domain or any(each.isspace() for each in address):
+        if not local or not domain or WHITESPACE.search(address):
             self.add(UserErrorCode.INVALID_EMAIL, "This is no e-mail address.", field)
             return address
         return self.text(address, field, LONGEST_EMAIL)
@@ -103,6 +104,12 @@ class Problems:
         if row_id is None:
             self.found.append(not_found(kind, value, self._path(field)))
         return row_id or 0
+
+    def _marked(self, value: str, field: str) -> str:
+        if unique_text.TOO_MANY_MARKS.search(value):
+            message = f"At most {unique_text.MAX_MARKS} combining marks in a row."
+            self.add(UserErrorCode.TOO_LONG, message, field)
+        return value
 
     def _path(self, field: str) -> list[str]:
         return path_of(self._prefix + field)

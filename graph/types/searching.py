@@ -1,10 +1,9 @@
 """`search`: its argument, what it refuses, and how it narrows a scope."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from db import search
+from db import search, unique_text
 from db.folding import prefixes
 from db.pages import Scope
 from db.search import Search
@@ -30,7 +29,7 @@ def searched(scope: Scope, arguments: Mapping[str, Any]) -> Scope:
         return scope
     if arguments.get("order_by"):
         raise BadUserInput("Give search or orderBy, not both: search has an order of its own.")
-    length = len(unicodedata.normalize("NFC", query.strip()))
+    length = len(unique_text.nfc(query.strip()))
     if not SHORTEST <= length <= LONGEST:
         raise BadUserInput(f"search must have {SHORTEST} to {LONGEST} characters.")
     found = Search.of(scope, query)

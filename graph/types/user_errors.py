@@ -5,9 +5,8 @@ from typing import Any
 
 import strawberry
 
-from db import refusals
+from db import refusals, unique_text
 from graph.ids import GlobalId
-from graph.types import texts
 from graph.types.history import Change
 from graph.types.naming import camel
 from graph.types.nodes import Node
@@ -197,7 +196,7 @@ def user_error(refused: refusals.Refused, sent: Any, prefix: str = "") -> UserEr
 
 def _stored(sent: Any, field: str) -> str:
     value = getattr(sent, field)
-    return texts.as_stored(field, value.value if isinstance(value, strawberry.Some) else value)
+    return unique_text.as_stored(field, value.value if isinstance(value, strawberry.Some) else value)
 
 
 def not_found(kind: str, sent: str, path: list[str]) -> UserError:

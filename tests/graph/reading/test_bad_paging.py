@@ -203,8 +203,8 @@ KINDS = {
     "customers by username": "customers(orderBy: [{ field: USERNAME }], PAGE) { FOUND }",
     "customers by createdAt": "customers(PAGE) { FOUND }",
     "search": 'customers(search: "customer", PAGE) { FOUND }',
-    "orders by total": 'orders(orderBy: [{ field: TOTAL }], where: { total: { currency: { eq: "EUR" } } }, PAGE)'
-    " { FOUND }",
+    "orders by total": "orders(orderBy: [{ field: TOTAL }], PAGE,"
+    ' where: { total: { currency: { eq: "EUR" } } }) { FOUND }',
     "orders by status": "orders(orderBy: [{ field: STATUS }, { field: PLACED_AT }], PAGE) { FOUND }",
     "orders of a customer": "customers(first: 1) { nodes { orders(PAGE) { FOUND } } }",
     "history of a node": "history(node: $node, PAGE) { FOUND }",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db import unique_text
 from db.database import Database
-from graph.types import texts
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
@@ -146,10 +146,10 @@ async def test_addresses_that_differ_by_spelling_are_one(api: Api, first: str, s
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_what_is_normalised_once_stays_as_it_is(local: str, domain: str) -> None:
     """Handles and addresses, whatever they are made of."""
-    handle, email = texts.handle(local), texts.email(f"{local}@{domain}")
+    handle, email = unique_text.username(local), unique_text.email(f"{local}@{domain}")
 
-    assert handle == texts.handle(handle)
-    assert email == texts.email(email) == texts.email(unicodedata.normalize("NFD", email))
+    assert handle == unique_text.username(handle)
+    assert email == unique_text.email(email) == unique_text.email(unicodedata.normalize("NFD", email))
 
 
 UNSTORABLE = {
