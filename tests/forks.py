@@ -21,6 +21,18 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([*IMPORTED, "db.sample", "db.seed"])
 
 
+# Each of them may be ignored by whoever started the tests: nohup ignores SIGHUP, a background job of a script
+# SIGINT and SIGQUIT. Processes inherit that.
+RESET = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM]
+
+
+def reset_signals() -> None:
+    """Handle and block signals in this process as in one that a terminal's shell has started."""
+    for number in RESET:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
 class Fork:
     """A `tidegraph` with its own arguments, folder, environment and output, which is used like a Popen."""
 
@@ -60,6 +72,10 @@ def become(
     arguments: tuple[str, ...], folder: Path, environment: dict[str, str], out: Path, err: Path
 ) -> None:
     """Be in the copy what a new process would be, and run the command line to its end."""
+    reset_signals()
+    # As Python does when it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -69,7 +85,7 @@ def become(
         os.dup2(opened, number)
         os.close(opened)
     # The old one may be a terminal's, which is written to line by line.
-    sys.stdout = TextIOWrapper(FileIO(1, "w"))
+    sys.stdout = TextIOWrapper(FileIO(1, "w", closefd=False))
     from graph.cli import main
 
     main()

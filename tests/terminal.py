@@ -11,10 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.forks import reset_signals
 from tests.processes import wait_until
 
 ROWS, COLUMNS = 24, 80
 CTRL_C = b"\x03"
+
+
+def as_a_shell_does() -> None:
+    """Ctrl-C reaches the processes whose controlling terminal it is, if they do not ignore it."""
+    reset_signals()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
@@ -31,8 +38,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            # Ctrl-C reaches those whose controlling terminal it is.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=as_a_shell_does,
         )
         os.close(theirs)
         self._shown = bytearray()

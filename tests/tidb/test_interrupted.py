@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forks import reset_signals
 from tests.processes import environment, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ def test_the_server_ends_with_the_tests(sent: signal.Signals, tmp_path: Path) ->
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=reset_signals,
     )
     try:
         wait_until(lambda: (started.exists() and started.read_text()) or process.poll() is not None, 60)
