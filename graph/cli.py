@@ -2,12 +2,16 @@
 
 import asyncio
 import re
+import signal
+import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from graph.access.scopes import Scope
+from graph.process import output
 
 # What a command needs is imported by that command: `tidegraph --help` does not wait for SQLAlchemy.
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ to tidb://user:password@host:4000/name, in the environment or in the file .env.
   tidegraph serve --seed   try it with sample data, on http://127.0.0.1:8000
   tidegraph check          see whether the settings and the database will do
 """
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 app = typer.Typer(
     help=HELP,
@@ -89,7 +93,23 @@ Days = Annotated[int, typer.Option("--expires-days", metavar="N", min=1, max=365
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="tidegraph")
+    output.open_closed_streams()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        app(prog_name="tidegraph")
+    except OSError as error:
+        # Of what was to be written, most likely: a full disk, a terminal that is gone.
+        with suppress(OSError):
+            typer.echo(f"tidegraph: {error}", err=True)
+        sys.exit(1)
+    finally:
+        output.discard_unwritten_output()
+
+
+def terminate(_number: int, _frame: object) -> NoReturn:
+    """End with the exit code of SIGTERM, whose default the kernel ignores in process 1 of a container."""
+    sys.exit(TERMINATED)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -154,6 +174,7 @@ def serve(
 
     On SQLite it migrates by itself; on TiDB it refuses a schema that is behind, unless --migrate.
     """
+    output.drop_unwritable_output()
     trust = {"trusted_documents": trusted_documents, "only_trusted_documents": only_trusted_documents}
     loaded = load_settings(**{name: value for name, value in trust.items() if value})
     from graph.app import create_app

@@ -103,7 +103,7 @@ class Spawn:
         """Run a command to its end; settings by their names without the prefix, as `env="production"`."""
         with tempfile.TemporaryDirectory() as outside:
             out, err = Path(outside, "out"), Path(outside, "err")
-            process = self._fork(arguments, settings, out, err)
+            process = self.fork(arguments, settings, out, err)
             code = process.wait(120)
             return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
@@ -118,9 +118,10 @@ class Spawn:
 
     def _start(self, arguments: tuple[str, ...], settings: dict[str, str]) -> tuple[Fork, Path]:
         log = self.folder / f"{len(self._started)}.log"
-        return self._fork(arguments, settings, log, log), log
+        return self.fork(arguments, settings, log, log), log
 
-    def _fork(self, arguments: tuple[str, ...], settings: dict[str, str], out: Path, err: Path) -> Fork:
+    def fork(self, arguments: tuple[str, ...], settings: dict[str, str], out: Path, err: Path) -> Fork:
+        """Start a command with files for its output, which may also be devices."""
         process = Fork(arguments, self.folder, environment(settings), out, err)
         self._started.append(process)
         return process

@@ -1,8 +1,6 @@
 """The command line as an operator meets it: help, exit codes, and errors of one line."""
 
 import asyncio
-import signal
-import socket
 import subprocess
 import sys
 from errno import ECONNREFUSED
@@ -211,17 +209,3 @@ def test_beyond_loopback_it_listens_with_authentication(spawn: Spawn) -> None:
 
         assert "INSECURE" not in serving.output
         assert "UNAUTHENTICATED" == answer["errors"][0]["extensions"]["code"]
-
-
-@pytest.mark.parametrize("command", ["migrate", "serve"])
-def test_ctrl_c_ends_a_command_that_waits(command: str, spawn: Spawn) -> None:
-    """For a database that accepts a connection and says nothing, say."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(30)
-        url = f"tidb://shop:s3cret@127.0.0.1:{silent.getsockname()[1]}/shop"
-        running = spawn.start(command, database_url=url)
-        connection, _ = silent.accept()
-        with connection:
-            code = running.stop(signal.SIGINT)
-
-    assert (130, "tidegraph: interrupted\n") == (code, running.output)
