@@ -4,7 +4,8 @@ DatabaseError
 ├── Unavailable          the database cannot be reached or is too busy; try again later
 │   ├── PoolExhausted    every connection was in use for the pool's whole time-out
 │   ├── NoSuchDatabase   the server answers, and has no database of this name
-│   └── AccessDenied     the server answers, and refuses this user or this statement
+│   ├── AccessDenied     the server answers, and refuses this user or this statement
+│   └── SchemaMismatch   the tables are not those that this program needs
 ├── BadPath              SQLite's file cannot be where it is said to be
 ├── DeadlineExceeded     the request's time is over
 ├── Conflict             others kept changing the same rows, or held them locked
@@ -51,6 +52,10 @@ class NoSuchDatabase(Unavailable):
 
 class AccessDenied(Unavailable):
     """The user or the password is wrong, or a privilege is missing."""
+
+
+class SchemaMismatch(Unavailable):
+    """A table or column is missing, or the schema is for a newer program: an operator has to act."""
 
 
 class BadPath(DatabaseError):

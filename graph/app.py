@@ -67,7 +67,7 @@ def create_app(
             cors(allowed),
             Middleware(GZipMiddleware, minimum_size=WORTH_COMPRESSING, compresslevel=COMPRESSION),
         ],
-        lifespan=closing(database),
+        lifespan=closing(database, health),
     )
     # It sends clients, with their keys, to the scheme and the host that it sees here, behind a proxy.
     app.router.redirect_slashes = False
@@ -109,12 +109,12 @@ def documents(settings: Settings) -> Documents:
     )
 
 
-def closing(database: Database) -> Lifespan[Starlette]:
-    """Close the database when the process ends."""
+def closing(database: Database, health: Health) -> Lifespan[Starlette]:
+    """Watch the schema, and close the database when the process ends."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database, idempotency.swept(database):
+        async with database, idempotency.swept(database), health.watch_schema():
             yield
 
     return lifespan

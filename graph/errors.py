@@ -59,6 +59,11 @@ PUBLIC: tuple[tuple[type[Exception], str, str], ...] = (
         OUTCOME_UNKNOWN,
         "The database did not confirm the change: it may be stored or not. Send it again with this key.",
     ),
+    (
+        errors.SchemaMismatch,
+        SERVICE_UNAVAILABLE,
+        "This server and the database's schema are of different versions. Try again later.",
+    ),
     (errors.PoolExhausted, SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
     (
         errors.Unavailable,

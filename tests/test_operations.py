@@ -17,6 +17,10 @@ from tests.db.sql import run
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
 from tests.session import SharedTidb, execute
 
+HEAD = migrate.head()
+NEEDS_NEWER = f"revision 9999 needs a program of revision 9998 or later, and this is {HEAD}"
+UNKNOWN = "revision 9999 is unknown, and the database does not say which programs can use it"
+
 
 @pytest.fixture(params=KINDS[:2])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
@@ -67,6 +71,39 @@ async def test_check_of_a_newer_schema(url: str) -> None:
     ok, (_, schema) = await checked(url)
 
     assert (True, "schema      newer than this program, which serves it all the same") == (ok, schema)
+
+
+INCOMPATIBLE = (
+    "UPDATE alembic_version SET version_num = '9999'; UPDATE schema_info SET minimum_revision = '9998'"
+)
+UNFIT = [
+    (
+        INCOMPATIBLE,
+        f"too new for this program: {NEEDS_NEWER}",
+    ),
+    (
+        "DROP TABLE schema_info; UPDATE alembic_version SET version_num = '9999'",
+        f"too new for this program: {UNKNOWN}",
+    ),
+    ("ALTER TABLE orders DROP COLUMN version", "incomplete: missing: column orders.version"),
+]
+
+
+@pytest.mark.parametrize(("script", "reason"), UNFIT)
+async def test_every_command_refuses_a_schema_that_does_not_fit(url: str, script: str, reason: str) -> None:
+    """Whatever its revision is called; no migration of this program makes it fit."""
+    await operations.migrate(settings_of(url))
+    await execute(url, script)
+    line = f"the schema of {url} is {reason}"
+    report = await operations.check(settings_of(url), data=True)
+
+    assert (False, f"schema      {reason}") == (report.ok, report.lines[3])
+    assert line == await failure_of_prepare(url)
+    assert line == await failure_of_prepare(url, migrate=True)
+    for command in (operations.migrate(settings_of(url)), operations.seed(settings_of(url), FEW)):
+        with pytest.raises(Failed) as refused:
+            await command
+        assert line == str(refused.value)
 
 
 async def test_check_of_the_right_schema(url: str) -> None:

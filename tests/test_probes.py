@@ -172,3 +172,91 @@ async def test_a_caller_of_readiness_who_leaves_does_not_cancel_it_for_others(
 
     assert [200, 200] == [each.status_code for each in await asyncio.gather(*others)]
     assert 1 == len(probed)
+
+
+TOO_NEW = "UPDATE schema_info SET minimum_revision = '9999'"
+FITTING = "UPDATE schema_info SET minimum_revision = '0010'"
+
+
+@pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
+async def test_a_running_server_notices_a_schema_that_is_too_new(
+    database: Database, database_url: str
+) -> None:
+    """It is not ready and refuses requests, says why once, and goes on when the schema fits again."""
+    app = create_app(Settings(_env_file=None), database)
+    transport = httpx2.ASGITransport(app=app)
+    refusal = "This server and the database's schema are of different versions. Try again later."
+    detail = (
+        f"revision {migrate.head()} needs a program of revision 9999 or later, and this is {migrate.head()}"
+    )
+
+    async def seen(client: httpx2.AsyncClient) -> tuple[int, Any, Any]:
+        answer, ready = await client.post("/graphql", json={"query": READ}), await client.get("/readyz")
+        error = answer.json().get("errors", [{}])[0]
+        found = (error.get("message"), error.get("extensions", {}).get("code"))
+        return answer.status_code, found, ready.json().get("reason")
+
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        try:
+            await execute(database_url, TOO_NEW)
+            unaware = await seen(client)
+            with capture_logs() as logged:
+                for _ in range(3):
+                    await app.state.health.refresh_schema()
+            aware = await seen(client)
+        finally:
+            await execute(database_url, FITTING)
+        await app.state.health.refresh_schema()
+        again = await seen(client)
+
+    assert (200, (None, None), None) == unaware == again
+    reason = "The database's schema is too new for this server."
+    assert (503, (refusal, "SERVICE_UNAVAILABLE"), reason) == aware
+    warning = f"the schema of {database.url} is too new for this program: {detail}"
+    assert [("warning", warning)] == [(line["log_level"], line["event"]) for line in logged]
+
+
+@on_sqlite
+async def test_the_schema_is_watched_while_the_server_runs(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the server's own clock; requests alone would never notice."""
+    monkeypatch.setattr(health, "SCHEMA_INTERVAL", 0.01)
+    monkeypatch.setattr(health, "READINESS_TTL", 0)
+    app = create_app(Settings(_env_file=None), database)
+    transport = httpx2.ASGITransport(app=app)
+    await execute(database_url, TOO_NEW)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        while 503 != (await client.get("/readyz")).status_code:
+            pass
+        await execute(database_url, FITTING)
+        while 200 != (await client.get("/readyz")).status_code:
+            pass
+
+
+async def test_no_request_pays_for_the_watch(api: Api, statements: Statements, probed: list[str]) -> None:
+    """Nothing is read but what the request asks for."""
+    await api.data(READ)
+    first = len(statements)
+    for _ in range(20):
+        await api.data(READ)
+
+    assert (21 * first, []) == (len(statements), probed)
+
+
+@on_tidb
+async def test_what_is_known_of_the_schema_stays_while_the_database_is_away(
+    proxied: Database, proxy: TidbProxy
+) -> None:
+    """It does not fit less because nobody can see it; /readyz says that the database is away."""
+    app = create_app(Settings(_env_file=None), proxied)
+    await app.state.health.refresh_schema()
+    proxy.refuse(True)
+    proxy.cut()
+    await app.state.health.refresh_schema()
+    proxy.refuse(False)
+
+    assert app.state.health.schema_fits

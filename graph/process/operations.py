@@ -9,10 +9,10 @@ from db import checks, errors
 from db import migrate as migrations
 from db.database import Database, ping
 from db.deadline import Deadline
-from db.migrate import State
+from db.migrate import Schema, State
 from graph.process.notes import Notes
 from graph.process.progress import progress
-from graph.protocol.health import newer
+from graph.protocol.health import described
 from graph.settings import Settings
 
 # How long a database may take to say what it is, in seconds.
@@ -70,12 +70,13 @@ async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan
 
 
 async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Plan | None) -> None:
-    state = await (_state_or_empty if migrate else _state)(database)
-    if state is State.AHEAD:
-        notes.warn(newer(database))
-    elif state is not State.CURRENT:
+    schema = await (_schema_or_empty if migrate else _schema)(database)
+    if schema.state is State.AHEAD:
+        notes.warn(described(database, schema))
+    elif not schema.fits:
+        _require_migratable(database, schema)
         if not migrate:
-            raise Failed(f"{database.url} {STANDING[state]}: {ADVICE}, or serve --migrate")
+            raise Failed(f"{database.url} {STANDING[schema.state]}: {ADVICE}, or serve --migrate")
         notes.say(await _upgrade(database))
     if seed and await _is_empty(database):
         try:
@@ -89,10 +90,11 @@ async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Pla
 async def migrate(settings: Settings) -> str:
     """Migrate; a line that says to where. Raises Failed."""
     async with _opened(settings) as database:
-        state = await _state_or_empty(database)
-        if state is State.AHEAD:
+        schema = await _schema_or_empty(database)
+        _require_migratable(database, schema)
+        if schema.state is State.AHEAD:
             return f"{database.url} is newer than this program; nothing to do."
-        if state is State.CURRENT:
+        if schema.state is State.CURRENT:
             return f"{database.url} was already at revision {migrations.head()}."
         return await _upgrade(database)
 
@@ -110,10 +112,17 @@ async def seed(settings: Settings, plan: Plan) -> str:
 async def migrated(settings: Settings) -> AsyncIterator[Database]:
     """The database, if its schema fits. Raises Failed, also for what goes wrong with it meanwhile."""
     async with _opened(settings) as database:
-        state = await _state(database)
-        if state in {State.EMPTY, State.BEHIND}:
-            raise Failed(f"{database.url} {STANDING[state]}: {ADVICE} first")
+        schema = await _schema(database)
+        _require_migratable(database, schema)
+        if not schema.fits:
+            raise Failed(f"{database.url} {STANDING[schema.state]}: {ADVICE} first")
         yield database
+
+
+def _require_migratable(database: Database, schema: Schema) -> None:
+    """Raises Failed for a schema that no migration of this program makes fit."""
+    if schema.state in {State.INCOMPATIBLE, State.INCOMPLETE}:
+        raise Failed(described(database, schema))
 
 
 async def check(settings: Settings, *, data: bool = False) -> Report:
@@ -124,15 +133,15 @@ async def check(settings: Settings, *, data: bool = False) -> Report:
             version = await _version(database)
             driver = "" if database.url.is_sqlite else f", by {database.url.driver}"
             found.append(f"reachable   yes, {version}{driver}")
-            state = await _state(database)
+            schema = await _schema(database)
         except errors.DatabaseError as error:
             what = "reachable   no" if len(found) == 2 else "schema      unknown"
             return Report(False, [*found, f"{what}: {_reason(error)}"])
-        found.append(f"schema      {SHOWN[state]}")
-        if data and state is State.CURRENT:
+        found.append(f"schema      {SHOWN[schema.state]}{schema.detail}")
+        if data and schema.state is State.CURRENT:
             report = await check_data(database)
             return Report(report.ok, found + report.lines)
-        return Report(state in {State.CURRENT, State.AHEAD}, found)
+        return Report(schema.fits, found)
 
 
 async def check_data(database: Database) -> Report:
@@ -162,6 +171,8 @@ SHOWN = {
     State.BEHIND: f"behind: {ADVICE}",
     State.CURRENT: "current",
     State.AHEAD: "newer than this program, which serves it all the same",
+    State.INCOMPATIBLE: "too new for this program: ",
+    State.INCOMPLETE: "incomplete: ",
 }
 
 
@@ -187,19 +198,19 @@ async def _version(database: Database) -> str:
     return await ping(database, Deadline.after(PATIENCE))
 
 
-async def _state(database: Database) -> State:
-    """How the schema stands; raises NoSuchDatabase, which a migration can mend."""
+async def _schema(database: Database) -> Schema:
+    """Raises NoSuchDatabase, which a migration can repair."""
     _require_file(database)
     async with Deadline.after(PATIENCE).limit():
-        return await migrations.state(database)
+        return await migrations.inspect(database)
 
 
-async def _state_or_empty(database: Database) -> State:
-    """How the schema stands, to a migration, which creates the database too."""
+async def _schema_or_empty(database: Database) -> Schema:
+    """As a migration sees it, which creates the database too."""
     try:
-        return await _state(database)
+        return await _schema(database)
     except errors.NoSuchDatabase:
-        return State.EMPTY
+        return Schema(State.EMPTY)
 
 
 async def _upgrade(database: Database) -> str:

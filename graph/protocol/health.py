@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from logging import INFO, WARNING
 from typing import NamedTuple
 
 import structlog
@@ -13,7 +16,7 @@ from starlette.routing import Route
 from db import errors, migrate
 from db.database import Database, ping
 from db.deadline import Deadline
-from db.migrate import State
+from db.migrate import Schema, State
 from graph.errors import logged
 
 # Seconds within which /readyz answers, and for which a result is cached.
@@ -21,7 +24,14 @@ READINESS_TIMEOUT = 1.0
 READINESS_TTL = 0.25
 TOO_SLOW = "The database did not answer within a second."
 UNREACHABLE = "The database cannot be reached."
-BEHIND = "The database's schema is behind."
+# Seconds between two looks at a schema that fits: a migration may have made it another one.
+SCHEMA_INTERVAL = 5.0
+UNFIT = {
+    State.EMPTY: "The database's schema is behind.",
+    State.BEHIND: "The database's schema is behind.",
+    State.INCOMPATIBLE: "The database's schema is too new for this server.",
+    State.INCOMPLETE: "The database's schema is incomplete.",
+}
 
 log = structlog.get_logger("tidegraph")
 
@@ -42,13 +52,14 @@ class Readiness(NamedTuple):
 class Health:
     """The probes' routes.
 
-    `schema_fits` is False until the schema was seen to fit, where the database did not answer at the
-    start; `draining` is set when the process was told to end.
+    Requests are served while `schema_fits`; it is False at the start where the database did not answer.
+    `draining` is set when the process was told to end.
     """
 
     database: Database
     schema_fits: bool = True
     draining: bool = False
+    _schema: Schema = field(init=False, default=Schema(State.CURRENT))
     _check: "asyncio.Task[Readiness] | None" = field(init=False, default=None)
     _checked: Readiness = field(init=False, default=Readiness(reason=TOO_SLOW))
     _fresh_until: float = field(init=False, default=0)
@@ -97,19 +108,47 @@ class Health:
         except Exception as bug:
             logged(bug)
             return Readiness(reason=UNREACHABLE)
-        return Readiness(version, None if self.schema_fits else BEHIND)
+        return Readiness(version, None if self.schema_fits else UNFIT[self._schema.state])
 
     async def _look_at_schema(self, deadline: Deadline) -> None:
         async with deadline.limit():
-            state = await migrate.state(self.database)
-        self.schema_fits = state in {State.CURRENT, State.AHEAD}
-        if state is State.AHEAD:
-            log.warning(newer(self.database))
+            schema = await migrate.inspect(self.database)
+        if schema != self._schema:
+            log.log(INFO if schema.state is State.CURRENT else WARNING, described(self.database, schema))
+        self._schema, self.schema_fits = schema, schema.fits
+
+    @asynccontextmanager
+    async def watch_schema(self) -> AsyncIterator[None]:
+        """Meanwhile the schema is read again every SCHEMA_INTERVAL, by no request."""
+        watching = asyncio.create_task(self._watch_schema())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    async def _watch_schema(self) -> None:
+        while True:
+            await asyncio.sleep(SCHEMA_INTERVAL)
+            await self.refresh_schema()
+
+    async def refresh_schema(self) -> None:
+        """Read the schema; what was known of it stays while the database does not answer."""
+        try:
+            await self._look_at_schema(Deadline.after(READINESS_TIMEOUT))
+        except errors.DatabaseError:
+            return
+        except Exception as bug:
+            logged(bug)
+        # The next probe tells.
+        self._fresh_until = 0
 
     async def require_schema(self) -> None:
-        """Raises Unavailable until the schema was once seen to fit; requests share the probes' check."""
+        """Raises Unavailable while the schema does not fit; requests share the probes' check then."""
         if not self.schema_fits:
             reason = (await self.readiness()).reason
+            if reason in UNFIT.values():
+                raise errors.SchemaMismatch(self._schema.detail or reason)
             if reason:
                 raise errors.Unavailable(reason)
 
@@ -121,9 +160,19 @@ class Health:
         ]
 
 
-def newer(database: Database) -> str:
-    """What an operator is told of a schema that is AHEAD."""
-    return f"the schema of {database.url} is newer than this program; serving it all the same"
+def described(database: Database, schema: Schema) -> str:
+    """What an operator is told of a schema."""
+    match schema.state:
+        case State.CURRENT:
+            return f"the schema of {database.url} fits this program"
+        case State.AHEAD:
+            return f"the schema of {database.url} is newer than this program; serving it all the same"
+        case State.INCOMPATIBLE:
+            return f"the schema of {database.url} is too new for this program: {schema.detail}"
+        case State.INCOMPLETE:
+            return f"the schema of {database.url} is incomplete: {schema.detail}"
+        case _:
+            return f"the schema of {database.url} is behind: run `tidegraph migrate`"
 
 
 def not_ready(reason: str) -> Response:

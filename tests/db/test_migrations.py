@@ -14,13 +14,17 @@ from db.database import Database
 from db.deadline import Deadline
 from db.migrate import State
 from db.urls import DatabaseUrl
+from tests.conftest import KINDS
 from tests.db.sql import run, run_on
 from tests.factories import create_customer
 from tests.session import SharedTidb
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"]
 HEAD = REVISIONS[-1]
 VERSIONS = "alembic_version"
+API_KEY_COLUMNS = ", ".join(
+    f"column api_keys.{name}" for name in ("digest", "name", "scopes", "created_at", "expires_at")
+)
 INTERNAL = {VERSIONS, "sqlite_sequence"}
 
 
@@ -57,6 +61,8 @@ async def test_migrations_make_what_the_models_say(new_url: str) -> None:
         await migrate.upgrade(database)
         from_migrations = await _schema(database)
 
+    assert migrate.SCHEMA_INFO.name in from_migrations
+    del from_migrations[migrate.SCHEMA_INFO.name]
     assert {table.name for table in models.metadata.sorted_tables} <= from_models.keys()
     assert from_models == from_migrations
 
@@ -172,6 +178,109 @@ async def test_the_state_tells_how_the_schema_stands(new_url: str) -> None:
         states.append(await migrate.state(database))
 
     assert [State.CURRENT, State.AHEAD, State.BEHIND, State.EMPTY] == states
+
+
+UNKNOWN = f"UPDATE {VERSIONS} SET version_num = '9999'"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "detail"),
+    [
+        ([UNKNOWN], State.AHEAD, ""),
+        ([UNKNOWN, f"UPDATE schema_info SET minimum_revision = '{HEAD}'"], State.AHEAD, ""),
+        (
+            [UNKNOWN, "UPDATE schema_info SET minimum_revision = '9998'"],
+            State.INCOMPATIBLE,
+            f"revision 9999 needs a program of revision 9998 or later, and this is {HEAD}",
+        ),
+        (
+            ["UPDATE schema_info SET minimum_revision = '9998'"],
+            State.INCOMPATIBLE,
+            f"revision {HEAD} needs a program of revision 9998 or later, and this is {HEAD}",
+        ),
+        (
+            [UNKNOWN, "DROP TABLE schema_info"],
+            State.INCOMPATIBLE,
+            "revision 9999 is unknown, and the database does not say which programs can use it",
+        ),
+        (
+            [UNKNOWN, "DELETE FROM schema_info"],
+            State.INCOMPATIBLE,
+            "revision 9999 is unknown, and the database does not say which programs can use it",
+        ),
+        (
+            [f"INSERT INTO {VERSIONS} VALUES ('9999')", "UPDATE schema_info SET minimum_revision = '9998'"],
+            State.INCOMPATIBLE,
+            f"revision {HEAD} and 9999 needs a program of revision 9998 or later, and this is {HEAD}",
+        ),
+        ([f"DELETE FROM {VERSIONS}"], State.EMPTY, ""),
+        (["ALTER TABLE customers ADD COLUMN another INTEGER"], State.CURRENT, ""),
+        (["DROP TABLE api_keys"], State.INCOMPLETE, f"missing: {API_KEY_COLUMNS} and 2 more"),
+        (["DROP TABLE api_keys", UNKNOWN], State.INCOMPLETE, f"missing: {API_KEY_COLUMNS} and 2 more"),
+        (
+            ["ALTER TABLE history DROP COLUMN request_id"],
+            State.INCOMPLETE,
+            "missing: column history.request_id",
+        ),
+    ],
+)
+@pytest.mark.parametrize("new_url", KINDS[:2], indirect=True)
+async def test_a_schema_is_compared_with_what_the_program_needs(
+    new_url: str, changes: list[str], state: State, detail: str
+) -> None:
+    """Its revision, the program that it needs at least, its tables and their columns."""
+    async with Database(DatabaseUrl.parse(new_url)) as database:
+        await migrate.upgrade(database)
+        await run(database, *changes)
+        found = await migrate.inspect(database)
+
+    # TiDB has a name for the unique constraint, too.
+    assert (state, detail) == (found.state, found.detail.replace("and 3 more", "and 2 more"))
+    assert found.fits == (state in {State.CURRENT, State.AHEAD})
+
+
+async def test_an_unknown_revision_without_tables_is_not_newer(new_url: str) -> None:
+    """Another program's database may have a table of the same name."""
+    async with Database(DatabaseUrl.parse(new_url)) as database:
+        if not database.url.is_sqlite:
+            await migrate._create_database(database)
+        await run(database, f"CREATE TABLE {VERSIONS} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        empty = await migrate.state(database)
+        await run(database, f"INSERT INTO {VERSIONS} VALUES ('7a1c0ffee')")
+
+        assert [State.EMPTY, State.INCOMPATIBLE] == [empty, await migrate.state(database)]
+
+
+@pytest.mark.parametrize("new_url", KINDS[:2], indirect=True)
+async def test_an_index_that_statements_name_is_needed(new_url: str) -> None:
+    """TiDB refuses a statement whose hint names an index that is not there."""
+    index = "ix_orders_placed_at"
+    async with Database(DatabaseUrl.parse(new_url)) as database:
+        await migrate.upgrade(database)
+        await run(database, f"DROP INDEX {index}" + ("" if database.url.is_sqlite else " ON orders"))
+
+        assert (State.INCOMPLETE, f"missing: index orders.{index}") == await migrate.inspect(database)
+
+
+@pytest.mark.tidb
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        (
+            "ALTER TABLE orders DROP FOREIGN KEY fk_orders_customer_id",
+            "foreign key orders.fk_orders_customer_id",
+        ),
+        ("DROP INDEX uq_customers_email ON customers", "index customers.uq_customers_email"),
+    ],
+)
+@pytest.mark.parametrize("new_url", KINDS[1:2], indirect=True)
+async def test_constraints_are_needed(new_url: str, change: str, missing: str) -> None:
+    """Without them orders lose their customers, and handles are no longer unique."""
+    async with Database(DatabaseUrl.parse(new_url)) as database:
+        await migrate.upgrade(database)
+        await run(database, change)
+
+        assert (State.INCOMPLETE, f"missing: {missing}") == await migrate.inspect(database)
 
 
 async def test_the_state_waits_for_no_writer(database: Database) -> None:
