@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
@@ -32,6 +32,8 @@ class Run(NamedTuple):
     author: Author
 
 
+# How long a dry run's transaction stays open for its payload to be read, in seconds.
+REHEARSAL = 1.0
 # How long COMMIT and ROLLBACK may take although the request's deadline is over.
 ENDING = 2.0
 
@@ -46,7 +48,7 @@ class Database:
         self.writes = engines.writing(url, self.limits)
         self.probes = engines.single(url, self.limits)
         self._shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
-        self._write_shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
+        self._write_shares = _write_shares(url, self.limits)
         self._abandoned = Abandoned(url, self.limits)
         for engine in (self.reads, self.writes):
             self._abandoned.watch(engine)
@@ -132,17 +134,21 @@ class Database:
     ) -> AsyncIterator[tuple[T, Reader]]:
         """What `work` returns, and a Reader of what would be, until it is rolled back.
 
-        Raises as `write` does.
+        That is at the end of the block or after REHEARSAL, whichever is sooner: the transaction holds locks
+        that others may wait for. From then on the Reader raises DeadlineExceeded. Raises as `write` does.
         """
         run = Run(deadline, receipt, author)
         done = partial(self._work, work, run)
         async with self._part(run):
             connection, result = await self._until_done(done, run, attempts)
-            transaction = Transaction(connection, *run)
+            transaction = Transaction(connection, deadline.within(REHEARSAL), receipt, author)
+            done_reading = asyncio.Event()
+            ending = asyncio.create_task(_end_after(done_reading, transaction, connection))
             try:
                 yield result, transaction.reader()
             finally:
-                await _finish(_end(transaction, connection))
+                done_reading.set()
+                await _finish(ending)
 
     def attempts(self, deadline: Deadline) -> Attempts:
         """A new budget of runs, which transactions can share."""
@@ -170,8 +176,8 @@ class Database:
 
     @asynccontextmanager
     async def _part(self, run: Run) -> AsyncIterator[None]:
-        """A connection's worth of what the author may hold of those for writing; SQLite has only one."""
-        caller = None if self.url.is_sqlite or run.author is SYSTEM else run.author.principal
+        """A connection's worth of what the author may hold of those for writing."""
+        caller = None if run.author is SYSTEM else run.author.principal
         async with AsyncExitStack() as held:
             async with run.deadline.limit():
                 await held.enter_async_context(self._write_shares.part(caller))
@@ -201,6 +207,21 @@ async def _finish(ending: Awaitable[None]) -> None:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait([task])
         raise
+
+
+def _write_shares(url: DatabaseUrl, limits: Limits) -> Shares:
+    """On SQLite one caller at a time has or awaits the one writer, so that callers take turns at it."""
+    if url.is_sqlite:
+        return Shares(1, limits.lock_timeout, errors.Conflict)
+    return Shares(limits.pool_size, limits.pool_timeout)
+
+
+async def _end_after(done: asyncio.Event, transaction: Transaction, connection: AsyncConnection) -> None:
+    """End the transaction when it is `done`, or at its deadline."""
+    with suppress(errors.DeadlineExceeded):
+        async with transaction.deadline.limit():
+            await done.wait()
+    await _end(transaction, connection)
 
 
 async def _end(transaction: Transaction, connection: AsyncConnection) -> None:

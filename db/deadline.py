@@ -23,6 +23,11 @@ class Deadline:
     def none(cls) -> "Deadline":
         return cls(None)
 
+    def within(self, seconds: float) -> "Deadline":
+        """This deadline, or the one that comes after so many seconds, whichever is sooner."""
+        soon = Deadline.after(seconds)
+        return self if self.remaining() < seconds else soon
+
     def remaining(self) -> float:
         """Seconds left, 0 when it has passed, infinity when it never comes."""
         return float("inf") if self.at is None else max(0.0, self.at - time.monotonic())

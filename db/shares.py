@@ -11,15 +11,18 @@ from db import errors
 class Shares:
     """All but a fifth of `size` for each caller, at least one; what nobody asked for knows no bound."""
 
-    def __init__(self, size: int, timeout: float) -> None:
+    def __init__(
+        self, size: int, timeout: float, error: type[errors.DatabaseError] = errors.PoolExhausted
+    ) -> None:
         self._most = max(1, size - max(1, size // 5))
         self._timeout = timeout
+        self._error = error
         # A caller's is forgotten with the last statement that has or awaits a part of it.
         self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def part(self, caller: str | None) -> AsyncIterator[None]:
-        """One connection's worth of the caller's share. Raises PoolExhausted after the timeout."""
+        """One connection's worth of the caller's share. Raises `error` after the timeout."""
         if caller is None:
             yield
             return
@@ -30,7 +33,7 @@ class Shares:
             async with asyncio.timeout(self._timeout):
                 await share.acquire()
         except TimeoutError:
-            raise errors.PoolExhausted("the caller holds its whole share of the pool") from None
+            raise self._error("the caller holds its whole share of the pool") from None
         try:
             yield
         finally:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from db import errors
+from db.author import Author
 from db.database import Database
 from db.engines import Limits
+from db.reader import Transaction
 from db.urls import DatabaseUrl
 from tests.api import Api
-from tests.conftest import on_tidb
+from tests.conftest import on_sqlite, on_tidb
 from tests.db.test_stopping import slow
 
 ONE = sa.text("SELECT 1")
@@ -91,3 +94,37 @@ async def test_a_request_of_many_counts_has_the_same_share(small: Database, held
 
     assert 21 == len(held)
     assert 2 == max(held)
+
+
+@on_sqlite
+async def test_callers_take_turns_at_the_one_writer_of_sqlite(small: Database) -> None:
+    """However many writes of one caller wait, the next one of another is behind one of them at most."""
+    done: list[str] = []
+
+    async def write(principal: str) -> None:
+        async def work(transaction: Transaction) -> None:
+            await transaction.fetch(ONE)
+            done.append(principal)
+
+        await small.write(work, author=Author(principal))
+
+    await asyncio.gather(*(write("many") for _ in range(20)), write("one"), write("another"))
+
+    assert ["many", "one", "another"] == done[:3]
+    assert 22 == len(done)
+
+
+@on_sqlite
+async def test_a_caller_who_waits_too_long_for_its_own_writes_gets_a_conflict(database_url: str) -> None:
+    """As whoever waits too long for those of others."""
+    limits = Limits(lock_timeout=0.1)
+    async with Database(DatabaseUrl.parse(database_url), limits) as database:
+
+        async def work(_transaction: Transaction) -> None:
+            for principal in ("one", "another"):
+                with pytest.raises(errors.Conflict):
+                    await database.write(no_work, author=Author(principal))
+
+        async def no_work(_transaction: Transaction) -> None: ...
+
+        await database.write(work, author=Author("one"))

@@ -1,6 +1,7 @@
 """`dryRun`: everything is checked and carried out, the payload shows what would be, and then it is undone."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -205,3 +206,50 @@ async def test_a_payload_that_cannot_be_read_undoes_it_too(database: Database, a
 
     payload = await run(api, mutations.UPDATE_CUSTOMER, id=node, name="Real")
     assert ("Real", 2) == (payload["customer"]["name"], payload["customer"]["version"])
+
+
+async def test_a_dry_run_waits_for_no_other_connection(database: Database, api: Api) -> None:
+    """Its payload, edges too, is read in its transaction: it holds no locks while it waits for the pool."""
+    ids = await ids_of(database)
+    async with AsyncExitStack() as held:
+        for _ in range(database.reads.pool.size()):  # type: ignore[attr-defined]
+            await held.enter_async_context(database.reads.connect())
+        payload = await api.data(
+            NESTED, input={"customerId": ids["customer"], "lines": LINES, "dryRun": True}
+        )
+
+    assert [] == payload["createOrder"]["userErrors"]
+
+
+async def test_a_dry_run_ends_before_its_payload_is_read_where_that_takes_too_long(
+    database: Database, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds locks: others then get them, and what is left of the payload is TIMEOUT at its path."""
+    monkeypatch.setattr("db.database.REHEARSAL", 0)
+    ids = await ids_of(database)
+    before = await everything(database)
+    answer = await api.send(NESTED, input={"customerId": ids["customer"], "lines": LINES, "dryRun": True})
+    paths = {(*map(str, error["path"]),) for error in answer["errors"]}
+
+    assert {"TIMEOUT"} == {error["extensions"]["code"] for error in answer["errors"]}
+    assert {("createOrder", "order")} == {path[:2] for path in paths}
+    assert 0 == database.writes.pool.checkedout()  # type: ignore[attr-defined]
+    assert before == await everything(database)
+    assert [] == (await run(api, mutations.TRANSITION_ORDER, id=ids["order"], to="PAID"))["userErrors"]
+
+
+async def test_a_dry_run_that_is_too_slow_does_not_spoil_what_follows(
+    database: Database, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next mutation of the request has a transaction of its own, and a time of its own."""
+    ids = await ids_of(database)
+    monkeypatch.setattr("db.database.REHEARSAL", 0)
+    dry, real = [
+        f'updateCustomer(input: {{id: $id, name: "{name}", dryRun: {dry}}})'
+        " { customer { name orders { nodes { id } } } }"
+        for name, dry in (("A", "true"), ("B", "false"))
+    ]
+    answer = await api.send(f"mutation ($id: ID!) {{ a: {dry} b: {real} }}", id=ids["customer"])
+
+    assert [("a", "customer", "orders")] == [tuple(error["path"]) for error in answer["errors"]]
+    assert "B" == answer["data"]["b"]["customer"]["name"]
