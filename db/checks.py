@@ -67,8 +67,7 @@ async def _drifted(reader: Reader, some: Sequence[Customer]) -> list[int]:
 
 async def _mend(ids: Sequence[int], transaction: Transaction) -> None:
     """By the rows as they are now, locked: the customers may have been changed meanwhile."""
-    statement = sa.select(*customers.c).where(customers.c.id.in_(ids)).order_by(customers.c.id)
-    rows = await transaction.fetch(statement.with_for_update())
+    rows = await transaction.lock(customers, ids)
     if rows:
         await words.replace(transaction, [Customer._make(row) for row in rows])
 

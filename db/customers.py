@@ -19,8 +19,7 @@ async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[C
 
 async def lock(transaction: Transaction, customer_id: int, field: str = "id") -> Customer:
     """The customer, locked until the transaction ends. Raises NotFound."""
-    statement = sa.select(*customers.c).where(customers.c.id == customer_id).with_for_update()
-    rows = await transaction.fetch(statement)
+    rows = await transaction.lock(customers, [customer_id])
     if not rows:
         raise refusals.NotFound("Customer", customer_id, field)
     return Customer._make(rows[0])

@@ -22,7 +22,7 @@ async def erase(transaction: Transaction, customer_id: int, expected: int | None
     try:
         customer = await customers.lock(transaction, customer_id)
     except refusals.NotFound as missing:
-        if expected is not None:
+        if expected is not None or transaction.owner not in (None, customer_id):
             raise
         return await _erase_deleted(transaction, missing)
     await changes.expect(transaction, customer, expected)
@@ -52,21 +52,24 @@ def _is_erased(last: Change | None) -> bool:
 
 
 async def _erase_row(transaction: Transaction, customer: Customer) -> Customer:
-    blank = erased_values(customer.id)
-    try:
-        return await _store(transaction, customer, blank)
-    except errors.DuplicateKey:
-        # Anybody may have taken the handle.
-        another = f"{blank['username']}-{uuid4().hex}"
-        return await _store(transaction, customer, {**blank, "username": another})
-
-
-async def _store(transaction: Transaction, customer: Customer, blank: Values) -> Customer:
-    archived_at = customer.archived_at or changes.now()
-    erased = changes.changed_row(customer, {**blank, "archived_at": archived_at}, touched=True)
+    values = {**await _blank(transaction, customer.id), "archived_at": customer.archived_at or changes.now()}
+    erased = changes.changed_row(customer, values, touched=True)
     stored = {name: value for name, value in erased._asdict().items() if name != "id"}
-    await transaction.execute(table.update().where(table.c.id == customer.id).values(**stored))
+    try:
+        await transaction.execute(table.update().where(table.c.id == customer.id).values(**stored))
+    except errors.DuplicateKey as error:
+        # It holds the lock of somebody else's username now, so it ends at once; the next run sees the name.
+        raise errors.Overtaken from error
     return erased
+
+
+async def _blank(transaction: Transaction, customer_id: int) -> Values:
+    """The values of an erased customer, with another username where somebody has taken it."""
+    blank = erased_values(customer_id)
+    named = sa.select(table.c.id).where(table.c.username == blank["username"], table.c.id != customer_id)
+    if await transaction.fetch_anybodys(named):
+        return {**blank, "username": f"{blank['username']}-{uuid4().hex}"}
+    return blank
 
 
 async def _erase_history(transaction: Transaction, customer_id: int) -> None:

@@ -76,9 +76,9 @@ async def record_after(transaction: Transaction, last: Change, action: str, at: 
 
 
 async def lock_last(transaction: Transaction, kind: str, object_id: int) -> Change | None:
-    """The newest change of an object, locked until the transaction ends."""
+    """The newest change of an object, locked until the transaction ends; of an owner's own object only."""
     newest = sa.select(*history.c).where(_after(kind, object_id, 0)).order_by(history.c.version.desc())
-    rows = await transaction.fetch(newest.limit(1).with_for_update())
+    rows = await transaction.fetch_for_update(newest.limit(1))
     return Change._make(rows[0]) if rows else None
 
 

@@ -51,7 +51,7 @@ async def transition(
     with `all_or_nothing` it raises BatchRefused.
     """
     ids = {each.order_id for each in sent}
-    rows = await transaction.fetch(sa.select(*orders.c).where(orders.c.id.in_(ids)).with_for_update())
+    rows = await transaction.lock(orders, ids)
     waiting = {row.id: Order._make(row) for row in rows}
     found: list[Item] = []
     seen: set[int] = set()
@@ -115,8 +115,7 @@ async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[s
 
 async def _owners(transaction: Transaction, ids: set[int]) -> dict[int, Customer]:
     """The customers, locked, as the foreign keys of new orders would do anyway."""
-    statement = sa.select(*customers.c).where(customers.c.id.in_(ids)).order_by(customers.c.id)
-    rows = await transaction.fetch(statement.with_for_update())
+    rows = await transaction.lock(customers, ids)
     return {row.id: Customer._make(row) for row in rows}
 
 

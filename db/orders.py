@@ -30,8 +30,7 @@ async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[O
 
 async def lock(transaction: Transaction, order_id: int) -> Order:
     """The order, locked until the transaction ends. Raises NotFound."""
-    statement = sa.select(*orders.c).where(orders.c.id == order_id).with_for_update()
-    rows = await transaction.fetch(statement)
+    rows = await transaction.lock(orders, [order_id])
     if not rows:
         raise refusals.NotFound("Order", order_id)
     return Order._make(rows[0])
@@ -45,11 +44,13 @@ async def insert(
     Locks the customer, as the foreign key would do anyway. Raises NotFound, CustomerArchived, Taken,
     MixedCurrencies and AmountOutOfRange.
     """
+    if transaction.owner not in (None, values["customer_id"]):
+        raise refusals.NotFound("Customer", values["customer_id"], "customer_id")
     moment = changes.now()
     columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(sent))}
     columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
     try:
-        inserted = await transaction.execute(_insertion(columns))
+        inserted = await transaction.execute(_insertion(columns), for_update=True)
     except errors.DuplicateKey as error:
         raise refusals.Taken(error.column) from error
     if not inserted.rowcount:

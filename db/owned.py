@@ -43,6 +43,20 @@ def condition(table: str) -> Condition:
     return Compare(COLUMNS[table], "eq", OWNER)
 
 
+def require_unlocked(statement: sa.Executable) -> None:
+    """Raises StatementFailed for a locking read at any depth.
+
+    A condition on the owner is too late for it: TiDB locks rows that it reads by key before it evaluates
+    other conditions.
+    """
+    visitors.traverse(statement, {}, {"select": _require_unlocked})  # type: ignore[call-overload]
+
+
+def _require_unlocked(part: sa.Select[Any]) -> None:
+    if part._for_update_arg is not None:
+        raise errors.StatementFailed("a locking read of an owner may lock others' rows: use Transaction.lock")
+
+
 def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.Executable, Any]:
     """The statement over the owner's rows, with its parameters.
 

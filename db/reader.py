@@ -1,7 +1,7 @@
 """The Reader: where a statement runs, as of when, whose rows it sees and until when it may take."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -144,7 +144,12 @@ class Transaction(Reader):
             return await send(self._connection, statement, parameters, self.deadline, self.receipt)
 
     async def fetch(self, statement: sa.Executable, parameters: Parameters = None) -> Sequence[AnyRow]:
-        """All rows of a SELECT; the driver's error goes up as it is, for `Database.write` to judge."""
+        """All rows of a SELECT; the driver's error goes up as it is, for `Database.write` to judge.
+
+        Raises StatementFailed for a locking read in an owner's transaction.
+        """
+        if self.owner is not None:
+            owned.require_unlocked(statement)
         return self._counted(await self._run(*self._own(statement, parameters)))
 
     async def fetch_anybodys(self, statement: sa.Executable) -> Sequence[AnyRow]:
@@ -152,6 +157,35 @@ class Transaction(Reader):
         result = await self._run(statement, None)
         # How many lines another's order has is nothing for an owner's receipt.
         return self._counted(result) if self.owner is None else result.all()
+
+    async def fetch_for_update(self, statement: sa.Select[Any]) -> Sequence[AnyRow]:
+        """The rows of a SELECT, locked until the transaction ends.
+
+        The keys in an owner's statement must be known to be the owner's: TiDB locks rows that it reads by key
+        before it evaluates other conditions.
+        """
+        return self._counted(await self._run(*self._own(statement.with_for_update(), None)))
+
+    async def lock(self, table: sa.Table, ids: Collection[int]) -> Sequence[AnyRow]:
+        """The rows of `table` with these ids, by id, locked until the transaction ends.
+
+        In an owner's transaction no other rows than the owner's are found or locked.
+        """
+        if self.owner is not None:
+            ids = await self._own_ids(table, ids)
+        if not ids:
+            return []
+        key, statement = table.c.id, sa.select(*table.c)
+        if len(ids) == 1:
+            # TiDB plans a point read without ORDER BY faster.
+            return await self.fetch_for_update(statement.where(key == next(iter(ids))))
+        return await self.fetch_for_update(statement.where(key.in_(ids)).order_by(key))
+
+    async def _own_ids(self, table: sa.Table, ids: Collection[int]) -> Collection[int]:
+        if owned.COLUMNS[table.name] == table.c.id.name:
+            return [each for each in ids if each == self.owner]
+        # Without a lock: whose rows they are is not known yet.
+        return [row.id for row in await self.fetch(sa.select(table.c.id).where(table.c.id.in_(ids)))]
 
     async def lock_anybodys(
         self, statement: sa.Select[Any], found: sa.ColumnElement[bool], table: sa.Table
@@ -161,16 +195,23 @@ class Transaction(Reader):
         It could keep others from their own rows otherwise, by naming what is unique of them.
         """
         if self.owner is None:
-            return self._counted(await self._run(statement.where(found).with_for_update(), None))
+            return await self.fetch_for_update(statement.where(found))
         rows = await self.fetch_anybodys(statement.where(found))
         whose = table.c[owned.COLUMNS[table.name]]
         ids = {row._mapping[table.c.id] for row in rows if row._mapping[whose] == self.owner}
-        # By their ids: by a unique key TiDB may lock a row before it sees whose it is.
-        own = await self.fetch(statement.where(table.c.id.in_(ids)).with_for_update()) if ids else []
+        own = await self.fetch_for_update(statement.where(table.c.id.in_(ids))) if ids else []
         return [*own, *(row for row in rows if row._mapping[whose] != self.owner)]
 
-    async def execute(self, statement: sa.Executable, parameters: Parameters = None) -> AnyResult:
-        """Run a statement that writes. Raises NotOwned, DuplicateKey or BrokenReference."""
+    async def execute(
+        self, statement: sa.Executable, parameters: Parameters = None, *, for_update: bool = False
+    ) -> AnyResult:
+        """Run a statement that writes. Raises NotOwned, DuplicateKey or BrokenReference.
+
+        The keys in an owner's statement must be known to be the owner's, as in `fetch_for_update`; a locking
+        read inside it says so by `for_update`.
+        """
+        if self.owner is not None and not for_update:
+            owned.require_unlocked(statement)
         try:
             return await self._run(*self._own(statement, parameters))
         except sa.exc.DBAPIError as error:

@@ -84,6 +84,24 @@ async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
     assert 4 == len(await rows_of(two.database, ORDERS))
 
 
+async def test_an_owners_transaction_refuses_a_locking_read(two: Two) -> None:
+    """TiDB would lock the rows before it sees whose they are; `lock` finds that out first."""
+    locking = sa.select(ORDERS.c.id).with_for_update()
+    copying = ORDERS.insert().from_select(["id"], locking)
+    for statement in (locking, sa.select(locking.subquery().c.id)):
+        with pytest.raises(errors.StatementFailed, match="locking read"):
+            await two.write(lambda transaction, s=statement: transaction.fetch(s))
+    with pytest.raises(errors.StatementFailed, match="locking read"):
+        await two.write(lambda transaction: transaction.execute(copying))
+
+    ids = [order.id for order in (*two.bobs, *two.adas)]
+    found = [
+        await two.write(lambda transaction, t=table, i=wanted: transaction.lock(t, i))
+        for table, wanted in ((ORDERS, ids), (CUSTOMERS, [two.bob.id, two.ada.id]), (ORDERS, ids[:1]))
+    ]
+    assert [sorted(ids[2:]), [two.ada.id], []] == [[row.id for row in rows] for rows in found]
+
+
 MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] = {
     "update a customer": (refusals.NotFound, lambda t, two: customers.update(t, two.bob.id, {"name": "x"})),
     "archive": (refusals.NotFound, lambda t, two: customers.archive(t, two.bob.id)),
