@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 # A longer word is known by its beginning. It bounds the key that a word is stored under.
 LONGEST_WORD = 255
+# Some characters fold to 18. Of a text that becomes very long only the beginning is found.
+LONGEST_TEXT = 1_000
+# The scripts that are written with spaces come before this character.
+COMMON = 0x3000
 LETTERS_AND_DIGITS = re.compile(r"[^\W_]+")
 
 
@@ -22,7 +26,7 @@ class Term(NamedTuple):
 
 
 class Table(dict[int, str]):
-    """What each character folds to, for `str.translate`; only characters that change are stored.
+    """What each character folds to, for `str.translate`; those that are stored are a bounded number.
 
     One character after the other, because normalizing a whole text takes quadratic time for many marks in a
     row. It gives the same: marks, which is all that a normalization would sort, are dropped.
@@ -34,7 +38,8 @@ class Table(dict[int, str]):
         folded = "".join(
             [each for each in parts if not unicodedata.category(each).startswith("M")]
         ).casefold()
-        if folded != character:
+        # Other characters that stay as they are would be hundreds of thousands.
+        if folded != character or code < COMMON:
             self[code] = folded
         return folded
 
@@ -52,7 +57,7 @@ def words(username: str, name: str, email: str | None) -> frozenset[str]:
     handle, address = fold(username), fold(email or "")
     found = {handle, address}
     for text in (handle, address, fold(name)):
-        found.update(LETTERS_AND_DIGITS.findall(text))
+        found.update(LETTERS_AND_DIGITS.findall(text[:LONGEST_TEXT]))
     return frozenset(each[:LONGEST_WORD] for each in found if each)
 
 

@@ -7,6 +7,7 @@ are more than MOST_RANKED, the second statement reads the page of an ordinary co
 search as its filter.
 """
 
+import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ GROWTH = 2
 WORDS_EACH = 10
 # A search has at most 127 terms, each of which scores 2 at the most.
 SCORE = cursors.integer(1_000)
+# How many customers are ranked in a row, which takes up to 200 us each, before others' requests go on.
+RANKED_AT_ONCE = 100
 # In the look at the pieces' sizes, the place of what a query of one piece finds.
 MATCHES = -1
 
@@ -98,7 +101,8 @@ async def read(reader: Reader, search: Search, page: Page) -> Slice[Customer]:
     if not lengths or best_first:
         found = await _matches(reader, search, MOST_RANKED * (GROWTH if best_first else 1))
         if found is not None:
-            return _cut(replace(page, scope=ranked), ranked, found, pages.snapshot(page, reader.moment))
+            placed = await _placed(ranked, found)
+            return _cut(replace(page, scope=ranked), ranked, placed, pages.snapshot(page, reader.moment))
         if best_first:
             raise errors.BadCursor
     (slice_,) = await connections.read(reader, page, [None])
@@ -159,30 +163,46 @@ def _found(search: Search, pieces: Sequence[str], most: int) -> sa.Select[Any]:
 
 
 def _ways(search: Search, pieces: Sequence[str], *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """The customers that have words with all `pieces`, the rarest first, once for each choice of words."""
-    tables = [customer_words.alias(f"w{place}") for place in range(len(pieces))]
-    source: Any = tables[0]
-    for table in tables[1:]:
-        source = source.join(table, table.c.customer_id == tables[0].c.customer_id)
-    source = source.join(customers, customers.c.id == tables[0].c.customer_id)
-    others = ", ".join([*(table.name for table in tables[1:]), "customers"])
+    """The customers that have words with all `pieces`, once for each word with the first, the rarest.
+
+    For the others it is enough that there is a word: joining them would give each choice of words.
+    """
+    word, *others = (customer_words.alias(f"w{place}") for place in range(len(pieces)))
+    inner = ", ".join(["customers", *(f"{other.name}@sel_{place}" for place, other in enumerate(others, 3))])
     return (
         sa.select(*columns)
-        .select_from(source)
-        .where(*(_begins(table, piece) for table, piece in zip(tables, pieces, strict=True)))
+        .select_from(word.join(customers, customers.c.id == word.c.customer_id))
+        .where(_begins(word, pieces[0]))
+        .where(*(_has(word, other, piece) for other, piece in zip(others, pieces[1:], strict=True)))
         .where(filters.clause(customers, search.base))
         # Without this TiDB may read the words of a frequent piece, or all customers, and compare them.
-        .prefix_with(f"/*+ LEADING(w0, {others}), INL_JOIN({others}) */", dialect="mysql")
+        .prefix_with(f"/*+ LEADING(w0, customers), INL_JOIN({inner}) */", dialect="mysql")
     )
+
+
+def _has(word: Any, other: Any, piece: str) -> sa.ColumnElement[bool]:
+    """Whether the customer of `word` has another one that begins with the piece."""
+    mine = other.c.customer_id == word.c.customer_id
+    return sa.exists().where(mine, _begins(other, piece)).correlate(word)
 
 
 def _begins(table: Any, piece: str) -> sa.ColumnElement[bool]:
     return filters.clause(table, Compare("word", "starts_with", piece))
 
 
-def _cut(page: Page, search: Search, found: list[Customer], snapshot: Snapshot | None) -> Slice[Customer]:
+async def _placed(search: Search, found: list[Customer]) -> list[tuple[Key, Customer]]:
+    """The customers with their places, in ascending order."""
+    placed: list[tuple[Key, Customer]] = []
+    for start in range(0, len(found), RANKED_AT_ONCE):
+        placed += [(search.place(each), each) for each in found[start : start + RANKED_AT_ONCE]]
+        await asyncio.sleep(0)
+    return sorted(placed)
+
+
+def _cut(
+    page: Page, search: Search, placed: list[tuple[Key, Customer]], snapshot: Snapshot | None
+) -> Slice[Customer]:
     """The page out of everything that was found."""
-    placed = sorted((search.place(customer), customer) for customer in found)
     places = [place for place, _ in placed]
     # Ascending: what comes after a cursor lies below its place.
     end = len(places) if page.after is None else bisect_left(places, page.after)
@@ -191,7 +211,7 @@ def _cut(page: Page, search: Search, found: list[Customer], snapshot: Snapshot |
     shown = inside[-page.size :] if page.backward and page.size else inside[: page.size]
     more = len(inside) > page.size
     return Slice(
-        replace(search, matches=len(found)),
+        replace(search, matches=len(placed)),
         None,
         [customer for _, customer in shown],
         has_next=start > 0 or (more and not page.backward),

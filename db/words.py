@@ -1,18 +1,22 @@
 """All SQL on the words of customers, which search looks up; they follow from the customer's row."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from db import folding
 from db.models import Customer, customer_words
 from db.reader import Transaction
 
+# A customer has about 6 words, and up to 380: preparing very many rows would take the event loop for long.
+BATCH = 5_000
+
 
 async def insert(transaction: Transaction, customers: Sequence[Customer]) -> None:
     """Store the words of customers that have none yet."""
-    rows = [
-        {"word": word, "customer_id": customer.id} for customer in customers for word in sorted(of(customer))
-    ]
-    await transaction.execute(customer_words.insert(), rows)
+    pairs = ((word, customer.id) for customer in customers for word in sorted(of(customer)))
+    while some := list(islice(pairs, BATCH)):
+        rows = [{"word": word, "customer_id": customer_id} for word, customer_id in some]
+        await transaction.execute(customer_words.insert(), rows)
 
 
 async def replace(transaction: Transaction, customers: Sequence[Customer]) -> None:
