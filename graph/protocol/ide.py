@@ -1,5 +1,8 @@
 """The page that a browser gets at /graphql: our GraphiQL where it is built, Strawberry's elsewhere."""
 
+import base64
+import hashlib
+import re
 from pathlib import Path
 
 from starlette.requests import Request
@@ -16,6 +19,20 @@ POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+LINKED = re.compile(r'<(script|link)\b[^>]*\b(?:src|href)="(https://[^"]+)"')
+INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def policy(html: str) -> str:
+    """POLICY, and the scripts and style sheets that the page names: by address those of other origins."""
+    scripts, styles = (
+        [url for kind, url in LINKED.findall(html) if kind == tag] for tag in ("script", "link")
+    )
+    for text in INLINE.findall(html):
+        scripts.append(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")
+    return POLICY.replace("script-src 'self'", " ".join(["script-src 'self'", *scripts])).replace(
+        "style-src 'self'", " ".join(["style-src 'self'", *styles])
+    )
 
 
 class Assets(StaticFiles):
@@ -28,13 +45,19 @@ class Assets(StaticFiles):
 
 
 class Ide:
-    """GraphiQL from `dist`, which loads nothing from outside; without it, a page that needs internet."""
+    """GraphiQL from `dist`, which loads nothing from outside; without it, a page that needs internet.
+
+    That page's scripts have fixed versions and integrity hashes.
+    """
 
     def __init__(self, dist: Path = DIST) -> None:
         self._assets = dist / "graphql" / "assets"
         index = dist / "index.html"
         self.is_built = index.is_file()
-        self._html = index.read_text() if self.is_built else get_graphql_ide_html(graphql_ide="graphiql")
+        self._html = (
+            index.read_text("utf-8") if self.is_built else get_graphql_ide_html(graphql_ide="graphiql")
+        )
+        self._policy = policy(self._html)
 
     def is_wanted(self, request: Request) -> bool:
         """A browser that opens the address, not one that runs a query."""
@@ -42,9 +65,7 @@ class Ide:
         return request.method == "GET" and accepts_html and "query" not in request.query_params
 
     def page(self) -> Response:
-        headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
-        if self.is_built:
-            headers["Content-Security-Policy"] = POLICY
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept", "Content-Security-Policy": self._policy}
         return HTMLResponse(self._html, headers=headers)
 
     def routes(self) -> list[Mount]:
