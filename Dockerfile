@@ -8,7 +8,7 @@ RUN npm run build
 FROM python:3.11-slim AS builder
 WORKDIR /build
 RUN python -m venv /venv
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
 COPY db db
 COPY graph graph
 COPY --from=graphiql /graphiql/dist graph/graphiql/dist

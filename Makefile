@@ -27,6 +27,9 @@ graphiql: ## Build GraphiQL, where npm is at hand
 	@[ -e $(IDE) ] || rm -f $(IDE_TRIED)
 	@$(MAKE) --silent $(IDE_TRIED)
 
+package: install-dev graphiql ## Build an sdist and a wheel into dist/
+	@$(BIN)/python -m hatchling build
+
 test: install-dev $(IDE_TRIED) ## Set up and run the whole suite, on SQLite and on TiDB
 	@[ -n "$$TIDEGRAPH_TEST_TIDB_URL" ] || $(PYTHON) tests/tidb/build.py || [ "$$TIDEGRAPH_TEST_TIDB" != required ]
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
@@ -88,4 +91,4 @@ $(IDE_TRIED): $(IDE_SOURCES)
 	{ rm -f $(IDE); echo "GraphiQL could not be built: $(IDE_ELSEWHERE)"; }; \
 	mkdir -p $(@D) && touch $@
 
-.PHONY: help run install install-dev graphiql bench test test-faults test-sqlite tidb lint format schema constraints clean
+.PHONY: help run install install-dev graphiql package bench test test-faults test-sqlite tidb lint format schema constraints clean
