@@ -29,19 +29,37 @@ class Fault(Enum):
     BEFORE = "cut before"
     # TiDB runs it, and both sides are closed instead of its answer.
     AFTER = "cut after"
+    # TiDB runs it, and both sides are closed after half of its answer.
+    WITHIN = "cut within the answer of"
     # TiDB runs it, and its answer never comes; both sides stay open.
     DROPPED = "answer dropped"
     # TiDB gets it late, also when its client has given up meanwhile.
     STALLED = "stalled"
 
 
+class Break(Enum):
+    """How the peer of a connection goes away."""
+
+    # Both sides are closed, after what was already forwarded.
+    CLOSED = "closed"
+    # TCP RST, as of a load balancer that has forgotten the connection.
+    RESET = "reset"
+    # TCP FIN without a goodbye of TLS, and RST to whatever the client still sends.
+    FIN = "fin"
+    # TCP FIN, while TiDB goes on getting and running what the client sends.
+    HALF_CLOSED = "half-closed"
+    # Nothing passes either way, and nothing is closed.
+    BLACK_HOLE = "black hole"
+
+
 @dataclass
 class Cut:
-    """A fault of the next statements that match."""
+    """A fault of the next statements that match; in each way but CLOSED all connections break with it."""
 
     pattern: re.Pattern[str]
     fault: Fault
     times: int
+    how: Break = Break.CLOSED
 
 
 def beginning_with(text: str) -> re.Pattern[str]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import ssl
+import struct
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +17,18 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from tests.faults.packets import COMMIT, HEADER, QUERY, Cut, Fault, Packet, beginning_with, read_packet
+from tests.faults import login
+from tests.faults.packets import (
+    COMMIT,
+    HEADER,
+    QUERY,
+    Break,
+    Cut,
+    Fault,
+    Packet,
+    beginning_with,
+    read_packet,
+)
 
 HOST = "127.0.0.1"
 
@@ -25,6 +40,11 @@ class Link:
     client: StreamWriter
     server: StreamWriter
     fault: Fault | None = None
+    how: Break = Break.CLOSED
+    # The latest statement.
+    statement: str = ""
+    drops_commands: bool = False
+    drops_answers: bool = False
 
     def close(self) -> None:
         """Close both sides after what was already forwarded."""
@@ -35,6 +55,27 @@ class Link:
         """Close both sides at once, whatever is still under way."""
         self.client.transport.abort()
         self.server.transport.abort()
+
+    def end(self, how: Break) -> None:
+        """Let the client's peer go away like that."""
+        if how is Break.CLOSED:
+            self.close()
+        elif how is Break.BLACK_HOLE:
+            self.drops_commands = self.drops_answers = True
+        elif how is Break.HALF_CLOSED:
+            self.drops_answers = True
+            # asyncio has no such thing for TLS; the copy is of the descriptor only.
+            with socket.socket(fileno=os.dup(self._socket.fileno())) as copy, suppress(OSError):
+                copy.shutdown(socket.SHUT_WR)
+        else:
+            if how is Break.RESET:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.cut()
+
+    @property
+    def _socket(self) -> socket.socket:
+        found: socket.socket = self.client.get_extra_info("socket")
+        return found
 
 
 class TidbProxy:
@@ -47,14 +88,19 @@ class TidbProxy:
     stall, resume: nothing passes either way while all connections stay open.
     cut: all connections of this moment are closed.
     refuse: new connections are accepted and closed at once.
+    break_at: all connections break, in one of several ways, at the next statement that begins with some text.
+    break_links: they do so at once.
+    break_logins: new ones do so instead of getting a greeting.
 
-    It understands packets and commands without TLS. `packets` holds the commands of all clients in
-    the order of their arrival, `connections` says how many connections were accepted, and `cuts` how
-    often each fault was had, by its place.
+    With `tls` it takes clients that ask for TLS, and talks to TiDB without. `packets` holds the commands of
+    all clients in the order of their arrival, `connections` says how many connections were accepted, and
+    `cuts` how often each fault was had, by its place.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
         self.packets: list[Packet] = []
+        self.tls = tls
+        self.struck = asyncio.Event()
         self.connections = 0
         self.cuts: Counter[str] = Counter()
         self.stall_seconds = 0.5
@@ -65,6 +111,7 @@ class TidbProxy:
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._refuses = False
+        self._logins: Break | None = None
         self._flow = asyncio.Event()
         self._flow.set()
 
@@ -121,9 +168,31 @@ class TidbProxy:
         """Accept new connections and close them at once, or stop doing so."""
         self._refuses = refuses
 
+    def break_at(self, beginning: str, fault: Fault, how: Break) -> None:
+        """Break all connections at the next statement with that beginning, and set `struck` then."""
+        self._cuts.append(Cut(beginning_with(beginning), fault, 1, how))
+
+    def break_links(self, how: Break, last: str = "") -> None:
+        """Break the connections of this moment, or those whose latest statement begins with `last`."""
+        self.struck.set()
+        for link in list(self._links):
+            if link.statement.startswith(last):
+                link.end(how)
+
+    def break_logins(self, how: Break | None) -> None:
+        """Break each new connection instead of greeting it, or stop doing so."""
+        self._logins = how
+
+    async def ended(self) -> None:
+        """Wait until the clients have closed their ends of all connections."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._accept, HOST, 0)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        self._socket = socket.create_server((HOST, 0))
+        self._socket.setblocking(False)
+        self.port = self._socket.getsockname()[1]
+        self._listener = asyncio.create_task(self._listen())
         return self
 
     async def __aexit__(
@@ -132,32 +201,48 @@ class TidbProxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._listener.close()
-        for task in self._tasks:
+        for task in (self._listener, *self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(self._listener, *self._tasks, return_exceptions=True)
+        self._socket.close()
 
-    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        self.connections += 1
-        if self._refuses:
-            writer.transport.abort()
-            return
-        task = asyncio.create_task(self._connect(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _listen(self) -> None:
+        while True:
+            accepted, _ = await asyncio.get_running_loop().sock_accept(self._socket)
+            self.connections += 1
+            if self._refuses:
+                accepted.close()
+                continue
+            task = asyncio.create_task(self._connect(accepted))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _connect(self, reader: StreamReader, writer: StreamWriter) -> None:
-        try:
+    async def _connect(self, accepted: socket.socket) -> None:
+        """Take a client to TiDB, until both have closed."""
+        with suppress(OSError, asyncio.IncompleteReadError):
             target = self._target.host, self._target.port or 4000
-            answers, server = await asyncio.open_connection(*target)
-        except OSError:
-            writer.transport.abort()
-            return
-        link = Link(writer, server)
+            try:
+                answers, server = await asyncio.open_connection(*target)
+            except OSError:
+                accepted.close()
+                raise
+            try:
+                if self._logins is None and self.tls is not None:
+                    commands, client = await login.accept_tls(accepted, self.tls, answers, server)
+                else:
+                    commands, client = await login.streams(accepted)
+            except BaseException:
+                server.transport.abort()
+                raise
+            await self._forward(commands, answers, Link(client, server))
+
+    async def _forward(self, commands: StreamReader, answers: StreamReader, link: Link) -> None:
+        if self._logins is not None:
+            link.end(self._logins)
         self._links.add(link)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._forward_commands(reader, link))
+                both.create_task(self._forward_commands(commands, link))
                 both.create_task(self._forward_answers(answers, link))
         finally:
             link.cut()
@@ -167,43 +252,67 @@ class TidbProxy:
         with suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 packet = await read_packet(commands)
-                fault = self._note(packet)
+                fault = self._note(packet, link)
                 await self._flow.wait()
                 if fault is Fault.BEFORE:
+                    self._break(link)
+                if link.server.is_closing():
                     break
                 if fault is Fault.STALLED:
                     await asyncio.sleep(self.stall_seconds)
                 link.fault = fault
-                link.server.write(packet)
-                await link.server.drain()
+                if not link.drops_commands:
+                    link.server.write(packet)
+                    await link.server.drain()
         link.close()
 
     async def _forward_answers(self, answers: StreamReader, link: Link) -> None:
         with suppress(OSError):
             while answer := await answers.read(65536):
                 await self._flow.wait()
-                if link.fault is Fault.AFTER:
-                    break
                 if link.fault is Fault.DROPPED:
                     continue
-                link.client.write(answer)
-                await link.client.drain()
-        link.close()
+                if link.fault in {Fault.AFTER, Fault.WITHIN}:
+                    half = b"" if link.fault is Fault.AFTER else answer[: len(answer) // 2]
+                    await self._send(half, link)
+                    self._break(link)
+                    link.fault = None
+                elif not link.drops_answers:
+                    await self._send(answer, link)
+        # A black hole stays open; what ends it is the client.
+        if not link.drops_answers:
+            link.close()
 
-    def _note(self, packet: bytes) -> Fault | None:
+    async def _send(self, answer: bytes, link: Link) -> None:
+        # uvloop raises it when the client has gone.
+        with suppress(RuntimeError):
+            link.client.write(answer)
+            await link.client.drain()
+
+    def _break(self, link: Link) -> None:
+        if link.how is Break.CLOSED:
+            link.close()
+        else:
+            self.break_links(link.how)
+
+    def _note(self, packet: bytes, link: Link) -> Fault | None:
         # A sequence number above 0 continues something: the login, or a packet of 16 MiB.
         if packet[3] != 0 or len(packet) == HEADER:
             return None
         seen = Packet(packet[HEADER], packet[HEADER + 1 :].decode(errors="replace"))
         self.packets.append(seen)
-        fault = self._fault_of(seen) if seen.command == QUERY else None
+        if seen.command != QUERY:
+            return None
+        link.statement, link.how = seen.text, Break.CLOSED
+        fault = self._fault_of(seen, link)
         if fault is not None:
             self.cuts[f"{fault.value} {'COMMIT' if seen.is_commit else 'another statement'}"] += 1
         return fault
 
-    def _fault_of(self, packet: Packet) -> Fault | None:
+    def _fault_of(self, packet: Packet, link: Link) -> Fault | None:
         for cut in self._cuts:
             if cut.times and cut.pattern.fullmatch(packet.text):
                 cut.times -= 1
+                link.how = cut.how
                 return cut.fault
         return self._draw(packet)
