@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import engines
 from db.engines import Limits
+from db.liveness import Liveness
 from db.urls import DatabaseUrl
 
 # How long the server may take to accept a KILL.
@@ -21,9 +22,11 @@ class Abandoned:
     nobody else's statement can be meant.
     """
 
-    def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
+    def __init__(self, url: DatabaseUrl, limits: Limits, liveness: Liveness) -> None:
         # One of its own: when all others are busy with slow statements, this one must be free.
         self._engine = None if url.is_sqlite else engines.single(url, limits)
+        if self._engine is not None:
+            liveness.watch(self._engine, always_ping=True)
         self._stopping: set[asyncio.Task[None]] = set()
 
     def watch(self, engine: AsyncEngine) -> None:

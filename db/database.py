@@ -14,6 +14,7 @@ from db.abandoned import Abandoned
 from db.author import SYSTEM, Author
 from db.deadline import Deadline
 from db.engines import Limits
+from db.liveness import Liveness
 from db.reader import AnyResult, Parameters, Reader, Transaction, send
 from db.receipt import Receipt
 from db.retry import Attempts
@@ -49,9 +50,14 @@ class Database:
         self.probes = engines.single(url, self.limits)
         self._shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
         self._write_shares = _write_shares(url, self.limits)
-        self._abandoned = Abandoned(url, self.limits)
+        liveness = Liveness()
+        self._abandoned = Abandoned(url, self.limits, liveness)
         for engine in (self.reads, self.writes):
             self._abandoned.watch(engine)
+        if not url.is_sqlite:
+            liveness.watch(self.reads)
+            liveness.watch(self.writes)
+            liveness.watch(self.probes, always_ping=True)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,19 +1,33 @@
-"""Connections that keep what a driver's own does not: TLS, a deadline, no socket left behind."""
+"""Driver connections with what the drivers lack: required TLS, one error for lost connections, no leaks."""
 
 import asyncio
 import os
+import socket
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiomysql
 import aiosqlite
 from aiomysql.connection import CLIENT, CR
 from aiosqlite import core
+
+from db import errors
+
+T = TypeVar("T")
+
+# Error numbers that a client library gives itself; all others come from the server in a complete packet.
+CLIENT_ERRORS = range(2000, 3000)
+UNREACHABLE, SERVER_LOST = CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_LOST
+# SQLAlchemy and the retry rules take these for a lost connection.
+LOST = {2006, 2013, 2014, 2055}
+QUIT = b"\x01\x00\x00\x00\x01"
+# Probes after 30, 40 and 50 idle seconds. Sent data may be unacknowledged for a minute.
+KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
 # Seconds to wait for the end of a connection.
 CLOSING, GIVEN_UP, INTERRUPTS = 1.0, 0.1, 20
@@ -26,8 +40,158 @@ FILE_MODE = 0o600
 CREATING_FILE = Lock()
 
 
-class AiomysqlConnection(aiomysql.Connection):  # type: ignore[misc]
+class MysqlConnection:
+    """What aiomysql's and asyncmy's connections have in common here; a mixin that comes before theirs.
+
+    After any failure except an error packet of the server the connection is closed, and the failure is
+    OperationalError 2013, whatever the driver or its transport raised: SQLAlchemy then drops the connection,
+    and the retry rules apply. If it stayed open, the rest of this answer would be read as the next one.
+    """
+
+    # The driver's module with Error and OperationalError.
+    driver: Any
+    # When the latest command was sent, by time.monotonic().
+    sent_at = 0.0
+    _encoding: str
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether an idle connection has ended, or has received what nobody asked for; sends nothing."""
+        raise NotImplementedError
+
+    def _stream(self) -> tuple[asyncio.Transport, Callable[[], Awaitable[None]]] | None:
+        """The transport and what waits for its end; None if closed."""
+        raise NotImplementedError
+
+    def _forget_stream(self) -> None:
+        raise NotImplementedError
+
+    async def _log_in(self) -> None:
+        raise NotImplementedError
+
+    async def query(self, statement: str | bytes, unbuffered: bool = False) -> Any:
+        # Text that cannot be encoded is not sent, so it is no failure of the connection.
+        encoded = (
+            statement.encode(self._encoding, "surrogateescape") if isinstance(statement, str) else statement
+        )
+        return await self._answer(super().query(encoded, unbuffered))  # type: ignore[misc]
+
+    async def next_result(self, *arguments: Any, **options: Any) -> Any:
+        return await self._answer(super().next_result(*arguments, **options))  # type: ignore[misc]
+
+    async def begin(self) -> None:
+        await self._answer(super().begin())  # type: ignore[misc]
+
+    async def commit(self) -> None:
+        await self._answer(super().commit())  # type: ignore[misc]
+
+    async def rollback(self) -> None:
+        await self._answer(super().rollback())  # type: ignore[misc]
+
+    async def autocommit(self, value: bool) -> None:
+        await self._answer(super().autocommit(value))  # type: ignore[misc]
+
+    async def ping(self, reconnect: bool = False) -> None:
+        await self._answer(super().ping(reconnect))  # type: ignore[misc]
+
+    async def _answer(self, answer: Awaitable[T]) -> T:
+        self.sent_at = time.monotonic()
+        try:
+            return await answer
+        except Exception as error:
+            code = errors.driver_code(error) if isinstance(error, self.driver.Error) else None
+            if code and code not in CLIENT_ERRORS:
+                raise
+            self.close()
+            if code in LOST:
+                raise
+            raise self._lost(error) from error
+
+    async def open(self, seconds: float) -> Self:
+        """Connect and log in within `seconds`. Raises the driver's errors only."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._log_in()
+            self._keep_alive()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, TimeoutError):
+                raise self.driver.OperationalError(
+                    UNREACHABLE, f"no connection within {seconds:g} s"
+                ) from error
+            if isinstance(error, self.driver.Error) or not isinstance(error, Exception):
+                raise
+            raise self._lost(error) from error
+        return self
+
+    def _lost(self, error: Exception) -> Exception:
+        lost: Exception = self.driver.OperationalError(
+            SERVER_LOST, f"connection lost: {type(error).__name__}: {str(error)[:200]}"
+        )
+        return lost
+
+    def _keep_alive(self) -> None:
+        """Let the kernel notice within a minute that the peer has gone, also when nothing is sent."""
+        stream = self._stream()
+        connection = stream[0].get_extra_info("socket") if stream else None
+        if connection is None:
+            raise ConnectionError("closed while logging in")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            # Not every system has all of them.
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+    def close(self) -> None:
+        """Close at once: a peer that is gone would delay a TLS goodbye, or what is still to be sent."""
+        if stream := self._stream():
+            stream[0].abort()
+        self._forget_stream()
+
+    async def ensure_closed(self) -> None:
+        """Say goodbye and close; with TLS the server's own goodbye is waited for, a little."""
+        stream = self._stream()
+        if stream is None:
+            return
+        transport, closed = stream
+        try:
+            # Whatever goes wrong here, the connection is of no use any more.
+            with suppress(Exception):
+                transport.write(QUIT)
+                transport.close()
+                async with asyncio.timeout(CLOSING):
+                    await closed()
+        finally:
+            self.close()
+
+
+class AiomysqlConnection(MysqlConnection, aiomysql.Connection):  # type: ignore[misc]
     """aiomysql alone goes on in plain text, password and all, where the server offers no TLS."""
+
+    driver = aiomysql
+
+    @property
+    def is_broken(self) -> bool:
+        reader = self._reader
+        return (
+            reader is None
+            or self._writer.transport.is_closing()
+            or reader.eof_received
+            or reader.exception() is not None
+            or bool(reader._buffer)
+        )
+
+    def _stream(self) -> tuple[asyncio.Transport, Callable[[], Awaitable[None]]] | None:
+        writer = self._writer
+        return None if writer is None else (writer.transport, writer.wait_closed)
+
+    def _forget_stream(self) -> None:
+        self._writer = self._reader = None
+
+    async def _log_in(self) -> None:
+        await self._connect()
+        # Again: a later aiomysql may no longer call the method below.
+        self.require_tls(offered=self._secure)
 
     async def _request_authentication(self) -> None:
         self.require_tls(offered=bool(self.server_capabilities & CLIENT.SSL))
@@ -38,29 +202,10 @@ class AiomysqlConnection(aiomysql.Connection):  # type: ignore[misc]
         if self._ssl_context and not offered:
             raise aiomysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
 
-    async def ensure_closed(self) -> None:
-        """Say goodbye and close; with TLS the server's own goodbye is waited for, a little."""
-        writer = self._writer
-        await super().ensure_closed()
-        if writer is not None:
-            try:
-                await asyncio.wait_for(writer.wait_closed(), CLOSING)
-            except (OSError, TimeoutError):
-                writer.transport.abort()
-
 
 async def connect_aiomysql(**arguments: Any) -> AiomysqlConnection:
     """Raises aiomysql's errors."""
-    connection = AiomysqlConnection(**arguments)
-    try:
-        await connection._connect()
-        # Again: a later aiomysql may no longer call the method above.
-        connection.require_tls(offered=connection._secure)
-    except BaseException:
-        # aiomysql would keep the socket of an attempt that was cancelled.
-        connection.close()
-        raise
-    return connection
+    return await AiomysqlConnection(**arguments).open(arguments["connect_timeout"])
 
 
 class AiosqliteCursor:

@@ -1,6 +1,7 @@
 """Engines for reading and for writing, on SQLite and on TiDB."""
 
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from db.urls import DatabaseUrl
 class Limits:
     """Bounds of the pools and of waiting; times in seconds.
 
+    A connection to TiDB is replaced `pool_recycle` after it was made.
     TiDB ends a transaction that nothing was asked of for `idle_timeout`, should its process be lost. The
     transactions of a request are run again less than `retry_attempts` times, all together, and none when the
     first one that failed did so `retry_seconds` ago. An idempotency key lives for `key_lifetime`.
@@ -23,6 +25,7 @@ class Limits:
 
     pool_size: int = 10
     pool_timeout: float = 5.0
+    pool_recycle: float = 300.0
     connect_timeout: float = 5.0
     lock_timeout: float = 3.0
     idle_timeout: float = 10.0
@@ -50,15 +53,9 @@ def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
 def single(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
     """One autocommit connection outside the pools, for KILL and for probes: busy pools do not delay these.
 
-    It is used seldom, so it is pinged first.
+    It is used seldom, so `Liveness` should ping it each time.
     """
-    return _create(
-        url,
-        replace(limits, pool_size=1),
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_pre_ping=True,
-    )
+    return reading(url, replace(limits, pool_size=1))
 
 
 def writing(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
@@ -84,6 +81,7 @@ def _create(
         pool_size=limits.pool_size,
         max_overflow=0,
         pool_timeout=limits.pool_timeout,
+        pool_recycle=-1 if url.is_sqlite else limits.pool_recycle,
         connect_args=_sqlite_arguments(limits) if url.is_sqlite else _tidb_arguments(url, limits),
         hide_parameters=True,
         **options,
@@ -120,9 +118,16 @@ def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
         arguments["password"] = str(url.driver_url.password).encode().decode("latin-1")
     if url.tls_context:
         arguments["ssl"] = url.tls_context
-    if url.driver == "aiomysql":
-        arguments["async_creator_fn"] = drivers.connect_aiomysql
+    arguments["async_creator_fn"] = _creator(url.driver)
     return arguments
+
+
+def _creator(driver: str) -> Callable[..., Awaitable[Any]]:
+    if driver == "aiomysql":
+        return drivers.connect_aiomysql
+    from db.asyncmy_driver import connect_asyncmy
+
+    return connect_asyncmy
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

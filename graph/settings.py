@@ -129,6 +129,13 @@ class Settings(Bounds, BaseSettings):
         description="Connections for reading, half of them a request's, as many for writing (SQLite: 1).",
     )
     pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
+    pool_recycle: float = Field(
+        300,
+        gt=0,
+        le=24 * 3600,
+        allow_inf_nan=False,
+        description="Maximum age of a connection to TiDB in seconds; older ones are replaced when next used.",
+    )
     trusted_documents: str = Field(
         "", description="A file of documents by their ids, which clients may send in their place."
     )
@@ -228,6 +235,7 @@ class Settings(Bounds, BaseSettings):
         limits = Limits(
             pool_size=self.pool_size,
             pool_timeout=self.pool_timeout,
+            pool_recycle=self.pool_recycle,
             lock_timeout=self.lock_timeout,
             idle_timeout=self.request_timeout,
             retry_attempts=self.retry_attempts,
