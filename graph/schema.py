@@ -31,7 +31,7 @@ class Query:
         CustomerBy,
         description="One customer by a unique key, archived or not; null where there is none.",
     )
-    customers: CustomerConnection = connection(
+    customers: CustomerConnection | None = connection(
         "Query.customers",
         "customers",
         [*CUSTOMER_ARGUMENTS, SEARCH],
@@ -44,23 +44,23 @@ class Query:
         OrderBy,
         description="One order by a unique key; null where there is none.",
     )
-    orders: Connection[Order] = connection(
+    orders: Connection[Order] | None = connection(
         "Query.orders",
         "orders",
         ORDER_ARGUMENTS,
         scope=Scope.ORDERS_READ,
         description="All orders, the newest by placedAt first.",
     )
-    order_summary: list[OrderSummary] = order_summary(
+    order_summary: list[OrderSummary] | None = order_summary(
         description="Orders counted and summed up, by currency at least; what has no orders is left out."
     )
-    history: Connection[Change] = history_of(
+    history: Connection[Change] | None = history_of(
         description="What was changed of an object, the newest first; also of one that was deleted."
     )
     node: Node | None = node(
         loaders.nodes_by_id, description="Any object by its id; null where there is none."
     )
-    nodes: list[Node | None] = nodes(
+    nodes: list[Node | None] | None = nodes(
         loaders.nodes_by_id,
         description="Objects by their ids, in that order, null in the place of one that is not there.",
     )
@@ -68,69 +68,69 @@ class Query:
 
 @strawberry.type(description="Everything that can be changed.")
 class Mutation:
-    create_customer: payloads.CreateCustomerPayload = mutation(
+    create_customer: payloads.CreateCustomerPayload | None = mutation(
         resolver=customers.create, scope=Scope.CUSTOMERS_WRITE, description="Create a customer."
     )
-    update_customer: payloads.UpdateCustomerPayload = mutation(
+    update_customer: payloads.UpdateCustomerPayload | None = mutation(
         resolver=customers.update,
         scope=Scope.CUSTOMERS_WRITE,
         description="Change a customer; the last writer wins.",
     )
-    archive_customer: payloads.ArchiveCustomerPayload = mutation(
+    archive_customer: payloads.ArchiveCustomerPayload | None = mutation(
         resolver=customers.archive,
         scope=Scope.CUSTOMERS_WRITE,
         description="Archive a customer, who then gets no new orders and keeps the handle.",
     )
-    restore_customer: payloads.RestoreCustomerPayload = mutation(
+    restore_customer: payloads.RestoreCustomerPayload | None = mutation(
         resolver=customers.restore,
         scope=Scope.CUSTOMERS_WRITE,
         description="Take a customer out of the archive.",
     )
-    delete_customer: payloads.DeleteCustomerPayload = mutation(
+    delete_customer: payloads.DeleteCustomerPayload | None = mutation(
         resolver=customers.delete,
         scope=Scope.CUSTOMERS_WRITE,
         description="Delete a customer who has no orders.",
     )
-    erase_customer: payloads.EraseCustomerPayload = mutation(
+    erase_customer: payloads.EraseCustomerPayload | None = mutation(
         resolver=customers.erase,
         scope=Scope.CUSTOMERS_WRITE,
         description="Erase a customer's handle, name and e-mail address, in the history too, and archive it. "
         "Orders stay, and so does the fact of every change. Of one that was deleted, erase the history.",
     )
-    upsert_customers: batch_payloads.UpsertCustomersPayload = mutation(
+    upsert_customers: batch_payloads.UpsertCustomersPayload | None = mutation(
         resolver=customers.upsert_many,
         scope=Scope.CUSTOMERS_WRITE,
         description="Create customers, or change those that are there, by their handles.",
     )
-    create_order: payloads.CreateOrderPayload = mutation(
+    create_order: payloads.CreateOrderPayload | None = mutation(
         resolver=orders.create,
         scope=Scope.ORDERS_WRITE,
         description="Create a PENDING order with either a total or lines.",
     )
-    update_order: payloads.UpdateOrderPayload = mutation(
+    update_order: payloads.UpdateOrderPayload | None = mutation(
         resolver=orders.update,
         scope=Scope.ORDERS_WRITE,
         description="Change an order, its lines and total only while PENDING; the last writer wins.",
     )
-    transition_order: payloads.TransitionOrderPayload = mutation(
+    transition_order: payloads.TransitionOrderPayload | None = mutation(
         resolver=orders.transition, scope=Scope.ORDERS_WRITE, description="Move an order to another status."
     )
-    delete_order: payloads.DeleteOrderPayload = mutation(
+    delete_order: payloads.DeleteOrderPayload | None = mutation(
         resolver=orders.delete,
         scope=Scope.ORDERS_WRITE,
         description="Delete an order that is PENDING or CANCELLED.",
     )
-    create_orders: batch_payloads.CreateOrdersPayload = mutation(
+    create_orders: batch_payloads.CreateOrdersPayload | None = mutation(
         resolver=orders.create_many,
         scope=Scope.ORDERS_WRITE,
         description="Create PENDING orders, each with either a total or lines.",
     )
-    upsert_orders: batch_payloads.UpsertOrdersPayload = mutation(
+    upsert_orders: batch_payloads.UpsertOrdersPayload | None = mutation(
         resolver=orders.upsert_many,
         scope=Scope.ORDERS_WRITE,
         description="Create orders, or change those that are there, by their references.",
     )
-    transition_orders: batch_payloads.TransitionOrdersPayload = mutation(
+    transition_orders: batch_payloads.TransitionOrdersPayload | None = mutation(
         resolver=orders.transition_many,
         scope=Scope.ORDERS_WRITE,
         description="Move orders to other statuses.",

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 
 from db.receipt import Receipt
 from graph.context import Context
 from graph.errors import BAD_USER_INPUT, Rejected, public, with_code
+from graph.execution.argument_check import check_arguments
 from graph.execution.columns import Columns
 from graph.execution.cost import charge
 from graph.execution.documents import Document
@@ -41,6 +42,8 @@ async def execute(
         raise Rejected(*(with_code(error, BAD_USER_INPUT) for error in executor))
     cost = charge(schema, executor, cost_limit)
     permit(executor, context.caller.scopes)
+    if operation.operation is OperationType.MUTATION:
+        check_arguments(schema, executor, context)
     context.columns = Columns(executor).of
     result: Any = executor.execute_operation()
     if isinstance(result, Awaitable):

@@ -13,5 +13,5 @@ def test_what_is_shown_is_what_runs() -> None:
     files = [*packages.sources(HERE / "javascript"), HERE / "test_gql.py"]
     texts = [path.read_text() for path in files if path.is_file()]
 
-    assert 5 == len(shown)
+    assert 6 == len(shown)
     assert [] == [block for block in shown if not any(block in text for text in texts)]

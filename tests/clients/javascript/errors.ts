@@ -11,13 +11,9 @@ const [url, key] = process.argv.slice(2) as [string, string]
 const variables = {first: 1, orders: 1}
 
 async function askApollo(key?: string) {
-  try {
-    await apollo(url, {key, byId: true}).query({query: Customers, variables})
-    return 'OK'
-  } catch (error) {
-    if (!CombinedGraphQLErrors.is(error)) throw error
-    return error.errors[0]!.extensions!.code
-  }
+  const {error} = await apollo(url, {key, byId: true}).query({query: Customers, variables})
+  if (error && !CombinedGraphQLErrors.is(error)) throw error
+  return error ? error.errors[0]!.extensions!.code : 'OK'
 }
 
 async function askUrql(key?: string) {

@@ -1,7 +1,7 @@
 // What the generated types forbid; the compiler fails where one of these lines is no mistake.
 import type {CreateOrderMutationVariables, CustomersQuery} from './generated/gql/graphql.js'
 
-type Order = CustomersQuery['customers']['edges'][0]['node']['orders']['edges'][0]['node']
+type Order = NonNullable<CustomersQuery['customers']>['edges'][0]['node']['orders']['edges'][0]['node']
 
 export const sum = (orders: Order[]) =>
   // @ts-expect-error An amount is text, so that no cent is lost.

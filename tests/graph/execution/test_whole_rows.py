@@ -57,4 +57,4 @@ async def test_what_goes_wrong_in_a_row_is_told_by_its_path(
     answer = await api.send("{ orders { nodes { reference id } } }")
 
     assert [["orders", "nodes", 1, "id"]] == [error["path"] for error in answer["errors"]]
-    assert answer["data"] is None
+    assert {"orders": None} == answer["data"]

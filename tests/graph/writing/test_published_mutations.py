@@ -24,11 +24,11 @@ MUTATIONS = {
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_mutations_take_an_input_and_give_a_payload(name: str) -> None:
-    """`XInput!` in, `XPayload!` out, with user errors beside what was changed."""
+    """`XInput!` in, `XPayload` out, with user errors beside what was changed."""
     capitalised = name[0].upper() + name[1:]
 
     assert {"input": f"{capitalised}Input!"} == arguments_of("Mutation", name)
-    assert f"{capitalised}Payload!" == fields_of("Mutation")[name]
+    assert f"{capitalised}Payload" == fields_of("Mutation")[name]
     assert MUTATIONS[name] | {"userErrors": "[UserError!]!"} == fields_of(f"{capitalised}Payload")
 
 

@@ -24,6 +24,23 @@ const makeCache = () =>
     },
   })
 
+// So that the compiler knows of the defaults below.
+declare module '@apollo/client' {
+  namespace ApolloClient {
+    namespace DeclareDefaultOptions {
+      interface Query {
+        errorPolicy: 'all'
+      }
+      interface WatchQuery {
+        errorPolicy: 'all'
+      }
+      interface Mutate {
+        errorPolicy: 'all'
+      }
+    }
+  }
+}
+
 /** The key goes with every request; by id, a request has the hash that codegen gave its document. */
 export function connect(url: string, {key = '', byId = false} = {}) {
   const links = [
@@ -33,5 +50,14 @@ export function connect(url: string, {key = '', byId = false} = {}) {
     ...(byId ? [new PersistedQueryLink({generateHash: (document: any) => document.__meta__.hash})] : []),
     new HttpLink({uri: url}),
   ]
-  return new ApolloClient({link: ApolloLink.from(links), cache: makeCache()})
+  return new ApolloClient({
+    link: ApolloLink.from(links),
+    cache: makeCache(),
+    // By default Apollo discards the data of all fields when one of them fails, also of mutations that were carried out.
+    defaultOptions: {
+      query: {errorPolicy: 'all'},
+      watchQuery: {errorPolicy: 'all'},
+      mutate: {errorPolicy: 'all'},
+    },
+  })
 }

@@ -9,7 +9,7 @@ const PAGE = 2
 
 const variables = {first: PAGE, orders: PAGE}
 await client.query({query: Customers, variables})
-const shown = () => client.readQuery({query: Customers, variables})!.customers
+const shown = () => client.readQuery({query: Customers, variables})!.customers!
 const list = client.watchQuery({query: Customers, variables})
 while (shown().pageInfo.hasNextPage) {
   await list.fetchMore({variables: {after: shown().pageInfo.endCursor}})
@@ -30,7 +30,7 @@ const created = await client.mutate({
   mutation: CreateOrder,
   variables: {input},
   update: (cache, {data}) => {
-    const order = data?.createOrder.order
+    const order = data?.createOrder?.order
     if (!order) return
     cache.modify({
       id: cache.identify({__typename: 'Customer', id: customer.id}),
@@ -43,7 +43,7 @@ const created = await client.mutate({
     })
   },
 })
-const {id} = created.data!.createOrder.order!
+const {id} = created.data!.createOrder!.order!
 await client.mutate({mutation: TransitionOrder, variables: {input: {id, to: 'PAID'}}})
 const again = await client.mutate({mutation: CreateOrder, variables: {input}})
 
@@ -54,7 +54,7 @@ console.log(
     id,
     after: first.map(order => order.id),
     newest: [first[0]!.status, first[0]!.total.amount],
-    refused: again.data!.createOrder.userErrors,
+    refused: again.data!.createOrder!.userErrors,
   }),
 )
 client.stop()

@@ -10,7 +10,7 @@ const PAGE = 2
 export function Shop() {
   const query = useLazyLoadQuery<ShopQuery>(
     graphql`
-      query ShopQuery {
+      query ShopQuery @throwOnFieldError {
         ...Shop_customers
       }
     `,
@@ -23,6 +23,7 @@ function Customers({query}: {query: Shop_customers$key}) {
   const {data, ...pages} = usePaginationFragment(
     graphql`
       fragment Shop_customers on Query
+      @throwOnFieldError
       @refetchable(queryName: "ShopCustomersPageQuery")
       @argumentDefinitions(first: {type: "Int", defaultValue: 2}, after: {type: "String"}) {
         customers(first: $first, after: $after) @connection(key: "Shop_customers") {
@@ -41,7 +42,7 @@ function Customers({query}: {query: Shop_customers$key}) {
   const more = useAllPages(pages)
   return (
     <>
-      {data.customers.edges.map(({node}) => (
+      {data.customers?.edges.map(({node}) => (
         <section key={node.id} id={node.id} title={node.username}>
           <Orders customer={node} />
         </section>
@@ -55,6 +56,7 @@ function Orders({customer}: {customer: Shop_orders$key}) {
   const {data, ...pages} = usePaginationFragment(
     graphql`
       fragment Shop_orders on Customer
+      @throwOnFieldError
       @refetchable(queryName: "ShopOrdersPageQuery")
       @argumentDefinitions(first: {type: "Int", defaultValue: 2}, after: {type: "String"}) {
         orders(first: $first, after: $after) @connection(key: "Shop_orders") {

@@ -50,12 +50,12 @@ const input = {customerId, reference, total: {amount: '12.50', currency: 'EUR'}}
 const connections = [ConnectionHandler.getConnectionID(customerId, 'Shop_orders')]
 const creation = {mutation: CreateOrder, variables: {input, connections}}
 const created = await mutate<mutationsCreateOrderMutation>(creation)
-const {id} = created.createOrder.order!
+const {id} = created.createOrder!.order!
 await mutate<mutationsTransitionOrderMutation>({
   mutation: TransitionOrder,
   variables: {input: {id, to: 'PAID'}},
 })
-const refused = (await mutate<mutationsCreateOrderMutation>(creation)).createOrder.userErrors
+const refused = (await mutate<mutationsCreateOrderMutation>(creation)).createOrder!.userErrors
 await settled()
 
 const orders = shown('li', customer)

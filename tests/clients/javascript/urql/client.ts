@@ -29,7 +29,7 @@ const makeCache = () =>
       Mutation: {
         // The customer's lists are read anew: this one's place in them is the server's to know.
         createOrder: ({createOrder}: CreateOrderMutation, {input}: CreateOrderMutationVariables, cache) => {
-          if (!createOrder.order) return
+          if (!createOrder?.order) return
           const customer = {__typename: 'Customer', id: input.customerId}
           for (const {fieldName, arguments: args} of cache.inspectFields(customer)) {
             if (fieldName === 'orders') cache.invalidate(customer, fieldName, args)

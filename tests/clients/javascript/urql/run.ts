@@ -15,7 +15,7 @@ function data<Data>({data, error}: OperationResult<Data, any>): Data {
 }
 
 async function customersUpTo(after?: string) {
-  return data(await client.query(Customers, {first: PAGE, orders: PAGE, after}).toPromise()).customers
+  return data(await client.query(Customers, {first: PAGE, orders: PAGE, after}).toPromise()).customers!
 }
 
 async function ordersUpTo(id: string, after?: string) {
@@ -40,10 +40,10 @@ for (const {node} of customers.edges) {
 const {id: customerId} = customers.edges[0]!.node
 const input = {customerId, reference, total: {amount: '12.50', currency: 'EUR'}}
 const created = data(await client.mutation(CreateOrder, {input}).toPromise())
-const {id} = created.createOrder.order!
+const {id} = created.createOrder!.order!
 const first = await allOrders(customerId)
 data(await client.mutation(TransitionOrder, {input: {id, to: 'PAID'}}).toPromise())
-const refused = data(await client.mutation(CreateOrder, {input}).toPromise()).createOrder.userErrors
+const refused = data(await client.mutation(CreateOrder, {input}).toPromise()).createOrder!.userErrors
 
 const [newest] = client.readQuery(OrdersOfCustomer, {id: customerId, first: PAGE})!.data!.customer!.orders
   .edges
