@@ -11,22 +11,22 @@ from collections.abc import Callable, Mapping
 MAX_LENGTH = 4 * 254
 # Normalizing n marks in a row takes n² steps. 30 is the limit of Unicode's Stream-Safe Text Format (UAX #15).
 MAX_MARKS = 30
-
-
-def _too_many_marks() -> re.Pattern[str]:
-    # There are no marks with a combining class beyond plane 1, nor before U+0300.
-    marks = "".join(map(chr, filter(lambda code: unicodedata.combining(chr(code)), range(0x300, 0x1F000))))
-    return re.compile(f"[{marks}]{{{MAX_MARKS + 1}}}")
-
-
-TOO_MANY_MARKS = _too_many_marks()
+# In the combining classes of a text's characters.
+TOO_MANY_MARKS = re.compile(rb"[^\0]{%d}" % (MAX_MARKS + 1))
 
 
 def nfc(text: str) -> str:
     """NFC of the text; one that is too long, or has too many marks in a row, is unchanged."""
-    if text.isascii() or len(text) > MAX_LENGTH or TOO_MANY_MARKS.search(text):
+    if text.isascii() or len(text) > MAX_LENGTH or has_too_many_marks(text):
         return text
     return unicodedata.normalize("NFC", text)
+
+
+def has_too_many_marks(text: str) -> bool:
+    """Whether more than MAX_MARKS combining marks stand in a row; false for text that is too long anyway."""
+    if text.isascii() or len(text) > MAX_LENGTH:
+        return False
+    return TOO_MANY_MARKS.search(bytes(map(unicodedata.combining, text))) is not None
 
 
 def username(text: str) -> str:

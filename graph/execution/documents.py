@@ -86,6 +86,9 @@ class Documents:
         return document
 
     def _prepare(self, text: str) -> Document:
+        if len(text) > self._bounds.document_limit:
+            message = f"The document has more than {self._bounds.document_limit:,} characters. Use variables."
+            return Document(NOTHING, (coded(message, GRAPHQL_PARSE_FAILED),))
         most = self._bounds.token_limit
         try:
             node = parse(text, max_lexical_tokens=most, max_comments=most)

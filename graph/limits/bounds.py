@@ -21,6 +21,9 @@ class Bounds(BaseModel):
         validate_default=True,
         description="Bytes of all bodies at a time, beyond 16 kB of each; at least twice the body's limit.",
     )
+    document_limit: int = Field(
+        100_000, ge=1, le=100_000_000, description="Characters of a document, without its variables."
+    )
     token_limit: int = Field(10_000, ge=1, le=1_000_000, description="Tokens of a document.")
     # With a list at every level the answer is twice as deep, and orjson writes 254 levels.
     depth_limit: int = Field(50, ge=1, le=100, description="Levels in which an operation nests fields.")

@@ -106,7 +106,7 @@ class Problems:
         return row_id or 0
 
     def _marked(self, value: str, field: str) -> str:
-        if unique_text.TOO_MANY_MARKS.search(value):
+        if unique_text.has_too_many_marks(value):
             message = f"At most {unique_text.MAX_MARKS} combining marks in a row."
             self.add(UserErrorCode.TOO_LONG, message, field)
         return value

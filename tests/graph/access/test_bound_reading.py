@@ -43,6 +43,7 @@ GENEROUS = {
     "cost_limit": 1_000_000,
     "field_limit": 100_000,
     "alias_limit": 100_000,
+    "document_limit": 10_000_000,
     "token_limit": 1_000_000,
     "depth_limit": 100,
 }

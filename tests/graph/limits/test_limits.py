@@ -187,7 +187,7 @@ async def test_a_filter_that_no_field_takes_is_refused_as_a_whole(sqlite_api: Ap
 
 @on_sqlite
 async def test_the_body_and_its_tokens_have_limits(database: Database) -> None:
-    """Both are settings."""
+    """They are settings, and so is the document's length."""
     query = "{ __typename }"
     size = len(json.dumps({"query": query, "variables": {}}, separators=(",", ":")))
     async with Api.of(database, body_limit=size, token_limit=3) as api:
@@ -195,7 +195,13 @@ async def test_the_body_and_its_tokens_have_limits(database: Database) -> None:
         larger = await api.send(query + " ")
     async with Api.of(database, token_limit=2) as api:
         longer = await api.code(query)
+    async with Api.of(database, document_limit=len(query)) as api:
+        fitting = await api.send(query)
+        spaced = await api.send(query + " ")
 
-    assert {"data": {"__typename": "Query"}} == accepted
+    assert {"data": {"__typename": "Query"}} == accepted == fitting
+    assert ["The document has more than 14 characters. Use variables."] == [
+        error["message"] for error in spaced["errors"]
+    ]
     assert [f"The body is larger than {size} bytes."] == [error["message"] for error in larger["errors"]]
     assert "GRAPHQL_PARSE_FAILED" == longer
