@@ -14,7 +14,7 @@ IDE_ELSEWHERE := /graphql shows a page that loads GraphiQL from the internet.
 IDE_SOURCES := $(wildcard graph/graphiql/*.* graph/graphiql/examples/*)
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install $(IDE_TRIED) ## Set up and serve on 127.0.0.1:8000 with sample data
 	@TIDEGRAPH_ENV=$${TIDEGRAPH_ENV:-development} exec $(BIN)/tidegraph serve --port $(PORT) --migrate --seed
@@ -41,7 +41,7 @@ test-faults: install-dev ## Prove that each change happens once (10 minutes)
 test-sqlite: install-dev ## Run the quick part, on SQLite alone
 	@$(BIN)/pytest -n $(JOBS) -m "not tidb and not browser and not tools" $(ARGS)
 
-tidb: ## Build tidb-server for the tests, once a machine (15 minutes)
+tidb: ## Build tidb-server for the tests, once a machine (15 min)
 	@$(PYTHON) tests/tidb/build.py
 
 lint: install-dev ## Check format, style, types, layers and schema.graphql
@@ -53,6 +53,9 @@ lint: install-dev ## Check format, style, types, layers and schema.graphql
 
 bench: install-dev ## Measure requests against two other servers (10 minutes)
 	@$(BIN)/python -m bench.run
+
+bench-hostile: install-dev ## Send hostile requests, watch stalls and memory (20 min)
+	@$(BIN)/python -m bench.hostile $(ARGS)
 
 format: install-dev ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
@@ -91,4 +94,4 @@ $(IDE_TRIED): $(IDE_SOURCES)
 	{ rm -f $(IDE); echo "GraphiQL could not be built: $(IDE_ELSEWHERE)"; }; \
 	mkdir -p $(@D) && touch $@
 
-.PHONY: help run install install-dev graphiql package bench test test-faults test-sqlite tidb lint format schema constraints clean
+.PHONY: help run install install-dev graphiql package bench bench-hostile test test-faults test-sqlite tidb lint format schema constraints clean
