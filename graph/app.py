@@ -1,5 +1,6 @@
 """The ASGI application: routes, middleware and what lives as long as the process."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -124,12 +125,19 @@ def closing(database: Database, health: Health) -> Lifespan[Starlette]:
 EVERY_METHOD: list[str] = []
 
 
-async def to_graphql(_request: Request) -> Response:
-    return RedirectResponse("/graphql")
+# What a proxy that strips a prefix of the path says about it; nothing that leads to another host.
+PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
+
+
+async def to_graphql(request: Request) -> Response:
+    prefix = request.headers.get("x-forwarded-prefix", "").removesuffix("/")
+    # Relative, so that it also holds below a prefix that is not known here. Only a proxy that answers at the
+    # prefix without a slash after it needs the header.
+    return RedirectResponse(f"{prefix}/graphql" if PREFIX.fullmatch(prefix) else "graphql")
 
 
 async def without_slash(request: Request) -> Response:
-    return RedirectResponse(f"/graphql?{request.url.query}".removesuffix("?"))
+    return RedirectResponse(f"../graphql?{request.url.query}".removesuffix("?"))
 
 
 def origins(settings: Settings, *, guarded: bool) -> Origins:

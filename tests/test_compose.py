@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from graph import settings
+from graph.process.server import GRACE
 from graph.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COMPOSE, DOCKERFILE = ROOT / "docker-compose.yml", ROOT / "Dockerfile"
+README = ROOT / "README.md"
 ENV_EXAMPLE, DOCKERIGNORE = ROOT / ".env.example", ROOT / ".dockerignore"
 PROFILES = {
     "single": {"server", "migrate", "tidb"},
@@ -60,10 +63,29 @@ def test_the_example_of_env_picks_a_profile() -> None:
 
 
 def test_images_from_elsewhere_have_a_version() -> None:
-    """All of TiDB is the one release that the tests run against."""
-    images = {one["image"] for one in _services().values() if "build" not in one}
+    """All of TiDB is one release, which the README recommends."""
+    images = [one["image"] for one in _services().values() if "build" not in one]
+    parts = {image.partition(":")[0] for image in images}
+    (version,) = {image.partition(":")[2] for image in images}
+    recommended = re.findall(r"TiDB\s+(\d+\.\d+\.\d+) or later", README.read_text())
 
-    assert images == {f"pingcap/{part}:v8.5.6" for part in ("tidb", "pd", "tikv")}
+    assert parts == {f"pingcap/{part}" for part in ("tidb", "pd", "tikv")}
+    assert [_numbers(each) <= _numbers(version) for each in recommended] == [True]
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.removeprefix("v").split(".")]
+
+
+@pytest.mark.usefixtures("nothing_set")
+def test_the_server_has_time_to_drain() -> None:
+    """Docker kills it after 10 seconds otherwise, in the middle of a request."""
+    loaded = settings.load()
+    needed = loaded.shutdown_delay + loaded.body_timeout + loaded.request_timeout + GRACE
+    grace = re.fullmatch(r"(\d+)s", _services()["server"]["stop_grace_period"])
+
+    assert grace
+    assert needed <= int(grace.group(1))
 
 
 def test_only_the_api_has_a_port_and_that_on_loopback() -> None:

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin
 
 import pytest
 
@@ -157,11 +157,46 @@ def test_a_body_may_be_said_to_be_as_it_is(server: Serving) -> None:
 
 @pytest.mark.parametrize("query", ["", "?query=%7B__typename%7D"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_address_with_a_slash_leads_to_the_one_without(method: str, query: str, server: Serving) -> None:
-    """Of the same scheme and host, whatever they are to the client: behind a proxy nobody knows here."""
+@pytest.mark.parametrize("prefix", ["", "/shop", "/a/b"])
+def test_an_address_with_a_slash_leads_to_the_one_without(
+    prefix: str, method: str, query: str, server: Serving
+) -> None:
+    """Of the same scheme, host and prefix, whatever they are to the client: a proxy may have removed them."""
     answer = exchange(server.url, request(method, f"/graphql/{query}", {"Host": "shop.example"}))
+    leads_to = urljoin(f"https://shop.example{prefix}/graphql/{query}", answer.headers["location"])
 
-    assert (307, f"/graphql{query}") == (answer.status, answer.headers["location"])
+    assert (307, f"https://shop.example{prefix}/graphql{query}") == (answer.status, leads_to)
+
+
+@pytest.mark.parametrize(
+    ("seen", "headers", "expected"),
+    [
+        ("/", {}, "/graphql"),
+        ("/shop/", {}, "/shop/graphql"),
+        ("/shop/", {"X-Forwarded-Prefix": "/shop"}, "/shop/graphql"),
+        ("/shop", {"X-Forwarded-Prefix": "/shop"}, "/shop/graphql"),
+        ("/a/b", {"X-Forwarded-Prefix": "/a/b/"}, "/a/b/graphql"),
+    ],
+)
+def test_the_root_leads_to_graphql(
+    seen: str, headers: dict[str, str], expected: str, server: Serving
+) -> None:
+    """Below the prefix that a proxy removes: a relative address, or by the header if there is no slash."""
+    answer = exchange(server.url, request("GET", "/", headers))
+    leads_to = urljoin(f"https://shop.example{seen}", answer.headers["location"])
+
+    assert (307, f"https://shop.example{expected}") == (answer.status, leads_to)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "/a//b", "shop", "/%0d", "/a?b"],
+)
+def test_a_forwarded_prefix_leads_to_no_other_host(prefix: str, server: Serving) -> None:
+    """What is not a plain path is ignored."""
+    answer = exchange(server.url, request("GET", "/", {"X-Forwarded-Prefix": prefix}))
+
+    assert (307, "graphql") == (answer.status, answer.headers["location"])
 
 
 @pytest.mark.parametrize("target", ["/livez/", "/nothing/", "//evil.example/"])
