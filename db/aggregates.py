@@ -1,4 +1,4 @@
-"""SQL that both databases write differently: exact sums, and the number of a moment's bucket."""
+"""SQL that both databases write differently: IN lists, exact sums, the number of a moment's bucket."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,28 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from db.buckets import Bucket
 from db.columns import Amount
+
+
+class IsIn(FunctionElement[Any]):
+    """Whether a column has one of the values of a parameter of the type ValueList, which is not empty."""
+
+    name = "is_in"
+    # Of a Boolean SQLAlchemy would write `(…) = 1`, for which there is no index.
+    type = sa.types.NULLTYPE
+    inherit_cache = True
+
+
+@compiles(IsIn)
+def is_in(element: IsIn, compiler: Any, **options: Any) -> str:
+    column, values = element.clauses
+    return f"({compiler.process(column, **options)} IN {compiler.process(values, **options)})"
+
+
+@compiles(IsIn, "sqlite")
+def is_in_json(element: IsIn, compiler: Any, **options: Any) -> str:
+    column, values = element.clauses
+    array = compiler.process(values, **options)
+    return f"({compiler.process(column, **options)} IN (SELECT value FROM json_each({array})))"  # noqa: S608
 
 
 class ExactSum(FunctionElement[Any]):

@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from db import covering, pages, statements
-from db.owned import OWNER
 from db.pages import Page, Scope, Slice, Snapshot
 from db.reader import Reader
-from db.statements import EARLIER, LATER, SHOWN
+from db.statements import EARLIER, LATER, SHOWN, Target
 
 # A parent with more than this many times the page's rows is read by itself, by its index, in order.
 MANY = 4
@@ -38,36 +37,34 @@ async def read(
     sides: set[tuple[int | None, int]] = set()
     place = fetched.index(page.scope.parent) if page.scope.parent else None
     nothing = page.scope.parent is not None and not few and not many
-    statement = statements.page(page, fetched, bool(few), len(many))
-    for found in () if nothing else await reader.fetch(statement, statements.parameters(few, many)):
-        parent = None if place is None else found[place]
-        if found[width] == SHOWN:
-            shown[parent].append(row_type._make(found[:width]))
-        else:
-            sides.add((parent, found[width]))
+    target = Target(reader.dialect, reader.owner)
+    for statement in () if nothing else statements.pages(page, fetched, few, many, target):
+        for found in await reader.fetch(statement):
+            parent = None if place is None else found[place]
+            if found[width] == SHOWN:
+                shown[parent].append(row_type._make(found[:width]))
+            else:
+                sides.add((parent, found[width]))
     snapshot = pages.snapshot(page, reader.moment)
     return [_cut(page, parent, shown[parent], sides, snapshot) for parent in parents]
 
 
 async def count(reader: Reader, scope: Scope, parents: Sequence[int | None], limit: int) -> list[Count]:
     """How many rows each parent has, counted no further than `limit`."""
-    scope = replace(scope, narrowed=reader.owner is not None)
-    names = statements.places(parents) if scope.parent else {}
-    rows = await reader.fetch(statements.counts(scope, len(parents), limit), names)
-    found = {row[0]: row[1] for row in rows}
-    return [Count(min(found[place], limit), found[place] <= limit) for place in range(len(parents))]
+    found: dict[int | None, int] = {}
+    for statement in statements.counts(scope, parents, limit, Target(reader.dialect, reader.owner)):
+        found.update(tuple(row) for row in await reader.fetch(statement))
+    return [Count(min(found[parent], limit), found[parent] <= limit) for parent in parents]
 
 
 async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[list[int], list[int]]:
     """The parents that have few children, and those that have many, by a bounded look at all of them."""
-    scope = page.scope
-    if scope.parent is None or not parents:
+    if page.scope.parent is None or not parents:
         return [], []
     most = MANY * (page.size + 1)
-    look = statements.sizes(scope.table, scope.parent, len(parents), owned=scope.narrowed)
-    names = {"most": most, OWNER: reader.owner} if scope.narrowed else {"most": most}
-    rows = await reader.fetch(look, {**statements.places(parents), **names})
-    sizes = {row.parent: row.size for row in rows}
+    sizes: dict[int, int] = {}
+    for statement in statements.sizes(page.scope, parents, most, Target(reader.dialect, reader.owner)):
+        sizes.update(tuple(row) for row in await reader.fetch(statement))
     few = [each for each in parents if 0 < sizes[each] < most]
     return few, [each for each in parents if sizes[each] >= most]
 

@@ -15,7 +15,7 @@ from db.author import SYSTEM, Author
 from db.deadline import Deadline
 from db.engines import Limits
 from db.liveness import Liveness
-from db.reader import AnyResult, Parameters, Reader, Transaction, send
+from db.reader import AnyResult, Parameters, Reader, Statement, Transaction, send
 from db.receipt import Receipt
 from db.retry import Attempts
 from db.shares import Shares
@@ -87,7 +87,14 @@ class Database:
         deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
         share = asyncio.Semaphore(max(1, self.limits.pool_size // 2))
         execute = partial(self._read, share, caller, deadline, receipt)
-        return Reader(execute, deadline, receipt, owner=owner, keeps_past=not self.url.is_sqlite)
+        return Reader(
+            execute,
+            deadline,
+            receipt,
+            dialect=self.reads.dialect,
+            owner=owner,
+            keeps_past=not self.url.is_sqlite,
+        )
 
     async def _read(
         self,
@@ -95,7 +102,7 @@ class Database:
         caller: str | None,
         deadline: Deadline,
         receipt: Receipt,
-        statement: sa.Executable,
+        statement: Statement,
         parameters: Parameters,
     ) -> AnyResult:
         # The request's own first: what waits for that does not keep the caller's.
@@ -109,7 +116,7 @@ class Database:
             return await self._read_once(deadline, receipt, statement, parameters)
 
     async def _read_once(
-        self, deadline: Deadline, receipt: Receipt, statement: sa.Executable, parameters: Parameters
+        self, deadline: Deadline, receipt: Receipt, statement: Statement, parameters: Parameters
     ) -> AnyResult:
         async with self.reads.connect() as connection:
             return await send(connection, statement, parameters, deadline, receipt)

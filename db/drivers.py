@@ -197,6 +197,12 @@ class AiomysqlConnection(MysqlConnection, aiomysql.Connection):  # type: ignore[
         self.require_tls(offered=bool(self.server_capabilities & CLIENT.SSL))
         await super()._request_authentication()
 
+    def escape(self, obj: Any) -> Any:
+        """As PyMySQL's earlier versions and asyncmy do, a tuple is written as `('a', 'b')`."""
+        if isinstance(obj, tuple):
+            return f"({', '.join(map(str, map(self.escape, obj)))})"
+        return super().escape(obj)
+
     def require_tls(self, *, offered: bool) -> None:
         """Raises OperationalError."""
         if self._ssl_context and not offered:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
-from db import drivers, errors, past, time_limit
+from db import compiled, drivers, errors, past, time_limit
 from db.urls import DatabaseUrl
 
 
@@ -84,6 +84,7 @@ def _create(
         pool_recycle=-1 if url.is_sqlite else limits.pool_recycle,
         connect_args=_sqlite_arguments(limits) if url.is_sqlite else _tidb_arguments(url, limits),
         hide_parameters=True,
+        execution_options={"compiled_cache": compiled.statement_cache()},
         **options,
     )
     if not url.is_sqlite:

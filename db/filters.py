@@ -7,19 +7,38 @@ it compares with nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
 from db import models
+from db.aggregates import IsIn
+from db.columns import ValueList
 
 LARGEST_CODE_POINT = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)
+# The longest text of a column that can be compared.
+LONGEST_TEXT = max(
+    column.type.length
+    for table in (models.customers, models.orders)
+    for column in table.c
+    if isinstance(column.type, sa.String) and column.type.length
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Stands for a value that is bound when the statement runs."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A column against a value; `operator` is one of OPERATORS, and a list is a tuple."""
+    """A column against a value; `operator` is one of OPERATORS, and a list is a tuple.
+
+    The value can be a Parameter, except the booleans of `is_null`, which are part of the statement.
+    """
 
     column: str
     operator: str
@@ -100,17 +119,6 @@ def crosses(condition: Condition) -> bool:
             return True
 
 
-def size(condition: Condition) -> int:
-    """How many comparisons it holds, those with each of a list's values counted by themselves."""
-    match condition:
-        case Compare(value=value):
-            return len(value) if isinstance(value, tuple) else 1
-        case Every(parts=parts) | Either(parts=parts):
-            return sum(size(part) for part in parts)
-        case Not(part=part) | Related(part=part):
-            return 1 + size(part)
-
-
 def compared_columns(condition: Condition) -> frozenset[str]:
     """The columns that are compared, those of related rows aside."""
     match condition:
@@ -124,21 +132,99 @@ def compared_columns(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
+class Template(NamedTuple):
+    """A condition with parameters in place of its values, and the values by parameter.
+
+    Conditions that differ in their values only have the same template: it is the key of cached statements.
+    """
+
+    condition: Condition
+    values: dict[str, Any]
+
+
+def template(condition: Condition) -> Template:
+    """The condition's template, without its empty and repeated parts."""
+    values: dict[str, Any] = {}
+    return Template(_with_parameters(_simplified(condition), values), values)
+
+
+def comparable(text: str) -> str:
+    """The text cut to one character more than any stored text has, which compares in the same way.
+
+    A text that is longer equals nothing stored, begins nothing and is contained in nothing; and whether it is
+    greater or less is decided within the length of the stored text, or by being longer.
+    """
+    return text[: LONGEST_TEXT + 1]
+
+
+def _simplified(condition: Condition) -> Condition:
+    match condition:
+        case Compare(column=column, operator=operator, value=tuple(values)):
+            return Compare(column, operator, tuple(dict.fromkeys(values)))
+        case Every(parts=parts):
+            return Every(_flattened(Every, parts))
+        case Either(parts=parts):
+            return Either(_flattened(Either, parts))
+        case Not(part=part):
+            return Not(_simplified(part))
+        case Related(relation=relation, part=part):
+            return Related(relation, _simplified(part))
+    return condition
+
+
+def _flattened(kind: type[Every] | type[Either], parts: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """The different parts, those of parts of the same kind among them."""
+    found: dict[Condition, None] = {}
+    for part in map(_simplified, parts):
+        found.update(dict.fromkeys(part.parts if isinstance(part, kind) else [part]))
+    return tuple(found)
+
+
+def _with_parameters(condition: Condition, values: dict[str, Any]) -> Condition:
+    match condition:
+        case Compare(operator="is_null") | Compare(value=()):
+            return condition
+        case Compare(column=column, operator="starts_with", value=prefix):
+            return Every(tuple(_with_parameters(each, values) for each in _range(column, prefix)))
+        case Compare(column=column, operator=operator, value=value):
+            name = f"v{len(values)}"
+            values[name] = value
+            return Compare(column, operator, Parameter(name))
+        case Every(parts=parts):
+            return Every(tuple(_with_parameters(part, values) for part in parts))
+        case Either(parts=parts):
+            return Either(tuple(_with_parameters(part, values) for part in parts))
+        case Not(part=part):
+            return Not(_with_parameters(part, values))
+        case Related(relation=relation, part=part):
+            return Related(relation, _with_parameters(part, values))
+
+
 def _compare(column: Any, operator: str, value: Any) -> sa.ColumnElement[bool]:
     if operator == "is_null":
         is_null: sa.ColumnElement[bool] = column.is_(None)
         return is_null if value else sa.not_(is_null)
-    if operator == "not_in" and not value:
-        return sa.true()
-    compared = OPERATORS[operator](column, value)
+    if value == ():
+        return sa.true() if operator == "not_in" else sa.false()
+    if operator == "starts_with":
+        return sa.and_(*(_compare(column, each.operator, each.value) for each in _range("", value)))
+    type_ = ValueList(column.type) if operator in LISTS else column.type
+    if isinstance(value, Parameter):
+        bound: Any = sa.bindparam(value.name, type_=type_)
+    else:
+        bound = sa.bindparam(None, value, type_=type_, unique=True)
+    compared = OPERATORS[operator](column, bound)
     # Without this a NOT around it would be NULL for a null column, and find neither.
     return sa.and_(column.is_not(None), compared) if column.nullable else compared
 
 
-def _starts_with(column: Any, prefix: str) -> sa.ColumnElement[bool]:
+def _range(column: str, prefix: str) -> list[Compare]:
     """A range, not LIKE: an index serves it on both databases, nothing is a wildcard, case counts."""
     after = _after(prefix)
-    return column >= prefix if after is None else sa.and_(column >= prefix, column < after)
+    return [
+        Compare(column, "gte", prefix),
+        *([] if after is None else [Compare(column, "lt", after)]),
+    ]
 
 
 def _after(prefix: str) -> str | None:
@@ -150,16 +236,16 @@ def _after(prefix: str) -> str | None:
     return kept[:-1] + chr(SURROGATES.stop if following in SURROGATES else following)
 
 
+LISTS = frozenset({"in_", "not_in"})
 OPERATORS: dict[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column != value,
-    "in_": lambda column, values: column.in_(values),
-    "not_in": lambda column, values: column.not_in(values),
+    "in_": lambda column, values: IsIn(column, values),
+    "not_in": lambda column, values: sa.not_(IsIn(column, values)),
     "gt": lambda column, value: column > value,
     "gte": lambda column, value: column >= value,
     "lt": lambda column, value: column < value,
     "lte": lambda column, value: column <= value,
-    "starts_with": _starts_with,
     "contains": lambda column, value: sa.func.instr(column, value) > 0,
 }
 

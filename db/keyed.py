@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from db.aggregates import IsIn
+from db.columns import ValueList
 from db.reader import AnyRow, Reader
 
 VALUE, VALUES = "value", "values"
@@ -23,7 +25,7 @@ async def fetch(reader: Reader, table: sa.Table, column: str, values: Sequence[A
 def by_values(table: sa.Table, column: str) -> sa.Select[Any]:
     """Selects the rows whose `column` has one of the parameter VALUES."""
     key = table.c[column]
-    return sa.select(*table.c).where(key.in_(sa.bindparam(VALUES, type_=key.type, expanding=True)))
+    return sa.select(*table.c).where(IsIn(key, sa.bindparam(VALUES, type_=ValueList(key.type))))
 
 
 @lru_cache(100)

@@ -6,15 +6,15 @@ not known here is refused: a table that was forgotten shows nothing, and fails.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from db import errors, models, weights
+from db import errors, models
 from db.columns import RowId
 from db.filters import Compare, Condition
-from db.kept import Kept
 
 # The parameter that has the owner's id.
 OWNER = "owner"
@@ -27,7 +27,8 @@ COLUMNS = {
 }
 TABLES = re.compile("|".join(("from", *models.metadata.tables)), re.IGNORECASE)
 NOBODYS = {models.idempotency_keys.name}
-KEPT: Kept[Any, sa.Executable] = Kept(200, 5_000, weights.HEAVIEST)
+
+SelectT = TypeVar("SelectT", bound=sa.Executable)
 
 
 class Named(NamedTuple):
@@ -66,9 +67,8 @@ def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.
     if isinstance(statement, sa.TextClause):
         _require_owner(statement, parameters, owner)
         return statement, parameters
-    # With parameters it is kept by whoever sends it. Others, which may take megabytes, are not sent again.
     if isinstance(statement, sa.Select | sa.CompoundSelect) and parameters is not None:
-        return _kept(statement), {**parameters, OWNER: owner}
+        return _restricted_once(statement), {**parameters, OWNER: owner}
     if isinstance(statement, sa.Insert):
         _require_own(statement, parameters, owner)
     elif not isinstance(statement, sa.Select | sa.CompoundSelect | sa.Update | sa.Delete):
@@ -76,10 +76,15 @@ def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.
     return _narrowed(statement, sa.literal(owner)), parameters
 
 
-def _kept(statement: sa.Executable) -> sa.Executable:
-    """Narrowing takes longer than such a statement takes to be run."""
-    owner = sa.bindparam(OWNER, type_=RowId)
-    return KEPT.get(statement, lambda each: _narrowed(each, owner), weights.of(statement))
+def restricted(statement: SelectT) -> SelectT:
+    """The statement over the rows of the customer in the parameter OWNER."""
+    return cast(SelectT, _narrowed(statement, sa.bindparam(OWNER, type_=RowId)))
+
+
+@lru_cache(200)
+def _restricted_once(statement: Any) -> Any:
+    """Of the few statements that are sent again with other parameters: this takes longer than to run them."""
+    return restricted(statement)
 
 
 def _narrowed(statement: sa.Executable, owner: sa.ColumnElement[int]) -> sa.Executable:

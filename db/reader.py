@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import errors, owned, past, retry, weights
+from db import errors, owned, past, retry
 from db.author import SYSTEM, Author
+from db.compiled import Prepared
 from db.deadline import Deadline
 from db.receipt import Receipt
 from db.time_limit import DEADLINE
@@ -18,19 +19,23 @@ from db.time_limit import DEADLINE
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 AnyResult = sa.CursorResult[*tuple[Any, ...]]
 AnyRow = sa.Row[*tuple[Any, ...]]
-Execute = Callable[[sa.Executable, Parameters], Awaitable[AnyResult]]
+Statement = sa.Executable | Prepared
+Execute = Callable[[Statement, Parameters], Awaitable[AnyResult]]
 
 
 async def send(
     connection: AsyncConnection,
-    statement: sa.Executable,
+    statement: Statement,
     parameters: Parameters,
     deadline: Deadline,
     receipt: Receipt,
 ) -> AnyResult:
     """Every statement of a request passes here, with its deadline, and onto its receipt."""
     with receipt.statement():
-        options = {DEADLINE: deadline, **weights.options(statement)}
+        options = {DEADLINE: deadline}
+        if isinstance(statement, Prepared):
+            options |= statement.options
+            return await connection.exec_driver_sql(statement.text, statement.values, options)
         return await connection.execute(statement, parameters, execution_options=options)
 
 
@@ -49,10 +54,12 @@ class Reader:
         deadline: Deadline,
         receipt: Receipt,
         *,
+        dialect: sa.Dialect,
         owner: int | None = None,
         keeps_past: bool = False,
     ) -> None:
         self._execute = execute
+        self.dialect = dialect
         self.deadline = deadline
         self.receipt = receipt
         self.owner = owner
@@ -67,7 +74,9 @@ class Reader:
         past.check(moment)
         moment = past.millisecond(moment)
         execute = partial(self._execute_at, moment)
-        reader = Reader(execute, self.deadline, self.receipt, owner=self.owner, keeps_past=True)
+        reader = Reader(
+            execute, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner, keeps_past=True
+        )
         reader.moment = moment
         return reader
 
@@ -87,32 +96,34 @@ class Reader:
         await asyncio.sleep((moment - clock).total_seconds())
         return moment.replace(tzinfo=UTC)
 
-    async def _execute_at(
-        self, moment: datetime, statement: sa.Executable, parameters: Parameters
-    ) -> AnyResult:
+    async def _execute_at(self, moment: datetime, statement: Statement, parameters: Parameters) -> AnyResult:
         # The statement's own comes last: of `reader.at(one).at(other)` it is the other.
         as_of = statement.execution_options(**{past.AS_OF: moment, **statement.get_execution_options()})
         return await past.read(partial(self._execute, as_of, parameters))
 
-    async def fetch(self, statement: sa.Executable, parameters: Parameters = None) -> Sequence[AnyRow]:
+    async def fetch(self, statement: Statement, parameters: Parameters = None) -> Sequence[Any]:
         """All rows of a SELECT. Raises Unavailable, DeadlineExceeded or StatementFailed."""
         try:
             async with self.deadline.limit():
                 result = await self._execute(*self._own(statement, parameters))
         except sa.exc.SQLAlchemyError as error:
             raise retry.translate(error) from error
-        return self._counted(result)
+        return self._counted(result, statement)
 
-    def _own(self, statement: sa.Executable, parameters: Parameters) -> tuple[sa.Executable, Parameters]:
+    def _own(self, statement: Any, parameters: Parameters) -> tuple[Any, Parameters]:
         """The statement over the owner's rows, with its parameters. Raises NotOwned."""
+        if isinstance(statement, Prepared):
+            if statement.owner != self.owner:
+                raise errors.StatementFailed("a statement was prepared for the rows of another customer")
+            return statement, parameters
         if self.owner is None:
             return statement, parameters
         return owned.narrowed(statement, parameters, self.owner)
 
-    def _counted(self, result: AnyResult) -> Sequence[AnyRow]:
+    def _counted(self, result: AnyResult, statement: Statement | None = None) -> Sequence[Any]:
         rows = result.all()
         self.receipt.rows += len(rows)
-        return rows
+        return statement.rows(rows) if isinstance(statement, Prepared) else rows
 
 
 class Transaction(Reader):
@@ -121,7 +132,7 @@ class Transaction(Reader):
     def __init__(
         self, connection: AsyncConnection, deadline: Deadline, receipt: Receipt, author: Author = SYSTEM
     ) -> None:
-        super().__init__(self._run, deadline, receipt, owner=author.owner)
+        super().__init__(self._run, deadline, receipt, dialect=connection.dialect, owner=author.owner)
         self.author = author
         self.is_sqlite = connection.dialect.name == "sqlite"
         self._connection = connection
@@ -130,27 +141,27 @@ class Transaction(Reader):
 
     def reader(self) -> Reader:
         """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
-        return Reader(self._run, self.deadline, self.receipt, owner=self.owner)
+        return Reader(self._run, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner)
 
     async def end(self) -> None:
         """Wait for the statement that is underway, and take no other: nobody waits for those any more."""
         async with self._turn:
             self._ended = True
 
-    async def _run(self, statement: sa.Executable, parameters: Parameters) -> AnyResult:
+    async def _run(self, statement: Statement, parameters: Parameters) -> AnyResult:
         async with self._turn:
             if self._ended:
                 raise errors.StatementFailed("the transaction has ended")
             return await send(self._connection, statement, parameters, self.deadline, self.receipt)
 
-    async def fetch(self, statement: sa.Executable, parameters: Parameters = None) -> Sequence[AnyRow]:
+    async def fetch(self, statement: Statement, parameters: Parameters = None) -> Sequence[Any]:
         """All rows of a SELECT; the driver's error goes up as it is, for `Database.write` to judge.
 
         Raises StatementFailed for a locking read in an owner's transaction.
         """
-        if self.owner is not None:
+        if self.owner is not None and not isinstance(statement, Prepared):
             owned.require_unlocked(statement)
-        return self._counted(await self._run(*self._own(statement, parameters)))
+        return self._counted(await self._run(*self._own(statement, parameters)), statement)
 
     async def fetch_anybodys(self, statement: sa.Executable) -> Sequence[AnyRow]:
         """The same, whosever the rows are: for what is unique among all, and not to be shown."""

@@ -1,213 +1,332 @@
-"""The SQL of pages and counts: one statement for all parents, whatever their sizes."""
+"""The SQL of pages and counts: compiled once for one parent, and repeated for each of many."""
 
 import operator
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
-from db import filters, indexes
-from db.columns import RowId
-from db.cursors import Key
-from db.kept import Kept
-from db.owned import COLUMNS, OWNER
+from db import filters, indexes, models, owned
+from db.aggregates import IsIn
+from db.columns import RowId, ValueList
+from db.compiled import SQL, LRUCache, Prepared, compile_select, length, result_processors
+from db.filters import EVERYTHING, Condition, Every
+from db.owned import OWNER
 from db.pages import Page, Scope
-from db.weights import BRANCH, HEAVIEST, weighed
+from db.sorts import Sort
 
-# What a row of a page's answer is: of the page, or a sign that there are rows on that side of its bounds.
+# What a row of a page's result is: of the page, or a sign that there are rows on that side of its bounds.
 SHOWN, EARLIER, LATER = 0, 1, 2
-SIDE, FEW = "side", "few"
-# How many are kept, and their weight in all: 40 MB of pages at most.
-PAGES: Kept[Any, sa.Executable] = Kept(500, 10_000, HEAVIEST)
-COUNTS: Kept[Any, sa.Executable] = Kept(200, 5_000, HEAVIEST)
-SIZES: Kept[Any, sa.TextClause] = Kept(200, 10_000, HEAVIEST)
+SIDE = "side"
+# Parameters: the parents of a list, one parent, a page's size or a count's limit, the keys of the bounds.
+FEW, PARENT, MOST, AFTER, BEFORE = "few", "parent", "most", "after", "before"
+# The largest statement, unless one parent takes more. SQLite takes 500 parts of a UNION ALL and 32,766
+# parameters; TiDB has to parse every value, and takes packets of 64 MB.
+MOST_SELECTS, MOST_VALUES, MOST_CHARACTERS = 400, 20_000, 4_000_000
 
 Columns: TypeAlias = tuple[str, ...]
+# SQL, and the values of its placeholders.
+Part: TypeAlias = tuple[SQL, Sequence[Any]]
+# By dialect and Shape; no entry holds a value of a filter, and none is part of a reference cycle.
+CACHE: LRUCache[Any, SQL] = LRUCache(4_000_000, lambda sql: sql.size)
 
 
-def page(page: Page, columns: Columns, few: bool, many: int) -> sa.Executable:
-    """A page of each parent in `columns`, one row longer than it is shown, with the signs of what is around.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the SQL of a page or a count depends on: all but its values.
 
-    Parents with few children, those of the list FEW, are read together, all their children and a window over
-    them; of each one with many, m0, m1 …, only as many as are shown. A scope without a parent has neither.
-
-    Kept, with its parents as parameters, because making it takes SQLAlchemy longer than all else.
+    Without a `sort` no index is named. `after` and `before` say whether there are such bounds; `narrowed` is
+    for a Reader that shows one customer's rows.
     """
-    weight = (few + many or 1) * (BRANCH + filters.size(page.scope.where))
-    return PAGES.get((page, columns, few, many), lambda key: weighed(_page(*key), weight), weight)
+
+    table: str
+    where: Condition = EVERYTHING
+    sort: Sort | None = None
+    parent: str | None = None
+    narrowed: bool = False
+    columns: Columns = ()
+    backward: bool = False
+    after: bool = False
+    before: bool = False
+
+    @property
+    def rows_of(self) -> sa.Table:
+        return models.metadata.tables[self.table]
+
+    @property
+    def sought(self) -> Condition:
+        """What the rows have in common, the filter and the owner: by it an index is chosen."""
+        return Every((self.where, owned.condition(self.table))) if self.narrowed else self.where
+
+    @property
+    def parent_column(self) -> sa.Column[int]:
+        """The column that says whose child a row is, where there is a parent."""
+        return self.rows_of.c[str(self.parent)]
 
 
-def _page(page: Page, columns: Columns, few: bool, many: int) -> sa.Executable:
-    branches = []
-    if few:
-        shown = _ranked(page, columns)
-        branches += [shown, *_signs(page, columns, _together(page.scope), grouped=True)]
-    for number in range(many):
-        where = [page.scope.parent_column == sa.bindparam(f"m{number}", type_=RowId)]
-        branches += [_limited(page, columns, where), *_signs(page, columns, where)]
-    if not few and not many:
-        branches = [_limited(page, columns, []), *_signs(page, columns, [])]
-    return branches[0] if len(branches) == 1 else sa.union_all(*branches)
+def pages(
+    page: Page, columns: Columns, few: Sequence[int], many: Sequence[int], target: "Target"
+) -> Iterator[Prepared]:
+    """Statements for a page of each parent, one row longer than shown, with the signs of what is around.
 
-
-def parameters(few: Sequence[int], many: Sequence[int]) -> dict[str, Any]:
-    """The parents of a page's statement."""
-    return {**({FEW: few} if few else {}), **{f"m{number}": parent for number, parent in enumerate(many)}}
-
-
-def places(parents: Sequence[int | None]) -> dict[str, Any]:
-    """The parents p0, p1, … of a count's or a look's statement."""
-    return {f"p{place}": parent for place, parent in enumerate(parents)}
-
-
-def counts(scope: Scope, count: int, limit: int) -> sa.Executable:
-    """How many rows each of the parents p0, p1, … has, none counted further than one past `limit`.
-
-    (The parent's place, the number) a row; a scope without a parent has the one place 0. Kept, as pages are.
+    The parents of `few` are read together, all their children and a window over them; of each of `many`
+    only as many children as are shown. A scope without a parent has neither. They are one statement, unless
+    that would be larger than a database takes.
     """
-    weight = count * (BRANCH + filters.size(scope.where))
-    return COUNTS.get((scope, count, limit), lambda key: weighed(_counts(*key), weight), weight)
+    where, values = filters.template(page.scope.where)
+    values = {**values, MOST: page.size + 1, FEW: few, **_keys(page)}
+    scope = page.scope
+    shape = Shape(
+        scope.table,
+        where,
+        scope.sort,
+        scope.parent,
+        target.owner is not None,
+        columns,
+        page.backward,
+        page.after is not None,
+        page.before is not None,
+    )
+    processors = result_processors((shape.rows_of.c[name] for name in columns), target.dialect)
+    together = [target.sql(_together, shape)] if few else []
+    each = target.sql(_limited, shape) if many or not few else None
+    yield from target.prepared(together, each, values, many or [None] * (not few), processors)
 
 
-def _counts(scope: Scope, count: int, limit: int) -> sa.Executable:
-    branches = []
-    for place in range(count):
-        where = [scope.parent_column == sa.bindparam(f"p{place}", type_=RowId)] if scope.parent else []
-        found = (
-            _from(scope, sa.select(sa.literal(1).label("one")))
-            .where(*where, filters.clause(scope.rows_of, scope.where))
-            .limit(limit + 1)
-            .subquery()
+def counts(scope: Scope, parents: Sequence[int | None], limit: int, target: "Target") -> Iterator[Prepared]:
+    """Statements that count the rows of each parent, none further than one past `limit`.
+
+    (The parent, the number) a row; the parent of a scope without one is None.
+    """
+    where, values = filters.template(scope.where)
+    shape = Shape(scope.table, where, scope.sort, scope.parent, target.owner is not None)
+    yield from target.prepared([], target.sql(_count, shape), {**values, MOST: limit + 1}, parents)
+
+
+def sizes(scope: Scope, parents: Sequence[int], most: int, target: "Target") -> Iterator[Prepared]:
+    """Statements that count the children of each parent, whatever the filter, none further than `most`."""
+    shape = Shape(scope.table, parent=scope.parent, narrowed=target.owner is not None)
+    yield from target.prepared([], target.sql(_count, shape), {MOST: most}, parents)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What statements are compiled for: a database, and the customer whose rows alone they read."""
+
+    dialect: sa.Dialect
+    owner: int | None = None
+
+    def sql(self, make: Any, shape: Shape) -> SQL:
+        """The SQL of `make(shape)`, from the cache if it is there."""
+        key = (self.dialect.name, make, shape)
+        return CACHE.get_or_make(key, lambda: self._compiled(make(shape)))
+
+    def _compiled(self, statement: Any) -> SQL:
+        if self.owner is not None:
+            statement = owned.restricted(statement)
+        return compile_select(statement, self.dialect)
+
+    def prepared(
+        self,
+        together: Sequence[SQL],
+        each: SQL | None,
+        values: Mapping[str, Any],
+        parents: Sequence[int | None],
+        processors: Any = (),
+    ) -> Iterator[Prepared]:
+        """`together`, and `each` for each of the parents, in as few statements as the limits allow."""
+        values = {**values, OWNER: self.owner}
+        parts = [(sql, sql.row(sql.bind(values))) for sql in together]
+        if each is not None:
+            bound = each.bind(values)
+            for parent in parents:
+                bound[PARENT] = parent
+                parts.append((each, each.row(bound)))
+        sizes = {sql: Size.of(sql, values) for sql in (*together, *([each] if each else []))}
+        for group in _grouped(parts, sizes):
+            text = " UNION ALL ".join([sql.text for sql, _ in group])
+            flat = tuple([value for _, row in group for value in row])
+            yield Prepared(text, flat, processors, self.owner)
+
+
+class Size(NamedTuple):
+    """What is limited of a statement."""
+
+    selects: int = 0
+    values: int = 0
+    characters: int = 0
+
+    @classmethod
+    def of(cls, sql: SQL, values: Mapping[str, Any]) -> "Size":
+        held = [values.get(name) for name in sql.names]
+        count = sum([len(value) if isinstance(value, tuple | list) else 1 for value in held])
+        return cls(1 + sql.text.count(" UNION ALL "), count, len(sql.text) + length(held))
+
+    def plus(self, other: "Size") -> "Size":
+        return Size(*map(operator.add, self, other))
+
+    @property
+    def is_allowed(self) -> bool:
+        return (
+            self.selects <= MOST_SELECTS and self.values <= MOST_VALUES and self.characters <= MOST_CHARACTERS
         )
-        branches.append(sa.select(sa.literal(place), sa.func.count()).select_from(found))
-    return branches[0] if len(branches) == 1 else sa.union_all(*branches)
 
 
-def sizes(table: str, parent: str, count: int, *, owned: bool = False) -> sa.TextClause:
-    """How many children each of `count` parents p0, p1, … has, none of them counted past :most.
-
-    With `owned` those of the customer :owner alone.
-
-    As text, because it differs only in its length: SQLAlchemy would take longer than the database.
-    """
-    key = (table, parent, count, owned)
-    return SIZES.get(key, lambda key: weighed(_sizes(*key), count), count)
-
-
-def _sizes(table: str, parent: str, count: int, owned: bool) -> sa.TextClause:
-    mine = f" AND {COLUMNS[table]} = :{OWNER}" if owned else ""
-    one = (
-        "SELECT {p} AS parent, COUNT(*) AS size FROM (SELECT 1 FROM {t} WHERE {c} = {p}{mine} LIMIT :most) s"
-    )
-    text = " UNION ALL ".join(one.format(p=f":p{n}", t=table, c=parent, mine=mine) for n in range(count))
-    return sa.text(text)
+def _grouped(parts: Sequence[Part], sizes: Mapping[SQL, Size]) -> Iterator[list[Part]]:
+    """The parts in groups of an allowed size, or of one part."""
+    group: list[Part] = []
+    size = Size()
+    for part in parts:
+        size = size.plus(sizes[part[0]])
+        if group and not size.is_allowed:
+            yield group
+            group, size = [], sizes[part[0]]
+        group.append(part)
+    if group:
+        yield group
 
 
-def _limited(page: Page, columns: Columns, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
-    """The first rows in order, read by an index that has the order."""
-    scope = page.scope
-    found = (
-        _from(scope, sa.select(*(scope.rows_of.c[name] for name in columns)))
-        .where(*where, filters.clause(scope.rows_of, scope.where), *_bounds(page))
-        .order_by(*_order(page))
-        .limit(page.size + 1)
-        .subquery()
-    )
-    return sa.select(*found.c, sa.literal(SHOWN).label(SIDE))
+def _keys(page: Page) -> dict[str, Any]:
+    """The values of the page's bounds by parameter."""
+    bounds = ((AFTER, page.after), (BEFORE, page.before))
+    return {f"{name}{place}": value for name, key in bounds for place, value in enumerate(key or ())}
 
 
-def _ranked(page: Page, columns: Columns) -> sa.Select[Any]:
-    """The same for many parents at once; the window reads every child of theirs."""
-    scope = page.scope
-    table = scope.rows_of
-    rank = sa.func.row_number().over(partition_by=scope.parent_column, order_by=_order(page))
+def _union(selects: Sequence[sa.Select[Any]]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    return selects[0] if len(selects) == 1 else sa.union_all(*selects)
+
+
+def _together(shape: Shape) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    """The pages of the parents of the list FEW, with their signs; the window reads every child of theirs."""
+    table = shape.rows_of
+    parents = IsIn(shape.parent_column, sa.bindparam(FEW, type_=ValueList(RowId)))
+    rank = sa.func.row_number().over(partition_by=shape.parent_column, order_by=_order(shape))
     ranked = (
-        _in_order(scope, sa.select(*(table.c[name] for name in columns), rank.label("rank_")))
-        .where(*_together(scope), filters.clause(table, scope.where), *_bounds(page))
+        _in_order(shape, sa.select(*(table.c[name] for name in shape.columns), rank.label("rank_")))
+        .where(parents, filters.clause(table, shape.where), *_bounds(shape))
         .subquery()
     )
-    shown = [ranked.c[name] for name in columns]
-    return sa.select(*shown, sa.literal(SHOWN).label(SIDE)).where(ranked.c.rank_ <= page.size + 1)
+    shown = [ranked.c[name] for name in shape.columns]
+    most = sa.bindparam(MOST, type_=sa.Integer)
+    page = sa.select(*shown, sa.literal(SHOWN).label(SIDE)).where(ranked.c.rank_ <= most)
+    return _union([page, *_signs(shape, parents, grouped=True)])
 
 
-def _signs(
-    page: Page, columns: Columns, where: Sequence[sa.ColumnElement[bool]], *, grouped: bool = False
-) -> list[sa.Select[Any]]:
+def _limited(shape: Shape) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    """The page of one parent, or of a scope without any, with its signs; read by an index in its order."""
+    table = shape.rows_of
+    parent = _is_parent(shape)
+    found = (
+        _from(shape, sa.select(*(table.c[name] for name in shape.columns)))
+        .where(*parent, filters.clause(table, shape.where), *_bounds(shape))
+        .order_by(*_order(shape))
+        .limit(sa.bindparam(MOST, type_=sa.Integer))
+        .subquery()
+    )
+    page = sa.select(*found.c, sa.literal(SHOWN).label(SIDE))
+    return _union([page, *_signs(shape, *parent)])
+
+
+def _count(shape: Shape) -> sa.Select[int, int]:
+    """How many rows one parent has, counted up to MOST."""
+    found = (
+        _from(shape, sa.select(sa.literal(1).label("one")))
+        .where(*_is_parent(shape), filters.clause(shape.rows_of, shape.where))
+        .limit(sa.bindparam(MOST, type_=sa.Integer))
+        .subquery()
+    )
+    return sa.select(_parent(), sa.func.count()).select_from(found)
+
+
+def _parent() -> sa.BindParameter[int]:
+    return sa.bindparam(PARENT, type_=RowId)
+
+
+def _is_parent(shape: Shape) -> list[sa.ColumnElement[bool]]:
+    return [shape.parent_column == _parent()] if shape.parent else []
+
+
+def _signs(shape: Shape, *where: sa.ColumnElement[bool], grouped: bool = False) -> list[sa.Select[Any]]:
     """A row for each side on which the filter finds rows beyond a bound of the page."""
-    bounds = ((page.after, EARLIER), (page.before, LATER))
-    return [_sign(page.scope, columns, where, key, side, grouped) for key, side in bounds if key is not None]
+    bounds = ((shape.after, AFTER, EARLIER), (shape.before, BEFORE, LATER))
+    return [_sign(shape, where, name, side, grouped) for there, name, side in bounds if there]
 
 
 def _sign(
-    scope: Scope,
-    columns: Columns,
-    where: Sequence[sa.ColumnElement[bool]],
-    key: Key,
-    side: int,
-    grouped: bool,
+    shape: Shape, where: Sequence[sa.ColumnElement[bool]], name: str, side: int, grouped: bool
 ) -> sa.Select[Any]:
-    table = scope.rows_of
-    parent = scope.parent_column if scope.parent else sa.literal(None).label("parent")
-    beyond = _past(scope, key, later=side == LATER, inclusive=True)
+    table = shape.rows_of
+    parent = shape.parent_column if shape.parent else sa.literal(None).label("parent")
+    beyond = _past(shape, name, later=side == LATER, inclusive=True)
     choose = _in_order if grouped else _from
-    found = choose(scope, sa.select(parent)).where(*where, filters.clause(table, scope.where), beyond)
+    found = choose(shape, sa.select(parent)).where(*where, filters.clause(table, shape.where), beyond)
     rows = (found.distinct() if grouped else found.limit(1)).subquery()
-    shown = [rows.c[0].label(name) if name == scope.parent else sa.null().label(name) for name in columns]
+    shown = [
+        rows.c[0].label(each) if each == shape.parent else sa.null().label(each) for each in shape.columns
+    ]
     return sa.select(*shown, sa.literal(side).label(SIDE)).select_from(rows)
 
 
-def _from(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
+def _from(shape: Shape, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Name the indexes that TiDB may choose among: it scans a table where statistics mislead it."""
-    return _hinted(scope, statement, indexes.usable(scope.table, scope.sort, scope.sought, scope.parent))
+    if shape.sort is None:
+        return statement.select_from(shape.rows_of)
+    return _hinted(shape, statement, indexes.usable(shape.table, shape.sort, shape.sought, shape.parent))
 
 
-def _in_order(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
+def _in_order(shape: Shape, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Name the index that begins with the parent: TiDB reads the whole table for a window otherwise."""
-    serving = indexes.serving(scope.table, scope.sort, scope.sought, scope.parent)
-    return _hinted(scope, statement, [index.name for index in serving])
+    serving = indexes.serving(shape.table, _sort(shape), shape.sought, shape.parent)
+    return _hinted(shape, statement, [index.name for index in serving])
 
 
-def _hinted(scope: Scope, statement: sa.Select[Any], names: Sequence[str]) -> sa.Select[Any]:
-    found = statement.select_from(scope.rows_of)
-    return found.with_hint(scope.rows_of, f"USE INDEX ({', '.join(names)})", "mysql") if names else found
+def _hinted(shape: Shape, statement: sa.Select[Any], names: Sequence[str]) -> sa.Select[Any]:
+    found = statement.select_from(shape.rows_of)
+    return found.with_hint(shape.rows_of, f"USE INDEX ({', '.join(names)})", "mysql") if names else found
 
 
-def _together(scope: Scope) -> list[sa.ColumnElement[bool]]:
-    return [scope.parent_column.in_(sa.bindparam(FEW, type_=RowId, expanding=True))]
+def _sort(shape: Shape) -> Sort:
+    assert shape.sort is not None  # noqa: S101
+    return shape.sort
 
 
-def _order(page: Page) -> list[sa.ColumnElement[Any]]:
-    columns = page.scope.rows_of.c
-    descending = page.scope.sort.descending != page.backward
-    return [columns[name].desc() if descending else columns[name].asc() for name, _ in _many(page.scope)]
+def _order(shape: Shape) -> list[sa.ColumnElement[Any]]:
+    columns = shape.rows_of.c
+    descending = _sort(shape).descending != shape.backward
+    return [columns[name].desc() if descending else columns[name].asc() for name, _ in _many(shape)]
 
 
-def _bounds(page: Page) -> list[sa.ColumnElement[bool]]:
-    keys = ((page.after, True), (page.before, False))
-    return [_past(page.scope, key, later=later) for key, later in keys if key is not None]
+def _bounds(shape: Shape) -> list[sa.ColumnElement[bool]]:
+    bounds = ((shape.after, AFTER, True), (shape.before, BEFORE, False))
+    return [_past(shape, name, later=later) for there, name, later in bounds if there]
 
 
-def _past(scope: Scope, key: Key, *, later: bool, inclusive: bool = False) -> sa.ColumnElement[bool]:
-    """Rows later, or earlier, in the scope's order than `key`; `inclusive` takes the key's own, too.
+def _past(shape: Shape, name: str, *, later: bool, inclusive: bool = False) -> sa.ColumnElement[bool]:
+    """Rows later, or earlier, in the scope's order than a bound; `inclusive` takes the bound's own, too.
 
     Written out: TiDB gets no index range from a row value `(a, b) < (x, y)`, nor from a NOT around it.
     """
-    smaller = scope.sort.descending == later
+    smaller = _sort(shape).descending == later
     beyond, up_to = (operator.lt, operator.le) if smaller else (operator.gt, operator.ge)
-    columns = scope.rows_of.c
-    *leading, (last, place) = _many(scope)
-    predicate: sa.ColumnElement[bool] = (up_to if inclusive else beyond)(columns[last], key[place])
-    for name, place in reversed(leading):
-        tied = sa.and_(columns[name] == key[place], predicate)
-        predicate = sa.or_(beyond(columns[name], key[place]), tied)
+    columns = shape.rows_of.c
+
+    def key(column: str, place: int) -> Any:
+        return sa.bindparam(f"{name}{place}", type_=columns[column].type)
+
+    *leading, (last, place) = _many(shape)
+    predicate: sa.ColumnElement[bool] = (up_to if inclusive else beyond)(columns[last], key(last, place))
+    for column, place in reversed(leading):
+        tied = sa.and_(columns[column] == key(column, place), predicate)
+        predicate = sa.or_(beyond(columns[column], key(column, place)), tied)
     return predicate
 
 
-def _many(scope: Scope) -> list[tuple[str, int]]:
+def _many(shape: Shape) -> list[tuple[str, int]]:
     """The sort's columns that can have many values, and their places in its key.
 
     TiDB gets no index range from `status = 'PAID' AND (status > 'PAID' OR status = 'PAID' AND …)`.
     """
-    equal = filters.equal_columns(scope.where)
-    keys = [(name, place) for place, name in enumerate(scope.sort.keys)]
+    equal = filters.equal_columns(shape.where)
+    keys = [(name, place) for place, name in enumerate(_sort(shape).keys)]
     return [each for each in keys if each[0] not in equal] or keys[-1:]

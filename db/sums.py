@@ -75,7 +75,7 @@ async def by_customer(reader: Reader, ids: Sequence[int], where: Condition) -> d
     """The groups of each customer's orders, by currency; a customer without orders is not among the keys."""
     statement = (
         sa.select(orders.c.customer_id, orders.c.currency, sa.func.count(), ExactSum(orders.c.total))
-        .where(orders.c.customer_id.in_(ids), filters.clause(orders, where))
+        .where(filters.clause(orders, Every((Compare(CUSTOMER_ID, "in_", tuple(ids)), where))))
         .with_hint(orders, BY_CUSTOMER, "mysql")
         .group_by(orders.c.customer_id, orders.c.currency)
         .order_by(orders.c.currency)

@@ -1,7 +1,8 @@
-"""Parsed and validated documents, kept so that a query is parsed and validated once."""
+"""Parsed and validated documents, cached so that a query is parsed and validated once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from graphql import (
     DocumentNode,
@@ -13,7 +14,7 @@ from graphql import (
     validate,
 )
 
-from db.kept import Kept
+from db.compiled import LRUCache
 from graph.errors import (
     BAD_USER_INPUT,
     GRAPHQL_PARSE_FAILED,
@@ -29,8 +30,9 @@ from graph.limits.bounds import Bounds
 from graph.limits.sizes import Sizes
 from graph.limits.values import NONE, Values, values
 
-# A character makes up to 300 bytes of a parsed document: these are 90 MB at the worst, and seldom 20.
-MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT = 1_000, 300_000, 20_000
+# A character makes up to 300 bytes of a parsed document: these are 120 MB at the worst, and seldom 20. A
+# document counts as SMALLEST at least, so that there are 1,000 at most.
+MOST_CHARACTERS, SMALLEST = 400_000, 400
 NOTHING = DocumentNode(definitions=())
 
 
@@ -41,6 +43,12 @@ class Document:
     node: DocumentNode
     errors: tuple[GraphQLError, ...] = ()
     values: Values = NONE
+    length: int = 0
+
+    @property
+    def size(self) -> int:
+        """The characters that it counts as in the cache."""
+        return max(SMALLEST, self.length)
 
     def check_values(self, sent: Mapping[str, int], most: int) -> None:
         """Raises Rejected where its arguments hold more values than that, with `sent` by each variable."""
@@ -67,7 +75,7 @@ class Document:
 
 
 class Documents:
-    """Documents by their text, of which those used last are kept."""
+    """Documents by their text, in an LRU cache."""
 
     def __init__(
         self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool, introspection: bool = True
@@ -76,11 +84,11 @@ class Documents:
         self._bounds = bounds
         self._rules = rules(bounds, introspection=introspection)
         self._suggestions = suggestions
-        self._recent: Kept[str, Document] = Kept(MOST_DOCUMENTS, MOST_CHARACTERS, LONGEST_KEPT)
+        self._cache: LRUCache[str, Document] = LRUCache(MOST_CHARACTERS, lambda document: document.size)
 
     def get(self, text: str) -> Document:
         """Raises Rejected when the text is no document of this schema."""
-        document = self._recent.get(text, self._prepare, len(text))
+        document = self._cache.get_or_make(text, partial(self._prepare, text))
         if document.errors:
             raise Rejected(*document.errors)
         return document
@@ -93,13 +101,14 @@ class Documents:
         try:
             node = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLError as error:
-            return Document(NOTHING, (with_code(error, GRAPHQL_PARSE_FAILED),))
+            return Document(NOTHING, (with_code(error, GRAPHQL_PARSE_FAILED),), length=len(text))
         try:
             found = self._mistakes(node)
             held = NONE if found else values(node)
         except RecursionError:
             found, held = [GraphQLError("The document is nested too deeply.")], NONE
-        return Document(node, tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found), held)
+        errors = tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found)
+        return Document(node, errors, held, len(text))
 
     def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
         # Not with the other rules: what is too large is not gone through by them.

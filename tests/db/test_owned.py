@@ -128,16 +128,16 @@ async def test_what_is_sent_without_parameters_is_not_kept(two: Two) -> None:
 
 
 async def test_owners_share_a_pages_statement(two: Two) -> None:
-    """However many they are, the kept ones are enough for all; each sees its own rows by it."""
+    """The cached SQL serves all owners; each sees its own rows by it."""
     page = Page(Scope("Query.orders", "orders", ORDER_SORTS[0]), 5)
-    found, kept = [], []
+    found, cached = [], []
     for owner in (two.ada, two.bob):
         (slice_,) = await connections.read(two.database.reader(owner=owner.id), page, [None])
         found.append({order.customer_id for order in slice_.rows})
-        kept.append(len(statements.PAGES))
+        cached.append(len(statements.CACHE))
 
     assert [{two.ada.id}, {two.bob.id}] == found
-    assert kept[0] == kept[1]
+    assert cached[0] == cached[1]
 
 
 async def test_text_says_whose_rows_it_reads(two: Two) -> None:

@@ -2,11 +2,9 @@
 
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
-from db.kept import Kept
 from graph.app import documents
 from graph.settings import Settings
 
@@ -50,36 +48,3 @@ def test_applications_of_the_same_settings_share_documents() -> None:
 
     assert one is same
     assert one is not other
-
-
-def made(recent: Kept[str, Any], *texts: str) -> list[str]:
-    """Which of these had to be made."""
-    asked: list[str] = []
-    for text in texts:
-        recent.get(text, asked.append, len(text))
-    return asked
-
-
-def test_what_was_used_last_is_kept() -> None:
-    """The one that was not asked for the longest time goes first."""
-    recent: Kept[str, Any] = Kept(2, 100, 100)
-
-    assert ["a", "b", "c"] == made(recent, "a", "b", "a", "c", "a")
-    assert ["b"] == made(recent, "a", "b")
-
-
-def test_characters_are_bounded_too() -> None:
-    """A few long texts push out many short ones, and the sum follows."""
-    recent: Kept[str, Any] = Kept(100, 10, 8)
-    made(recent, "a", "b", "c", "12345678")
-
-    assert (3, 10) == (len(recent), recent.weight)
-    assert ["a"] == made(recent, "b", "c", "12345678", "a")
-
-
-def test_a_very_long_text_is_not_kept() -> None:
-    """It would push out all others at once."""
-    recent: Kept[str, Any] = Kept(100, 10, 8)
-
-    assert ["a", "123456789", "123456789"] == made(recent, "a", "123456789", "123456789", "a")
-    assert 1 == recent.weight
