@@ -1,6 +1,6 @@
 """Runs one operation of a document and codes, masks and logs what went wrong."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import strawberry
@@ -8,13 +8,14 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 
 from db.receipt import Receipt
 from graph.context import Context
-from graph.errors import BAD_USER_INPUT, Rejected, public, with_code
+from graph.errors import BAD_USER_INPUT, MOST_ERRORS, Rejected, public, with_code
 from graph.execution.argument_check import check_arguments
 from graph.execution.columns import Columns
 from graph.execution.cost import charge
 from graph.execution.documents import Document
 from graph.execution.executor import RowExecutor, is_pending
 from graph.execution.permission import permit
+from graph.execution.variables import variable_errors
 
 
 async def execute(
@@ -39,7 +40,7 @@ async def execute(
         hide_suggestions=schema.config.disable_field_suggestions,
     )
     if isinstance(executor, list):
-        raise Rejected(*(with_code(error, BAD_USER_INPUT) for error in executor))
+        raise Rejected(*_variable_errors(schema, operation, variables, executor))
     cost = charge(schema, executor, cost_limit)
     permit(executor, context.caller.scopes)
     if operation.operation is OperationType.MUTATION:
@@ -50,6 +51,21 @@ async def execute(
         result = await result
     errors = public(result.errors or ())
     return ExecutionResult(result.data, errors or None, {"receipt": shown(context.receipt, cost)})
+
+
+def _variable_errors(
+    schema: strawberry.Schema,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    found: Sequence[GraphQLError],
+) -> list[GraphQLError]:
+    """Ours, which have paths; graphql-core's for what it alone refuses, such as values nested too deeply."""
+    suggestions = not schema.config.disable_field_suggestions
+    try:
+        errors = variable_errors(schema._schema, operation, variables, suggestions=suggestions)
+    except RecursionError:
+        errors = []
+    return errors or [with_code(error, BAD_USER_INPUT) for error in found[:MOST_ERRORS]]
 
 
 def shown(receipt: Receipt, cost: int) -> dict[str, Any]:
