@@ -197,8 +197,8 @@ async def _run(figures: Figures, server: Served, target: Target, quiet: Quiet, r
     server.forget_peak()
     await CASES[figures.case](target)
     figures.outcomes = dict(target.outcomes)
-    figures.peak = (server.peak() - start) / MEGABYTE
     await asyncio.sleep(SETTLING)
+    figures.peak = (server.peak() - start) / MEGABYTE
     figures.stall = quiet.stall()
     first = server.rss()
     figures.after = (first - start) / MEGABYTE

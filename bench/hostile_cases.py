@@ -186,6 +186,7 @@ MARKS = "a" + "\u0301" * 40_000 + "\u0334" * 40_000
 PAGE = "{ customers(first: 100) { nodes { orders(first: 2) { nodes { %s } } } } }"
 NESTED = """query ($where: OrderWhere) {
   customers(first: 100) { nodes { orders(where: $where) { nodes { id } } } } }"""
+SMALL_PAGE = "customers { nodes { id name email version } }"
 SEARCH = "query ($s: String!) { customers(search: $s) { nodes { id } } }"
 NAMED = "query ($s: String!) { customers(where: {name: {eq: $s}}) { nodes { id } } }"
 DRY_CUSTOMER = (
@@ -449,9 +450,9 @@ async def long_searches(target: Target) -> None:
 
 @case
 async def new_documents(target: Target) -> None:
-    """100 documents that were never sent before, of 1,000 fields each."""
+    """100 documents that were never sent before, of 900 fields each, which the cost limit rejects."""
     for _ in range(100):
-        await target.query(f"{{ {text(10)}: __typename {'__typename ' * 1_000} }}")
+        await target.query(f"query {text(10)} {{ {aliases(150, SMALL_PAGE)} }}")
 
 
 @case

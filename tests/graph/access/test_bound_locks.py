@@ -16,6 +16,7 @@ from sqlalchemy.util import await_only
 from db import customers, errors, models
 from db import database as database_module
 from db.database import Database
+from db.engines import Limits
 from graph import schema
 from graph.ids import GlobalId
 from tests.api import Api
@@ -228,6 +229,36 @@ async def test_no_mutation_locks_anothers_row(
     assert {"UPDATE ROLLBACK", "INSERT ROLLBACK"} >= {how for how, _ in held}
     names = {*itertools.chain.from_iterable(each for _, each in held)}
     assert {"username", "email", "reference", "customers", "orders"} >= names
+
+
+@pytest.mark.parametrize("database_url", KINDS[1:2], indirect=True)
+async def test_anothers_mutations_do_not_wait_for_a_bound_keys_dry_run(
+    two: Two, bound: Api, database: Database
+) -> None:
+    """Of the rows that it names, with the same idempotency key, and while its transaction is open."""
+    secret = await create_key(database, "admin", name="bob", customer_id=two.bob.id)
+    limits = Limits(lock_timeout=1, retry_attempts=1)
+    answers: list[Any] = []
+    async with Database(database.url, limits) as other, Api.of(other, auth="keys") as bobs:
+        bobs.client.headers.update(bearer(secret))
+
+        async def mutate() -> None:
+            sent = [
+                (mutations.TRANSITION_ORDER, {"id": HIS, "to": "PAID"}),
+                (mutations.UPDATE_ORDER, {"id": OTHER, "reference": "bob-3"}),
+                (mutations.CREATE_ORDER, {**NEW, "customerId": "<bob>"}),
+                (mutations.UPDATE_CUSTOMER, {"id": "<bob>", "name": "x"}),
+            ]
+            for number, (document, each) in enumerate(sent):
+                key = {"idempotencyKey": f"key {number}"}
+                answers.append(await mutations.run(bobs, document, **placed(each, two), **key))
+
+        sa.event.listen(database.writes.sync_engine, "rollback", lambda _: await_only(mutate()), once=True)
+        document, sent, _ = CASES["transitionOrders"]
+        asked = {**placed(sent, two), "mode": "EACH", "dryRun": True, "idempotencyKey": "key 0"}
+        await bound.send(document, input=asked)
+
+    assert [[]] * 4 == [answer["userErrors"] for answer in answers]
 
 
 async def take_erased_name(database: Database, two: Two) -> None:
