@@ -71,7 +71,7 @@ def read(source: str) -> dict[str, PyJWK]:
         # It follows no redirect.
         found = PyJWKClient(source, cache_jwk_set=False, timeout=FETCH_TIMEOUT).get_jwk_set()
     else:
-        found = PyJWKSet.from_json(Path(source).read_text())
+        found = PyJWKSet.from_json(Path(source).read_text("utf-8"))
     return {
         key.key_id: key
         for key in found.keys
