@@ -248,8 +248,14 @@ class AiosqliteCursor:
 
     def _run(self, run: Callable[..., sqlite3.Cursor], statement: str, parameters: Any) -> None:
         with closing(self._connection._conn.cursor()) as cursor:
-            run(cursor, statement, parameters)
-            self._rows = cursor.fetchall()
+            try:
+                run(cursor, statement, parameters)
+                self._rows = cursor.fetchall()
+            except MemoryError as error:
+                # What sqlite3 makes of SQLITE_NOMEM is no error of a database.
+                failed = sqlite3.OperationalError("out of memory")
+                failed.sqlite_errorcode = sqlite3.SQLITE_NOMEM
+                raise failed from error
             self.description = cursor.description
             self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
 

@@ -87,7 +87,9 @@ def _create(
         execution_options={"compiled_cache": compiled.statement_cache()},
         **options,
     )
-    if not url.is_sqlite:
+    if url.is_sqlite:
+        sa.event.listen(engine.sync_engine, "handle_error", _reopen_file)
+    else:
         sa.event.listen(engine.sync_engine, "before_cursor_execute", past.rewrite, retval=True)
         time_limit.write_into_selects(engine)
     return engine
@@ -129,6 +131,12 @@ def _creator(driver: str) -> Callable[..., Awaitable[Any]]:
     from db.asyncmy_driver import connect_asyncmy
 
     return connect_asyncmy
+
+
+def _reopen_file(context: sa.engine.ExceptionContext) -> None:
+    """Close the connections to a file that cannot be read or written: it may have been replaced."""
+    if errors.sqlite_code(context.original_exception) in errors.SQLITE_REOPEN:
+        context.is_disconnect = True
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

@@ -5,13 +5,17 @@ DatabaseError
 │   ├── PoolExhausted    every connection was in use for the pool's whole time-out
 │   ├── NoSuchDatabase   the server answers, and has no database of this name
 │   ├── AccessDenied     the server answers, and refuses this user or this statement
-│   └── SchemaMismatch   the tables are not those that this program needs
+│   ├── SchemaMismatch   the tables are not those that this program needs
+│   ├── UnsuitableServer the server does not know a variable that must be set, or not its value
+│   ├── ReadOnly         the database takes no changes
+│   └── StorageFull      a disk is full
 ├── BadPath              SQLite's file cannot be where it is said to be
 ├── DeadlineExceeded     the request's time is over
 ├── Conflict             others kept changing the same rows, or held them locked
 ├── OutcomeUnknown       the connection was lost while COMMIT was on its way
 ├── StatementFailed      the database refused a statement: a bug, or a limit of its own
-│   └── Inconsistent     TiDB found its own data inconsistent: page somebody
+│   └── Inconsistent     the database found its own data damaged: page somebody
+├── TooLarge             a statement or transaction beyond the database's own limits; ask for less
 ├── Overtaken            others stored what was about to be stored; run the transaction again
 ├── BrokenConstraint     a statement broke a constraint of a table
 │   ├── DuplicateKey     a value that must be unique is taken
@@ -25,8 +29,18 @@ DatabaseError
 └── Refused              a rule says no: the tree goes on in refusals
 """
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Any
+
+# After these the file may be another one, or its connection's view of it wrong: the next one opens it again.
+SQLITE_REOPEN = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+}
 
 
 class DatabaseError(Exception):
@@ -58,6 +72,18 @@ class SchemaMismatch(Unavailable):
     """A table or column is missing, or the schema is for a newer program: an operator has to act."""
 
 
+class UnsuitableServer(Unavailable):
+    """A session variable that results depend on cannot be set: another version, or another server."""
+
+
+class ReadOnly(Unavailable):
+    """The database takes no changes: a replica, TiDB in read-only mode, a file without write permission."""
+
+
+class StorageFull(Unavailable):
+    """The database has no space left for a change, or for the temporary files of a query."""
+
+
 class BadPath(DatabaseError):
     """The folder of SQLite's file is not there, or no file can have this name."""
 
@@ -86,7 +112,11 @@ class StatementFailed(DatabaseError):
 
 
 class Inconsistent(StatementFailed):
-    """TiDB reports inconsistent data (8141, 8138-8140, 8223)."""
+    """TiDB reports inconsistent data (8141, 8138-8140, 8223), or SQLite a damaged file."""
+
+
+class TooLarge(DatabaseError):
+    """A statement or transaction needs more memory or space than the database allows; nothing was written."""
 
 
 class Overtaken(DatabaseError):
@@ -145,3 +175,9 @@ def driver_code(error: Any) -> int | None:
     arguments = getattr(error, "args", ())
     code = arguments[0] if arguments else None
     return code if isinstance(code, int) else None
+
+
+def sqlite_code(error: BaseException | None) -> int | None:
+    """SQLite's primary result code, None for another database's error."""
+    extended: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if extended is None else extended & 0xFF

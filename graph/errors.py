@@ -64,6 +64,13 @@ PUBLIC: tuple[tuple[type[Exception], str, str], ...] = (
         SERVICE_UNAVAILABLE,
         "This server and the database's schema are of different versions. Try again later.",
     ),
+    (errors.ReadOnly, SERVICE_UNAVAILABLE, "The database takes no changes now. Try again later."),
+    (errors.StorageFull, SERVICE_UNAVAILABLE, "The database has no space left. Try again later."),
+    (
+        errors.TooLarge,
+        COST_LIMIT_EXCEEDED,
+        "The database does not allow this much in one operation. Nothing was written; ask for less.",
+    ),
     (errors.PoolExhausted, SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
     (
         errors.Unavailable,
@@ -174,8 +181,10 @@ def logged(original: Exception, path: Sequence[str | int] | None = None) -> Grap
             log.warning("request failed", code=code, path=path, reason=str(original))
             return coded(message, code, **advice(original))
     error_id = uuid.uuid4().hex
-    level = log.critical if isinstance(original, errors.Inconsistent) else log.error
-    level("internal error", error_id=error_id, path=path, exc_info=original)
+    if isinstance(original, errors.Inconsistent):
+        log.critical("data are damaged", error_id=error_id, path=path, reason=str(original))
+    else:
+        log.error("internal error", error_id=error_id, path=path, exc_info=original)
     return coded(MASKED_MESSAGE, INTERNAL_SERVER_ERROR, errorId=error_id)
 
 

@@ -71,7 +71,8 @@ def test_a_bug_is_logged_once_and_without_data(database_url: str, spawn: Spawn) 
     """The client gets an id; the log has it with the traceback, but not what the client sent."""
     serving = spawn.serve(database_url=database_url)
     with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("DROP TABLE customers")
+        overflow = "SELECT abs(-9223372036854775807 - 1)"
+        connection.execute(f"CREATE TRIGGER broken BEFORE INSERT ON customers BEGIN {overflow}; END")
     answer = serving.post(CREATE, input={"username": "ada", "name": "Ada S3cret"})
     (error,) = answer["errors"]
     serving.stop(signal.SIGINT)
@@ -80,7 +81,7 @@ def test_a_bug_is_logged_once_and_without_data(database_url: str, spawn: Spawn) 
     assert "INTERNAL_SERVER_ERROR" == error["extensions"]["code"]
     assert ("internal error", "error") == (logged["event"], logged["level"])
     assert error["extensions"]["errorId"] == logged["error_id"]
-    assert logged["exception"].endswith("\ndb.errors.StatementFailed: no such table: customers")
+    assert logged["exception"].endswith("\ndb.errors.StatementFailed: integer overflow")
     assert "S3cret" not in serving.output
 
 
