@@ -1,15 +1,19 @@
-"""What must agree in the data and no constraint holds: looked through in bounded batches."""
+"""What must agree in the data: looked through in bounded batches.
+
+Others may write meanwhile, so what looks wrong is read again before it is reported.
+"""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from db import history as changes
 from db import lines, words
 from db.database import Database
-from db.models import Customer, Order, OrderLine, customer_words, customers, orders
+from db.models import Customer, Order, OrderLine, customer_words, customers, history, order_lines, orders
 from db.reader import Reader, Transaction
 
 BATCH = 200
@@ -22,13 +26,13 @@ class Finding(NamedTuple):
     wrong: list[int]
 
 
-async def mend_words(database: Database) -> Finding:
-    """Customers whose words were not those of their text; they are now."""
+async def repair_words(database: Database, *, repair: bool = True) -> Finding:
+    """Customers whose words were not those of their text; with `repair` they are now."""
     reader = database.reader()
     checked, wrong = 0, []
     async for rows in _batches(reader, customers):
-        drifted = await _drifted(reader, [Customer._make(row) for row in rows])
-        if drifted:
+        drifted = await _confirmed(partial(_drifted, reader), [row.id for row in rows])
+        if drifted and repair:
             await database.write(partial(_mend, drifted))
         checked += len(rows)
         wrong += drifted
@@ -40,11 +44,47 @@ async def wrong_totals(database: Database) -> Finding:
     reader = database.reader()
     checked, wrong = 0, []
     async for rows in _batches(reader, orders):
-        some = [Order._make(row) for row in rows]
-        stored = await lines.get_by_order(reader, [order.id for order in some])
-        checked += len(some)
-        wrong += [order.id for order in some if not _agree(order, stored.get(order.id, []))]
+        wrong += await _confirmed(partial(_disagreeing, reader), [row.id for row in rows])
+        checked += len(rows)
     return Finding(checked, wrong)
+
+
+# What belongs to a row of another table, and the column that says to which.
+REFERENCES = (
+    (orders.c.customer_id, customers.c.id),
+    (order_lines.c.order_id, orders.c.id),
+    (customer_words.c.customer_id, customers.c.id),
+)
+
+
+async def orphans(database: Database, child: sa.Column[int], parent: sa.Column[int]) -> Finding:
+    """Ids that the column `child` refers to and `parent` does not have; it may have had no foreign key."""
+    reader = database.reader()
+    checked, wrong, last = 0, [], 0
+    statement = sa.select(child).distinct().order_by(child).limit(BATCH)
+    while rows := await reader.fetch(statement.where(child > last)):
+        ids = [row[0] for row in rows]
+        wrong += await _confirmed(partial(_without_parent, reader, child, parent), ids)
+        checked, last = checked + len(ids), ids[-1]
+    return Finding(checked, wrong)
+
+
+async def wrong_history(database: Database, kind: str) -> Finding:
+    """Objects that are not as their newest change left them: gone, or of another version or customer."""
+    reader = database.reader()
+    checked, wrong, last = 0, [], 0
+    mine = sa.select(history.c.object_id).distinct().where(history.c.kind == kind)
+    statement = mine.order_by(history.c.object_id).limit(BATCH)
+    while rows := await reader.fetch(statement.where(history.c.object_id > last)):
+        ids = [row[0] for row in rows]
+        wrong += await _confirmed(partial(_not_as_recorded, reader, kind), ids)
+        checked, last = checked + len(ids), ids[-1]
+    return Finding(checked, wrong)
+
+
+async def _confirmed(find: Callable[[Sequence[int]], Awaitable[list[int]]], ids: Sequence[int]) -> list[int]:
+    found = await find(ids)
+    return await find(found) if found else []
 
 
 async def _batches(reader: Reader, table: sa.Table) -> AsyncIterator[Sequence[Any]]:
@@ -56,13 +96,52 @@ async def _batches(reader: Reader, table: sa.Table) -> AsyncIterator[Sequence[An
         last = rows[-1].id
 
 
-async def _drifted(reader: Reader, some: Sequence[Customer]) -> list[int]:
+async def _drifted(reader: Reader, ids: Sequence[int]) -> list[int]:
+    rows = await reader.fetch(sa.select(*customers.c).where(customers.c.id.in_(ids)).order_by(customers.c.id))
     stored: dict[int, set[str]] = defaultdict(set)
-    ids = [customer.id for customer in some]
     statement = sa.select(*customer_words.c).where(customer_words.c.customer_id.in_(ids))
     for word, customer_id in await reader.fetch(statement):
         stored[customer_id].add(word)
-    return [customer.id for customer in some if stored[customer.id] != words.of(customer)]
+    return [row.id for row in rows if stored[row.id] != words.of(Customer._make(row))]
+
+
+async def _disagreeing(reader: Reader, ids: Sequence[int]) -> list[int]:
+    rows = await reader.fetch(sa.select(*orders.c).where(orders.c.id.in_(ids)).order_by(orders.c.id))
+    stored = await lines.get_by_order(reader, ids)
+    return [row.id for row in rows if not _agree(Order._make(row), stored.get(row.id, []))]
+
+
+async def _without_parent(
+    reader: Reader, child: sa.Column[int], parent: sa.Column[int], ids: Sequence[int]
+) -> list[int]:
+    referring = {row[0] for row in await reader.fetch(sa.select(child).distinct().where(child.in_(ids)))}
+    there = {row[0] for row in await reader.fetch(sa.select(parent).where(parent.in_(ids)))}
+    return sorted(referring - there)
+
+
+async def _not_as_recorded(reader: Reader, kind: str, ids: Sequence[int]) -> list[int]:
+    newest = (
+        sa.select(history.c.object_id, sa.func.max(history.c.version).label("version"))
+        .where(history.c.object_id.in_(ids), history.c.kind == kind)
+        .group_by(history.c.object_id)
+        .subquery()
+    )
+    mine = sa.and_(history.c.object_id == newest.c.object_id, history.c.version == newest.c.version)
+    changed = sa.select(*history.c).join(newest, mine).where(history.c.kind == kind)
+    last = {row.object_id: row for row in await reader.fetch(changed.order_by(history.c.object_id))}
+    table, owner = (
+        (customers, customers.c.id) if kind == Customer.__name__ else (orders, orders.c.customer_id)
+    )
+    statement = sa.select(table.c.id, table.c.version, owner.label("owner")).where(table.c.id.in_(ids))
+    there = {row.id: row for row in await reader.fetch(statement)}
+    return [each for each in last if not _as_recorded(last[each], there.get(each))]
+
+
+def _as_recorded(change: Any, row: Any) -> bool:
+    if row is None:
+        return change.action in {changes.DELETED, changes.ERASED}
+    # Changes that are older than the column name no customer.
+    return change.version == row.version and change.customer_id in {row.owner, None}
 
 
 async def _mend(ids: Sequence[int], transaction: Transaction) -> None:

@@ -1,6 +1,5 @@
 """Engines for reading and for writing, on SQLite and on TiDB."""
 
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
-from db import compiled, drivers, errors, past, time_limit
+from db import compiled, drivers, errors, past, session_variables, time_limit
 from db.urls import DatabaseUrl
 
 
@@ -32,6 +31,11 @@ class Limits:
     retry_attempts: int = 12
     retry_seconds: float = 8.0
     key_lifetime: float = 24 * 3600.0
+
+    @property
+    def session_variables(self) -> dict[str, str | int]:
+        """What each connection to TiDB sets."""
+        return session_variables.values(self.lock_timeout, self.idle_timeout)
 
 
 class OneWriter(AsyncAdaptedQueuePool):
@@ -105,16 +109,7 @@ def _tidb_arguments(url: DatabaseUrl, limits: Limits) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "connect_timeout": limits.connect_timeout,
-        "init_command": (
-            "SET time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
-            "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
-            # What is read behind a lock must not be older than the lock.
-            "transaction_isolation = 'READ-COMMITTED', "
-            # Else a duplicate may show as late as at COMMIT.
-            "tidb_constraint_check_in_place = ON, tidb_constraint_check_in_place_pessimistic = ON, "
-            f"innodb_lock_wait_timeout = {max(1, round(limits.lock_timeout))}, "
-            f"tidb_idle_transaction_timeout = {math.ceil(limits.idle_timeout)}"
-        ),
+        "init_command": session_variables.statement(limits.session_variables),
     }
     if url.driver_url.password:
         # Both drivers send text as Latin-1, and TiDB knows a password by its UTF-8.

@@ -90,7 +90,7 @@ async def inspect(database: Database) -> Schema:
 
     Raises Unavailable, NoSuchDatabase among them.
     """
-    async with _connection(database.probes) as connection:
+    async with connecting(database.probes) as connection:
         revisions = await _revisions(connection)
         if not revisions:
             return Schema(State.EMPTY)
@@ -163,7 +163,7 @@ async def _minimum_revision(connection: AsyncConnection) -> str | None:
 
 async def current(database: Database) -> str | None:
     """The revision that the database is at, None before the first; read outside the pools."""
-    async with _connection(database.probes) as connection:
+    async with connecting(database.probes) as connection:
         return next(iter(await _revisions(connection)), None)
 
 
@@ -188,7 +188,7 @@ async def downgrade(database: Database, revision: str) -> None:
 
 
 async def _run(database: Database, direction: str, revision: str) -> None:
-    async with _connection(database.writes) as connection:
+    async with connecting(database.writes) as connection:
         try:
             await _run_alone(connection, direction, revision)
         except BaseException:
@@ -245,7 +245,8 @@ async def _create_database(database: Database) -> None:
 
 
 @asynccontextmanager
-async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def connecting(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection; what its statements raise is ours."""
     try:
         async with engine.connect() as connection:
             yield connection

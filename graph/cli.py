@@ -72,10 +72,13 @@ SeedValue = Annotated[
 ]
 Data = Annotated[
     bool,
-    typer.Option("--data", help="Look through all rows, too; the words of search are mended where needed."),
+    typer.Option("--data", help="Look through all rows, too; the search index is repaired where needed."),
 ]
 Federation = Annotated[
     bool, typer.Option("--federation", help="As a subgraph of Apollo Federation, for composition.")
+]
+Migration = Annotated[
+    bool, typer.Option("--migration", help="Check the grants of the user that migrates, too.")
 ]
 KeyName = Annotated[
     str, typer.Argument(metavar="NAME", callback=key_name, help="Letters, digits, and . _ - inside.")
@@ -230,15 +233,15 @@ def schema(federation: Federation = False) -> None:
 
 
 @app.command()
-def check(data: Data = False) -> None:
-    """Check the settings, the database and its schema.
+def check(data: Data = False, migration: Migration = False) -> None:
+    """Check the settings, the database, its schema and grants.
 
     The exit code is 0 when `tidegraph serve` would serve it and nothing was wrong, 1 when not.
     """
     loaded = load_settings()
     from graph.process import operations
 
-    report = run(operations.check(loaded, data=data))
+    report = run(operations.check(loaded, data=data, migration=migration))
     typer.echo("\n".join(report.lines))
     raise typer.Exit(0 if report.ok else 1)
 

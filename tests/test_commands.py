@@ -142,12 +142,13 @@ def test_check_says_what_is_wrong(spawn: Spawn) -> None:
 def test_check_says_that_all_is_well(database_url: str, spawn: Spawn) -> None:
     """With exit code 0."""
     done = spawn.run("check", database_url=database_url, env="development")
-    settings, _database, reachable, schema = done.stdout.splitlines()
+    settings, _database, reachable, schema, *access = done.stdout.splitlines()
 
     assert (0, "") == (done.returncode, done.stderr)
     assert "settings    ok (development)" == settings
     assert reachable.startswith("reachable   yes, ")
     assert "schema      current" == schema
+    assert all(line.endswith(" ok") for line in access)
 
 
 @pytest.mark.tidb

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from db import migrate
+from db import migrate, privileges
 from db.database import Database
 from db.urls import DatabaseUrl
 from graph.process import operations
@@ -139,3 +139,63 @@ async def test_the_serving_user_cannot_migrate(users: Users) -> None:
     user = sa.make_url(users.serving).username
     reason = f"CREATE command denied to user '{user}'@'%' for table 'alembic_version'"
     assert str(caught.value).endswith(f": {reason}")
+
+
+async def check(url: str, **options: bool) -> tuple[bool, list[str]]:
+    """Whether all is well, and the lines after the one on the schema."""
+    report = await operations.check(Settings(_env_file=None, database_url=url), **options)
+    return report.ok, report.lines[4:]
+
+
+async def test_check_verifies_grants(users: Users, tidb: SharedTidb) -> None:
+    """Those for serving by what the user may do, through roles too; those for migrating by SHOW GRANTS."""
+    name = sa.make_url(users.serving).database
+    serving = f"{name}_s"
+    await operations.migrate(Settings(_env_file=None, database_url=users.migrating))
+    fine = ["variables   ok", "grants      ok"]
+    assert (True, fine) == await check(users.serving)
+    assert (True, [*fine, "migration   ok"]) == await check(users.migrating, migration=True)
+    missing = "migration   ALTER, CREATE, DROP, INDEX, REFERENCES is missing"
+    assert (False, [*fine, missing]) == await check(users.serving, migration=True)
+
+    await execute(
+        tidb.url(name or ""),
+        f"""
+        REVOKE INSERT, UPDATE, DELETE ON {name}.* FROM {serving};
+        GRANT INSERT, DELETE ON {name}.orders TO {serving};
+        GRANT UPDATE (name, email) ON {name}.customers TO {serving};
+        CREATE ROLE {name}_r;
+        GRANT INSERT, DELETE ON {name}.order_lines TO {name}_r;
+        GRANT {name}_r TO {serving};
+        SET DEFAULT ROLE {name}_r TO {serving}
+        """,
+    )
+    ok, lines = await check(users.serving)
+    await execute(tidb.url(), f"DROP ROLE {name}_r")
+
+    assert (False, "variables   ok") == (ok, lines[0])
+    assert [
+        "grants      INSERT, UPDATE, DELETE on customers is missing",
+        "grants      UPDATE on orders is missing",
+        "grants      INSERT, DELETE on customer_words is missing",
+        "grants      INSERT, UPDATE on history is missing",
+        "grants      INSERT, DELETE on idempotency_keys is missing",
+    ] == lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "database", "covered"),
+    [
+        ("*", "tidegraph", True),
+        ("tidegraph", "Tidegraph", True),
+        ("tide%", "tidegraph", True),
+        ("tide_", "tidegraph", False),
+        ("a_b", "axb", True),
+        (r"a\_b", "a_b", True),
+        (r"a\_b", "axb", False),
+        ("other", "tidegraph", False),
+    ],
+)
+def test_a_grant_names_databases_by_a_pattern(pattern: str, database: str, covered: bool) -> None:
+    """With the wildcards of LIKE, which a backslash takes away."""
+    assert covered == privileges._covers(pattern, database)

@@ -1,15 +1,16 @@
 """What an operator does with a database: prepare it for serving, migrate, seed and check it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from db import checks, errors
+from db import checks, errors, privileges, session_variables
 from db import migrate as migrations
 from db.database import Database, ping
 from db.deadline import Deadline
 from db.migrate import Schema, State
+from db.reader import Transaction
 from graph.process.notes import Notes
 from graph.process.progress import progress
 from graph.protocol.health import described
@@ -60,7 +61,7 @@ async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan
         try:
             await _prepare(database, notes, migrate=migrate or database.url.is_sqlite, seed=seed)
             return True
-        except (errors.NoSuchDatabase, errors.AccessDenied):
+        except (errors.NoSuchDatabase, errors.AccessDenied, errors.UnsuitableServer):
             raise
         except (errors.Unavailable, errors.DeadlineExceeded):
             if migrate or seed:
@@ -125,8 +126,11 @@ def _require_migratable(database: Database, schema: Schema) -> None:
         raise Failed(described(database, schema))
 
 
-async def check(settings: Settings, *, data: bool = False) -> Report:
-    """Whether this program could serve now, and whether its `data` agree. A password never shows in it."""
+async def check(settings: Settings, *, data: bool = False, migration: bool = False) -> Report:
+    """Whether this program could serve now, and whether its `data` agree. A password never shows in it.
+
+    With `migration`, also whether the database's user could migrate.
+    """
     async with settings.database() as database:
         found = [f"settings    ok ({settings.env})", f"database    {database.url}"]
         try:
@@ -138,23 +142,79 @@ async def check(settings: Settings, *, data: bool = False) -> Report:
             what = "reachable   no" if len(found) == 2 else "schema      unknown"
             return Report(False, [*found, f"{what}: {_reason(error)}"])
         found.append(f"schema      {SHOWN[schema.state]}{schema.detail}")
-        if data and schema.state is State.CURRENT:
-            report = await check_data(database)
-            return Report(report.ok, found + report.lines)
-        return Report(schema.fits, found)
+        reports = [Report(schema.fits, found), await _check_access(database, schema, migration=migration)]
+        if data:
+            reports.append(await check_data(database, schema))
+        return Report(all(each.ok for each in reports), [line for each in reports for line in each.lines])
 
 
-async def check_data(database: Database) -> Report:
-    """Look through all rows. What was mended was wrong, too: only the next check is ok."""
-    searched = await checks.mend_words(database)
+async def _check_access(database: Database, schema: Schema, *, migration: bool) -> Report:
+    """Whether the database lets this program read and write, with the variables that it needs."""
+    if database.url.is_sqlite:
+        return _report({"writable": await _problems(_not_writable(database))})
+    found = {"variables": await _problems(_wrong_variables(database))}
+    if schema.fits:
+        found["grants"] = await _problems(privileges.missing(database))
+    if migration:
+        found["migration"] = await _problems(privileges.missing_to_migrate(database))
+    return _report(found)
+
+
+async def _wrong_variables(database: Database) -> list[str]:
+    async with migrations.connecting(database.probes) as connection:
+        wanted = database.limits.session_variables
+        different = await session_variables.different(connection, wanted)
+        return different + await session_variables.unsuitable(connection)
+
+
+async def _problems(problems: Awaitable[list[str]]) -> list[str]:
+    """What was found, or why it could not be."""
+    try:
+        async with Deadline.after(PATIENCE).limit():
+            return await problems
+    except errors.DatabaseError as error:
+        return [_reason(error)]
+
+
+async def _not_writable(database: Database) -> list[str]:
+    async def nothing(_transaction: Transaction) -> list[str]:
+        return []
+
+    return await database.write(nothing)
+
+
+def _report(problems: dict[str, list[str]]) -> Report:
+    """A line for each problem, and one for what has none."""
+    lines = [f"{what:<12}{each}" for what, found in problems.items() for each in found or ["ok"]]
+    return Report(not any(problems.values()), lines)
+
+
+async def check_data(database: Database, schema: Schema) -> Report:
+    """Look through all rows. What was repaired was wrong, too: only the next check is ok.
+
+    In a newer schema nothing is repaired: what its own programs store may differ.
+    """
+    if not schema.fits:
+        return Report(False, ["data        not checked: the schema does not fit this program"])
+    repair = schema.state is State.CURRENT
+    searched = await checks.repair_words(database, repair=repair)
+    drifted = "were not found by their words; they are now"
+    if not repair:
+        drifted = "are not found by their words; not repaired, because the schema is newer"
     totals = await checks.wrong_totals(database)
-    return Report(
-        not searched.wrong and not totals.wrong,
-        [
-            f"words       {_found(searched, 'customers', 'were not found by their words; they are now')}",
-            f"totals      {_found(totals, 'orders', 'have another total than their lines', show=True)}",
-        ],
-    )
+    findings = [
+        (searched, f"words       {_found(searched, 'customers', drifted)}"),
+        (totals, f"totals      {_found(totals, 'orders', 'have another total than their lines', show=True)}"),
+    ]
+    for child, parent in checks.REFERENCES:
+        finding = await checks.orphans(database, child, parent)
+        kind, problem = parent.table.name, f"that {child.table.name} belong to do not exist"
+        findings.append((finding, f"orphans     {_found(finding, kind, problem, show=True)}"))
+    for kind in ("Customer", "Order"):
+        finding = await checks.wrong_history(database, kind)
+        objects, problem = f"{kind.lower()}s with a history", "are not as their last change left them"
+        findings.append((finding, f"history     {_found(finding, objects, problem, show=True)}"))
+    return Report(not any(finding.wrong for finding, _ in findings), [line for _, line in findings])
 
 
 def _found(finding: checks.Finding, kind: str, problem: str, *, show: bool = False) -> str:

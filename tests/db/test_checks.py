@@ -5,11 +5,16 @@ import sqlalchemy as sa
 
 from db import checks, words
 from db.database import Database
+from db.migrate import Schema, State
 from db.models import customer_words, orders
 from db.reader import Transaction
+from graph.process import operations
+from tests.api import Api
+from tests.db.sql import run
 from tests.factories import create_customer, create_order, line
 from tests.processes import Spawn
 from tests.session import execute
+from tests.stored import stored
 
 
 async def test_drifted_words_are_mended(database: Database) -> None:
@@ -24,8 +29,8 @@ async def test_drifted_words_are_mended(database: Database) -> None:
         await transaction.execute(customer_words.insert(), [row])
 
     await database.write(drift)
-    first = await checks.mend_words(database)
-    second = await checks.mend_words(database)
+    first = await checks.repair_words(database)
+    second = await checks.repair_words(database)
     found = {tuple(row) for row in await reader.fetch(sa.select(*customer_words.c))}
 
     assert checks.Finding(3, sorted([lost.id, wrong.id])) == first
@@ -39,7 +44,7 @@ async def test_all_batches_are_checked(database: Database, monkeypatch: pytest.M
     stored = [await create_customer(database) for _ in range(5)]
     await database.write(lambda transaction: words.delete(transaction, [each.id for each in stored]))
 
-    assert checks.Finding(5, sorted(each.id for each in stored)) == await checks.mend_words(database)
+    assert checks.Finding(5, sorted(each.id for each in stored)) == await checks.repair_words(database)
 
 
 async def test_wrong_totals_are_found(database: Database) -> None:
@@ -70,4 +75,105 @@ async def test_check_says_what_it_found(database_url: str, spawn: Spawn) -> None
     assert 1 == first.returncode
     assert "of 5 customers were not found by their words; they are now" in first.stdout
     assert 0 == second.returncode
-    assert ["words       ok (5 customers)", "totals      ok (5 orders)"] == second.stdout.splitlines()[-2:]
+    assert [
+        "words       ok (5 customers)",
+        "totals      ok (5 orders)",
+        "orphans     ok (5 customers)",
+        "orphans     ok (3 orders)",
+        "orphans     ok (5 customers)",
+        "history     ok (0 customers with a history)",
+        "history     ok (0 orders with a history)",
+    ] == second.stdout.splitlines()[-7:]
+
+
+async def without_foreign_keys(database: Database, *statements: str) -> None:
+    """Run statements as a session does that does not check them, such as one that restores a backup."""
+    off, on = (
+        ("PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON")
+        if database.url.is_sqlite
+        else ("SET foreign_key_checks = OFF", "SET foreign_key_checks = ON")
+    )
+    await run(database, off, *statements, on)
+
+
+async def test_rows_without_their_parent_are_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders, lines and words, each by the id that is not there; nothing is changed."""
+    monkeypatch.setattr(checks, "BATCH", 2)
+    gone, ada, *others = [await create_customer(database) for _ in range(5)]
+    lost = await create_order(database, gone, line())
+    for customer in (gone, ada, *others):
+        await create_order(database, customer, line(), line())
+    order = await create_order(database, ada, line())
+    await without_foreign_keys(
+        database,
+        f"DELETE FROM customers WHERE id = {gone.id}",
+        f"DELETE FROM orders WHERE id = {order.id}",
+    )
+    before = await stored(database)
+    found = [await checks.orphans(database, *reference) for reference in checks.REFERENCES]
+    report = await operations.check_data(database, Schema(State.CURRENT))
+
+    assert [
+        checks.Finding(5, [gone.id]),
+        checks.Finding(7, [order.id]),
+        checks.Finding(5, [gone.id]),
+    ] == found
+    assert not report.ok
+    assert f"1 of 5 customers that orders belong to do not exist: id {gone.id}" in report.lines[2]
+    assert before == await stored(database)
+    assert lost.customer_id == gone.id
+
+
+async def test_objects_that_differ_from_their_history_are_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that were changed or deleted behind the server's back; ordinary changes are no difference."""
+    monkeypatch.setattr(checks, "BATCH", 2)
+    create = 'mutation { createCustomer(input: { username: "%s", name: "X" }) { customer { id } } }'
+    order = """mutation ($id: ID!) { createOrder(input: { customerId: $id, reference: "%s",
+        total: { amount: "1", currency: "EUR" } }) { order { id } } }"""
+    async with Api.of(database) as api:
+        ids = [(await api.data(create % name))["createCustomer"]["customer"]["id"] for name in "abcdef"]
+        for name, each in zip("abc", ids, strict=False):
+            await api.data(order % name, id=each)
+        update = 'mutation ($id: ID!) { updateCustomer(input: { id: $id, name: "Y" }) { customer { id } } }'
+        await api.data(update, id=ids[3])
+        await api.data("mutation ($id: ID!) { deleteCustomer(input: { id: $id }) { deletedId } }", id=ids[4])
+        await api.data(
+            "mutation ($id: ID!) { eraseCustomer(input: { id: $id }) { customer { id } } }", id=ids[5]
+        )
+    fine = [await checks.wrong_history(database, kind) for kind in ("Customer", "Order")]
+    rows = await run(database, "SELECT id FROM customers WHERE username IN ('a', 'd') ORDER BY username")
+    (a,), (d,) = rows
+    ((of_a,), (of_b,), (of_c,)) = await run(database, "SELECT id FROM orders ORDER BY reference")
+    await without_foreign_keys(
+        database,
+        f"UPDATE customers SET version = version + 1 WHERE id = {a}",
+        f"DELETE FROM customers WHERE id = {d}",
+        f"DELETE FROM orders WHERE id = {of_a}",
+        f"UPDATE orders SET customer_id = {a} WHERE id = {of_b}",
+    )
+    found = [await checks.wrong_history(database, kind) for kind in ("Customer", "Order")]
+
+    assert [checks.Finding(6, []), checks.Finding(3, [])] == fine
+    assert [checks.Finding(6, sorted([a, d])), checks.Finding(3, sorted([of_a, of_b]))] == found
+    assert of_c
+
+
+async def test_a_newer_schema_is_checked_without_repairs(database: Database) -> None:
+    """Newer programs may store other words; one that does not fit is not checked, which is no success."""
+    ada = await create_customer(database)
+    await database.write(lambda transaction: words.delete(transaction, [ada.id]))
+    before = await stored(database)
+    report = await operations.check_data(database, Schema(State.AHEAD))
+    unfit = await operations.check_data(database, Schema(State.INCOMPATIBLE))
+
+    not_repaired = "are not found by their words; not repaired, because the schema is newer"
+    assert (False, f"words       1 of 1 customers {not_repaired}") == (report.ok, report.lines[0])
+    assert before == await stored(database)
+    assert (False, ["data        not checked: the schema does not fit this program"]) == (
+        unfit.ok,
+        unfit.lines,
+    )
