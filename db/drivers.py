@@ -116,9 +116,10 @@ class MysqlConnection:
         except BaseException as error:
             self.close()
             if isinstance(error, TimeoutError):
+                # Not from the TimeoutError: it is an OSError that says nothing.
                 raise self.driver.OperationalError(
                     UNREACHABLE, f"no connection within {seconds:g} s"
-                ) from error
+                ) from None
             if isinstance(error, self.driver.Error) or not isinstance(error, Exception):
                 raise
             raise self._lost(error) from error

@@ -46,14 +46,19 @@ class Liveness:
             raise sa.exc.DisconnectionError("it has ended while it was idle")
         if not always_ping and idle_since > self._suspect_before:
             return
-        pinged_at = time.monotonic()
-        if not sa.util.await_only(_answers(connection)):
-            self._suspect(pinged_at)
+        pinged_at, answered = time.monotonic(), False
+        try:
+            answered = sa.util.await_only(_answers(connection))
+        finally:
+            # Also if a deadline came first.
+            if not answered:
+                self._suspect(pinged_at)
+        if not answered:
             # The others of this pool would each take as long to be found dead.
             raise sa.exc.InvalidatePoolError("it does not answer a ping")
 
     def _note_failure(self, context: sa.engine.ExceptionContext) -> None:
-        if not context.is_disconnect or context.connection is None:
+        if not context.is_disconnect or context.connection is None or context.connection.invalidated:
             return
         if isinstance(context.original_exception, Exception):
             self._suspect(time.monotonic())

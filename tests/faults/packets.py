@@ -2,6 +2,7 @@
 
 import re
 from asyncio import StreamReader
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,6 +32,8 @@ class Fault(Enum):
     AFTER = "cut after"
     # TiDB runs it, and both sides are closed after half of its answer.
     WITHIN = "cut within the answer of"
+    # TiDB runs it, and its answer is changed.
+    GARBLED = "garbled the answer of"
     # TiDB runs it, and its answer never comes; both sides stay open.
     DROPPED = "answer dropped"
     # TiDB gets it late, also when its client has given up meanwhile.
@@ -60,6 +63,7 @@ class Cut:
     fault: Fault
     times: int
     how: Break = Break.CLOSED
+    change: Callable[[bytes], bytes] = bytes
 
 
 def beginning_with(text: str) -> re.Pattern[str]:

@@ -41,6 +41,7 @@ class Link:
     server: StreamWriter
     fault: Fault | None = None
     how: Break = Break.CLOSED
+    change: Callable[[bytes], bytes] = bytes
     # The latest statement.
     statement: str = ""
     drops_commands: bool = False
@@ -91,6 +92,7 @@ class TidbProxy:
     break_at: all connections break, in one of several ways, at the next statement that begins with some text.
     break_links: they do so at once.
     break_logins: new ones do so instead of getting a greeting.
+    garble: an answer is changed on its way.
 
     With `tls` it takes clients that ask for TLS, and talks to TiDB without. `packets` holds the commands of
     all clients in the order of their arrival, `connections` says how many connections were accepted, and
@@ -171,6 +173,10 @@ class TidbProxy:
     def break_at(self, beginning: str, fault: Fault, how: Break) -> None:
         """Break all connections at the next statement with that beginning, and set `struck` then."""
         self._cuts.append(Cut(beginning_with(beginning), fault, 1, how))
+
+    def garble(self, beginning: str, change: Callable[[bytes], bytes]) -> None:
+        """Change the answer of the next statement with that beginning."""
+        self._cuts.append(Cut(beginning_with(beginning), Fault.GARBLED, 1, change=change))
 
     def break_links(self, how: Break, last: str = "") -> None:
         """Break the connections of this moment, or those whose latest statement begins with `last`."""
@@ -272,6 +278,9 @@ class TidbProxy:
                 await self._flow.wait()
                 if link.fault is Fault.DROPPED:
                     continue
+                if link.fault is Fault.GARBLED:
+                    answer = link.change(answer)
+                    link.fault = None
                 if link.fault in {Fault.AFTER, Fault.WITHIN}:
                     half = b"" if link.fault is Fault.AFTER else answer[: len(answer) // 2]
                     await self._send(half, link)
@@ -313,6 +322,6 @@ class TidbProxy:
         for cut in self._cuts:
             if cut.times and cut.pattern.fullmatch(packet.text):
                 cut.times -= 1
-                link.how = cut.how
+                link.how, link.change = cut.how, cut.change
                 return cut.fault
         return self._draw(packet)

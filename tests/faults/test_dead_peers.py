@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import customers, errors
+from db import customers, errors, refusals
 from db.database import Database, ping
 from db.deadline import Deadline
 from db.engines import Limits
@@ -184,9 +184,9 @@ class Change:
     async def send(self, database: Database, seconds: float = ENOUGH) -> None:
         deadline = Deadline.after(seconds)
         attempts = database.attempts(deadline)
-        await Once(database, self.key, None, deadline, Receipt(), attempts).run(self._insert)
+        await Once(database, self.key, None, deadline, Receipt(), attempts).run(self.insert)
 
-    async def _insert(self, transaction: Transaction) -> None:
+    async def insert(self, transaction: Transaction) -> None:
         await customers.insert(transaction, {"username": self.username, "name": "Name"})
 
     async def stored(self, database: Database) -> int:
@@ -252,6 +252,24 @@ async def test_a_change_happens_once(case: Case, point: str, proxy: TidbProxy, d
     assert failed == (case.way is Break.BLACK_HOLE)
     assert 1 == await change.stored(database)
     assert await recovered(database)
+
+
+@matrix()
+async def test_a_refused_change_is_refused(case: Case, proxy: TidbProxy, database: Database) -> None:
+    """Its client gets what the work raised, though ROLLBACK has no answer, and nothing is stored."""
+    change = Change()
+
+    async def refuse(transaction: Transaction) -> None:
+        await change.insert(transaction)
+        raise refusals.NotFound("Customer", 7)
+
+    proxy.break_at("ROLLBACK", Fault.BEFORE, case.way)
+    with pytest.raises(refusals.NotFound):
+        await database.write(refuse)
+
+    assert proxy.struck.is_set()
+    assert await recovered(database)
+    assert 0 == await change.stored(database)
 
 
 @matrix()

@@ -15,8 +15,10 @@ from db.database import Database
 from db.models import Customer, orders
 from db.urls import DatabaseUrl
 from tests.factories import create_customer, global_id
+from tests.faults.packets import Break
+from tests.faults.proxy import TidbProxy
 from tests.processes import Serving, Spawn, wait_until
-from tests.session import execute
+from tests.session import SharedTidb, execute
 from tests.tidb.server import TidbServer
 
 pytestmark = pytest.mark.tidb
@@ -72,6 +74,27 @@ async def test_a_stalled_database_is_noticed(url: str, mortal: TidbServer, spawn
     assert 1 <= took < 2.5
     assert 200 == alive.status_code
     assert [{"data": {"orders": {"nodes": []}}}] * 4 == await requests
+
+
+@pytest.mark.parametrize("driver", ["asyncmy", "aiomysql"])
+async def test_reset_connections_need_no_restart(tidb: SharedTidb, spawn: Spawn, driver: str) -> None:
+    """A load balancer that forgets idle connections is noticed by no client and no probe."""
+    name = f"reset_{uuid4().hex[:8]}"
+    async with TidbProxy(tidb.address) as proxy:
+        url = sa.make_url(proxy.url(name)).set(drivername=f"mysql+{driver}")
+        shown = url.render_as_string(hide_password=False)
+        serving = await asyncio.to_thread(spawn.serve, "--migrate", database_url=shown)
+        for number in range(3):
+            create = f'createCustomer(input: {{username: "c{number}", name: "C"}}) {{ customer {{ name }} }}'
+            created = await asyncio.to_thread(serving.post, f"mutation {{ {create} }}")
+            found = await asyncio.to_thread(serving.post, "{ customers { totalCount { value } } }")
+
+            assert {"data": {"createCustomer": {"customer": {"name": "C"}}}} == created
+            assert {"data": {"customers": {"totalCount": {"value": number + 1}}}} == found
+            assert (200, "") == await asyncio.to_thread(ready, serving)
+
+            proxy.break_links(Break.RESET)
+    await execute(tidb.url(), f"DROP DATABASE {name}")
 
 
 @pytest.mark.parametrize("url", ["asyncmy"], indirect=True)

@@ -1,8 +1,9 @@
 """The pools when connections are busy, dead, slow or given up: a coded answer, and a clean pool after it."""
 
 import asyncio
+import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,9 +18,11 @@ from db.reader import Transaction
 from db.urls import DatabaseUrl
 from tests.conftest import on_tidb
 from tests.factories import create_customer
+from tests.faults.packets import Break, Packet
 from tests.faults.proxy import TidbProxy
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 100000000) "
+PING = Packet(0x0E, "")
 SLOW = {"sqlite": f"{ENDLESS} SELECT MAX(x) FROM n", "mysql": "SELECT SLEEP(60)"}
 
 
@@ -224,3 +227,138 @@ async def test_a_stalled_database_costs_no_more_than_the_deadline(
     assert took < 10
     assert [[5], [6]] == await asyncio.gather(_answer(proxied, 5), _answer(proxied, 6))
     assert 0 == proxied.reads.pool.checkedout() + proxied.writes.pool.checkedout()
+
+
+ERROR_WITHOUT_CODE = b"\x02\x00\x00\x01\xff\x51"
+GARBLED = {
+    "a sequence number": lambda answer: answer[:3] + bytes([answer[3] + 9]) + answer[4:],
+    "half an error packet": lambda _: ERROR_WITHOUT_CODE,
+    "a row that is no number": lambda answer: answer.replace(b"\x017", b"\x01x"),
+}
+
+
+@on_tidb
+@pytest.mark.parametrize("change", GARBLED.values(), ids=GARBLED.keys())
+async def test_an_answer_that_cannot_be_read_closes_its_connection(
+    proxied: Database, proxy: TidbProxy, change: Callable[[bytes], bytes]
+) -> None:
+    """Whatever the driver raises: the rest of it would be the next statement's answer."""
+    await _answer(proxied, 1)
+    proxy.clear()
+    proxy.garble("SELECT 7", change)
+
+    async with asyncio.timeout(10):
+        assert [7] == await _answer(proxied, 7)
+        assert [8] == await _answer(proxied, 8)
+    assert (2, 1) == (proxy.statements.count("SELECT 7"), proxy.connections)
+
+    async def ask(transaction: Transaction) -> Any:
+        return (await transaction.fetch(sa.text("SELECT 7")))[0][0]
+
+    proxy.garble("SELECT 7", change)
+    assert 7 == await proxied.write(ask)
+    assert 4 == proxy.statements.count("SELECT 7")
+
+
+@on_tidb
+async def test_an_idle_connection_that_received_something_is_not_used(
+    proxied: Database, proxy: TidbProxy
+) -> None:
+    """Nobody asked for it, so it would be taken for the next answer."""
+    proxy.garble("SELECT 7", lambda answer: answer + answer)
+    assert [7] == await _answer(proxied, 7)
+    proxy.clear()
+
+    assert [8] == await _answer(proxied, 8)
+    assert 1 == proxy.connections
+
+
+@on_tidb
+async def test_after_a_silence_idle_connections_are_pinged_once(proxied: Database, proxy: TidbProxy) -> None:
+    """Those that were idle since before; a statement that was cancelled by its client says nothing."""
+    async with _held(proxied, 3):
+        pass
+    with pytest.raises(errors.DeadlineExceeded):
+        await proxied.reader(Deadline.after(0.3)).fetch(_slow(proxied))
+    proxy.clear()
+    async with _held(proxied, 2):
+        pass
+
+    assert 2 == proxy.packets.count(PING)
+
+    proxy.clear()
+    slow = asyncio.create_task(proxied.reader(Deadline.after(30)).fetch(sa.text("SELECT 0, SLEEP(60)")))
+    async with asyncio.timeout(20):
+        while not any("SLEEP" in text for text in proxy.statements):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    slow.cancel()
+    await asyncio.wait([slow])
+    async with _held(proxied, 2):
+        pass
+
+    # The connection for KILL has its own.
+    assert proxy.packets.count(PING) <= 1
+
+
+@on_tidb
+async def test_a_silent_server_is_pinged_before_each_connection_is_trusted(
+    proxied: Database, proxy: TidbProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One deadline is lost, whichever pool the next statements use; one ping clears a pool."""
+    monkeypatch.setattr("db.liveness.PING_TIMEOUT", 0.2)
+    await create_customer(proxied)
+    async with _held(proxied, 3):
+        pass
+    proxy.break_links(Break.BLACK_HOLE)
+    proxy.clear()
+    with pytest.raises(errors.DeadlineExceeded):
+        await proxied.reader(Deadline.after(0.3)).fetch(sa.text("SELECT 1"))
+    for number in range(6):
+        assert [number] == await _answer(proxied, number)
+    await create_customer(proxied)
+
+    # One for each pool; that of the KILL comes in its own time.
+    kills = [packet for packet in proxy.packets if packet.text.startswith("KILL")]
+    assert 2 == proxy.packets.count(PING)
+    assert len(kills) <= 1
+
+
+@on_tidb
+@pytest.mark.parametrize("driver_option", ["SO_KEEPALIVE", "TCP_KEEPIDLE", "TCP_USER_TIMEOUT"])
+async def test_connections_have_tcp_keepalive(database: Database, driver_option: str) -> None:
+    """With times of ours: the system's own are hours."""
+    expected = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 30, "TCP_USER_TIMEOUT": 60_000}[driver_option]
+    level = socket.SOL_SOCKET if driver_option.startswith("SO_") else socket.IPPROTO_TCP
+    for engine in (database.reads, database.writes):
+        async with engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            transport, _ = driver._stream()
+            found = transport.get_extra_info("socket").getsockopt(level, getattr(socket, driver_option))
+
+        assert expected == found
+
+
+async def test_a_connection_is_replaced_when_it_is_old(database_url: str) -> None:
+    """On TiDB; SQLite's stay, for nothing comes between."""
+    made: list[object] = []
+    async with Database(DatabaseUrl.parse(database_url), Limits(pool_recycle=0)) as database:
+        # An engine's first connection is made for itself.
+        await _answer(database, 7)
+        sa.event.listen(database.reads.sync_engine, "connect", lambda *_: made.append(1))
+        for number in range(3):
+            assert [number] == await _answer(database, number)
+
+    assert (0 if database.url.is_sqlite else 3) == len(made)
+
+
+@on_tidb
+async def test_a_login_has_a_time_limit(database_url: str, proxy: TidbProxy) -> None:
+    """Also without a deadline: a peer that accepts connections may never greet."""
+    url = sa.make_url(database_url).set(host=proxy.host, port=proxy.port)
+    parsed = DatabaseUrl.parse(url.render_as_string(hide_password=False))
+    proxy.break_logins(Break.BLACK_HOLE)
+    async with Database(parsed, Limits(connect_timeout=0.2)) as database:
+        with pytest.raises(errors.Unavailable, match=r"no connection within 0\.2 s"):
+            await _answer(database, 7)
+        async with asyncio.timeout(20):
+            await proxy.ended()
