@@ -29,6 +29,7 @@ from graph.protocol.health import Health
 from graph.protocol.ide import Ide
 from graph.protocol.origins import Origins
 from graph.protocol.params import Params, read_body
+from graph.protocol.persisted_queries import PersistedQueries
 from graph.protocol.request_ids import request_id
 from graph.protocol.tags import tagged
 from graph.protocol.trusted import Trusted
@@ -64,6 +65,7 @@ class GraphQLEndpoint:
     receipts: bool = False
     origins: Origins = field(default_factory=Origins)
     processor: Processor = field(default_factory=Processor)
+    persisted_queries: PersistedQueries = field(default_factory=PersistedQueries)
 
     async def __call__(self, request: Request) -> Response:
         if self.ide.is_wanted(request):
@@ -95,8 +97,11 @@ class GraphQLEndpoint:
     async def _answer(self, request: Request, body: bytes, media_type: str, caller: Caller) -> Response:
         await self.processor.step(caller.principal)
         # Only now: read, it may take twenty times the memory, and those that wait may be many.
-        params = Params.of(request, body, self.bounds, self.trusted)
+        find = partial(self.persisted_queries.get, caller.principal)
+        params = Params.of(request, body, self.bounds, self.trusted, find)
         document = self.documents.get(params.query)
+        if params.sha256 is not None:
+            self.persisted_queries.register(caller.principal, params.sha256, params.query)
         document.check_values(params.sizes, self.bounds.value_limit)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:

@@ -84,7 +84,8 @@ def test_other_documents_are_run_too(serving: Serving) -> None:
 def test_an_unknown_id_is_refused(serving: Serving) -> None:
     """In the words on which a client that sends hashes sends its query."""
     assert (400, "BAD_REQUEST", "No trusted document has this id.") == refusal(serving, documentId=UNKNOWN)
-    assert (200, "BAD_REQUEST", "PersistedQueryNotFound") == refusal(serving, extensions=persisted(UNKNOWN))
+    not_found = (200, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+    assert not_found == refusal(serving, extensions=persisted(UNKNOWN))
     assert (400, "BAD_REQUEST", "The id of a document must be a string.") == refusal(serving, documentId=1)
     assert (400, "BAD_REQUEST", "query must be a GraphQL document.") == refusal(serving, extensions={})
 
@@ -105,7 +106,8 @@ def test_nothing_but_trusted_documents_is_accepted(strict: Serving) -> None:
     ]
 
     assert [(400, "BAD_REQUEST", ONLY_TRUSTED)] * 5 == refused
-    assert (400, "BAD_REQUEST", "No trusted document has this id.") == refusal(
+    assert (400, "BAD_REQUEST", "No trusted document has this id.") == refusal(strict, documentId=UNKNOWN)
+    assert (200, "PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported") == refusal(
         strict, extensions=persisted(UNKNOWN)
     )
     assert (200, ANSWER) == ask(strict, documentId=ONE)

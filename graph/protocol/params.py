@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,25 +23,36 @@ LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 class Params:
     """One GraphQL request. `variables` hold what JSON said, not yet coerced by the schema.
 
-    `sizes` says how many values each of them is.
+    `sizes` says how many values each of them is, `sha256` under which hash the query is to be registered.
     """
 
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
     sizes: Mapping[str, int]
+    sha256: str | None = None
 
     @classmethod
-    def of(cls, request: Request, body: bytes, bounds: Bounds, trusted: Trusted) -> "Params":
-        """Those in the URL of a GET, or in the body. Raises Rejected."""
+    def of(
+        cls,
+        request: Request,
+        body: bytes,
+        bounds: Bounds,
+        trusted: Trusted,
+        find: Callable[[str], str | None],
+    ) -> "Params":
+        """Those in the URL of a GET, or in the body; `find` gets documents by hash. Raises Rejected."""
         fields = _from_url(request) if request.method == "GET" else _from_json("The body", body)
-        return cls.check(fields, bounds, trusted)
+        return cls.check(fields, bounds, trusted, find)
 
     @classmethod
-    def check(cls, fields: object, bounds: Bounds, trusted: Trusted) -> "Params":
+    def check(
+        cls, fields: object, bounds: Bounds, trusted: Trusted, find: Callable[[str], str | None]
+    ) -> "Params":
         if not isinstance(fields, Mapping):
             raise bad_request("The body must be one JSON object.")
-        query, variables = trusted.text(fields), fields.get("variables")
+        query, sha256 = trusted.text(fields, find)
+        variables = fields.get("variables")
         name, extensions = fields.get("operationName"), fields.get("extensions")
         if not isinstance(query, str) or not query:
             raise bad_request("query must be a GraphQL document.")
@@ -55,7 +66,7 @@ class Params:
         if (count := sum(sizes.values())) > bounds.value_limit:
             message = f"The variables hold {count} values, and {bounds.value_limit} are the limit."
             raise Rejected(coded(message, BAD_USER_INPUT))
-        return cls(query, variables, name or None, sizes)
+        return cls(query, variables, name or None, sizes, sha256)
 
 
 async def read_body(request: Request, bounds: Bounds, part: Part) -> bytes:

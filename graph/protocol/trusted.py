@@ -1,11 +1,12 @@
 """Documents that the operator trusts, by the ids that clients send in their place."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from graph.errors import BAD_REQUEST, Rejected, bad_request, coded
+from graph.errors import bad_request
+from graph.protocol.persisted_queries import not_supported, requested_hash, text_of
 
 ONLY_TRUSTED = "Only trusted documents are accepted: send the documentId of one, and no query."
 
@@ -17,37 +18,24 @@ class Trusted:
         self._documents = dict(documents)
         self._only = only
 
-    def text(self, fields: Mapping[str, Any]) -> object:
-        """The document that a request's fields ask for, by its text or its id. Raises Rejected."""
-        query, by_id = fields.get("query"), _id(fields)
-        if query is not None and not self._only:
-            return query
-        if query is not None or by_id is None:
-            if self._only:
-                raise bad_request(ONLY_TRUSTED)
-            return None
-        if by_id not in self._documents:
-            raise _unknown(fields, only=self._only)
-        return self._documents[by_id]
+    def text(self, fields: Mapping[str, Any], find: Callable[[str], str | None]) -> tuple[object, str | None]:
+        """The document that a request asks for by its text or its id, and the hash to register it under.
 
-
-def _id(fields: Mapping[str, Any]) -> str | None:
-    """`documentId`, or the hash that Apollo's and urql's clients send in its place."""
-    found = fields.get("documentId")
-    if found is None:
-        extensions = fields.get("extensions")
-        persisted = extensions.get("persistedQuery") if isinstance(extensions, Mapping) else None
-        found = persisted.get("sha256Hash") if isinstance(persisted, Mapping) else None
-    if found is not None and not isinstance(found, str):
-        raise bad_request("The id of a document must be a string.")
-    return found
-
-
-def _unknown(fields: Mapping[str, Any], *, only: bool) -> Rejected:
-    if fields.get("documentId") is None and not only:
-        # The words on which such clients send the query itself.
-        return Rejected(coded("PersistedQueryNotFound", BAD_REQUEST))
-    return bad_request("No trusted document has this id.")
+        `find` looks up automatic persisted queries. Raises Rejected.
+        """
+        query, sha256 = fields.get("query"), requested_hash(fields.get("extensions"))
+        by_id = sha256 if fields.get("documentId") is None else fields["documentId"]
+        if by_id is not None and not isinstance(by_id, str):
+            raise bad_request("The id of a document must be a string.")
+        if self._only and (query is not None or by_id is None):
+            raise bad_request(ONLY_TRUSTED)
+        if query is None and by_id in self._documents:
+            return self._documents[by_id], None
+        if query is None and by_id is not sha256:
+            raise bad_request("No trusted document has this id.")
+        if self._only:
+            raise not_supported()
+        return text_of(query, sha256, find)
 
 
 def load(path: str) -> dict[str, str]:

@@ -97,6 +97,13 @@ def test_a_client_finds_the_code_of_an_error(shop: Shop) -> None:
     assert {client: ["UNAUTHENTICATED", "OK"] for client in ("apollo", "urql", "relay")} == told
 
 
+def test_apollo_sends_hashes_over_get(shop: Shop) -> None:
+    """Its link sends the document once, after the hash was not found; then the hash alone."""
+    found = packages.run(JAVASCRIPT, "build/apollo/persisted.js", f"{shop.open.url}/graphql")
+
+    assert {"sent": ["GET hash", "POST document", "GET hash"], "answers": [1, 2]} == found
+
+
 def test_builds_write_documents_that_hold(documents: Path) -> None:
     """Of all nine operations, valid against the schema; relay-compiler finds what it wrote up to date."""
     schema, found = build_schema(SCHEMA.read_text()), json.loads(documents.read_text())

@@ -24,7 +24,14 @@ const makeCache = () =>
     },
   })
 
-// So that the compiler knows of the defaults below.
+// By default Apollo discards the data of all fields when one of them fails, also of mutations that were carried out.
+export const DEFAULT_OPTIONS = {
+  query: {errorPolicy: 'all'},
+  watchQuery: {errorPolicy: 'all'},
+  mutate: {errorPolicy: 'all'},
+} as const
+
+// So that the compiler knows of these defaults.
 declare module '@apollo/client' {
   namespace ApolloClient {
     namespace DeclareDefaultOptions {
@@ -53,11 +60,6 @@ export function connect(url: string, {key = '', byId = false} = {}) {
   return new ApolloClient({
     link: ApolloLink.from(links),
     cache: makeCache(),
-    // By default Apollo discards the data of all fields when one of them fails, also of mutations that were carried out.
-    defaultOptions: {
-      query: {errorPolicy: 'all'},
-      watchQuery: {errorPolicy: 'all'},
-      mutate: {errorPolicy: 'all'},
-    },
+    defaultOptions: DEFAULT_OPTIONS,
   })
 }
