@@ -5,20 +5,21 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError, get_nullable_type, is_list_type
-from strawberry.types.arguments import convert_arguments
 
 from graph.errors import BAD_USER_INPUT, COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.execution.executor import RowExecutor
 from graph.execution.outline import Fields, Selected
 from graph.limits.values import size
+from graph.types.arguments import WHERE, convert_arguments
 from graph.types.fields import DEFINITION, Batched, Mutating
+from graph.types.filters import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
 from graph.types.prices import MUTATION, ONE, Price
 
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000
 NOTHING = Price(0)
-# A filter of 50 conditions with lists of 100 in them has two thirds of it, at most.
-MOST_VALUES = 10_000
+# A filter of 50 conditions with lists of 100, and of 500 objects, has two thirds of it.
+MOST_VALUES = 15_000
 # What a field's plan raises for its arguments.
 REFUSED: tuple[type[Exception], ...] = (GraphQLError, BadUserInput, *MISTAKES)
 
@@ -88,6 +89,8 @@ class Costs:
     def _arguments(self, selected: Selected) -> Any:
         """As the field's plan will get them. Raises Rejected for so many that no plan takes them."""
         sent = selected.arguments()
+        if objects(sent.get(WHERE) or {}) > MOST_OBJECTS:
+            raise Rejected(coded(TOO_MANY_OBJECTS, BAD_USER_INPUT))
         if size([sent]) > MOST_VALUES:
             name = selected.nodes[0].name.value
             message = f"The arguments of {name} hold more than {MOST_VALUES} values."

@@ -19,10 +19,9 @@ from graphql import (
 from graphql.execution.executor import to_nodes
 from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types.arguments import convert_arguments
 
 from graph.execution.outline import Fields, Outline
-from graph.types.arguments import Arguments, Remembered
+from graph.types.arguments import Arguments, Remembered, convert_arguments
 from graph.types.fields import DEFINITION, Batched, Column, Computed, DeclaredField, declaration
 
 Read = Callable[[Any], Any]

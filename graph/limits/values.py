@@ -21,6 +21,8 @@ from graph.errors import BAD_USER_INPUT, Rejected, coded
 
 # A literal's key among the names of variables.
 LITERAL = ""
+# An object counts as so many values: each field that it could have is looked at.
+OBJECT = 10
 
 
 class Values(NamedTuple):
@@ -88,6 +90,7 @@ def of_value(value: Any) -> Counter[str]:
         if isinstance(node, ListValueNode):
             waiting += node.values
         elif isinstance(node, ObjectValueNode):
+            found[LITERAL] += OBJECT - 1
             waiting += [each.value for each in node.fields]
     return found
 
@@ -104,7 +107,7 @@ def size(waiting: list[Any], most: int = sys.maxsize) -> int:
             case str(text) if "\0" in text:
                 raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
             case dict(mapping):
-                count += len(mapping)
+                count += OBJECT - 1 + len(mapping)
                 waiting += [*mapping, *mapping.values()]
             case list(items) if len(items) > most:
                 raise Rejected(coded(f"A list has at most {most} items.", BAD_USER_INPUT))

@@ -1,10 +1,27 @@
 """A field's arguments, read once for all objects that it is a field of."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from strawberry.types import arguments as strawberry
+from strawberry.types.arguments import StrawberryArgument
+
 T = TypeVar("T")
+# The argument that holds a filter.
+WHERE = "where"
+
+
+def convert_arguments(
+    sent: Mapping[str, Any], known: Iterable[StrawberryArgument], **options: Any
+) -> dict[str, Any]:
+    """As Strawberry does, but a filter stays the mapping that graphql-core makes of it.
+
+    It may have hundreds of objects, and Strawberry looks at every field that each of them could have.
+    """
+    others = {name: value for name, value in sent.items() if name != WHERE}
+    converted = strawberry.convert_arguments(others, list(known), **options)
+    return {**converted, WHERE: sent[WHERE]} if WHERE in sent else converted
 
 
 class Remembered:

@@ -15,7 +15,7 @@ from graph.errors import BadUserInput
 from graph.types import prices
 from graph.types.arguments import once
 from graph.types.fields import Load, argument, batched, column, computed
-from graph.types.filters import CustomerWhere, OrderWhere, condition
+from graph.types.filters import WHERES, CustomerWhere, OrderWhere, condition
 from graph.types.prices import Price, counted
 from graph.types.searching import search_count, searched
 from graph.types.snapshots import SNAPSHOT, Snapshot, is_pinned, when_of
@@ -170,7 +170,7 @@ def connection(
     """A connection at the root, or of a parent by the children's column `parent`."""
 
     def asked(sent: Mapping[str, Any]) -> Page:
-        where = condition(sent.get("where"))
+        where = condition(WHERES[table], sent.get("where"))
         if table == "customers" and not sent.get("include_archived"):
             where = Every((ACTIVE, where))
         scope = Scope(field, table, sort(table, sent.get("order_by"), where), where, parent)

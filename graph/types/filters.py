@@ -1,13 +1,15 @@
 """`where`: conditions on customers and on orders, across their relation, bounded in depth and size."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import strawberry
 
-from db.filters import EVERYTHING, Compare, Condition, Either, Every, Not, Related
+from db.filters import EVERYTHING, Compare, Condition, Either, Every, Not, Related, comparable
 from graph.access.scopes import Scope
 from graph.errors import BadUserInput
+from graph.types.naming import camel
 from graph.types.operators import (
     DateTimeFilter,
     IDFilter,
@@ -17,13 +19,15 @@ from graph.types.operators import (
     StringFilter,
     bounded,
     compare,
+    same,
     stored_amount,
     stored_enum,
     stored_id,
 )
 from graph.types.requires import requires
 
-DEEPEST, MOST_CONDITIONS = 5, 50
+DEEPEST, MOST_CONDITIONS, MOST_OBJECTS = 5, 50, 500
+TOO_MANY_OBJECTS = f"where has at most {MOST_OBJECTS} objects, empty ones included."
 
 
 def on(what: str, scope: Scope | None = None) -> Any:
@@ -40,7 +44,10 @@ def combined(name: str, description: str) -> Any:
 ALL = "All of these hold, at most 100; an empty list asks for nothing."
 ANY = "At least one of these holds, at most 100; none does in an empty list, which finds nothing."
 NONE = "This does not hold; an empty object always holds, so its opposite finds nothing."
-BOUNDS = "At most 5 levels deep with 50 conditions in all; null or an empty object asks for nothing."
+BOUNDS = (
+    "At most 5 levels deep with 50 conditions and 500 objects in all. "
+    "Null or an empty object asks for nothing."
+)
 
 
 @strawberry.input(description=f"Conditions on customers, all of which must hold. {BOUNDS}")
@@ -60,23 +67,11 @@ class CustomerWhere:
     or_: "list[CustomerWhere] | None" = combined("or", ANY)
     not_: "CustomerWhere | None" = combined("not", NONE)
 
-    def conditions(self, depth: int) -> Iterator[Condition]:
-        yield from columns(self, {"id": stored_id("Customer")})
-        yield from combinations(self, depth)
-        if self.orders:
-            yield from self.orders.conditions(depth)
-
 
 @strawberry.input(description="Conditions on the orders of a customer.")
 class OrdersFilter:
     some: "OrderWhere | None" = combined("some", "At least one order meets this, or is there if it is empty.")
     none: "OrderWhere | None" = combined("none", "No order meets this, or is there if it is empty.")
-
-    def conditions(self, depth: int) -> Iterator[Condition]:
-        if self.some:
-            yield Related("orders", decode(self.some, depth + 1))
-        if self.none:
-            yield Not(Related("orders", decode(self.none, depth + 1)))
 
 
 @strawberry.input(description=f"Conditions on orders, all of which must hold. {BOUNDS}")
@@ -94,55 +89,108 @@ class OrderWhere:
     or_: "list[OrderWhere] | None" = combined("or", ANY)
     not_: "OrderWhere | None" = combined("not", NONE)
 
-    def conditions(self, depth: int) -> Iterator[Condition]:
-        yield from columns(self, {"id": stored_id("Order"), "status": stored_enum})
-        yield from combinations(self, depth)
-        if self.total and self.total.amount:
-            yield from compare("total", self.total.amount, stored_amount)
-        if self.total and self.total.currency:
-            yield from compare("currency", self.total.currency)
-        if self.customer:
-            yield from of_customer(self.customer, depth)
+
+# The filter of each table's rows.
+WHERES = {"customers": CustomerWhere, "orders": OrderWhere}
 
 
-def condition(where: CustomerWhere | OrderWhere | None) -> Condition:
-    """What `where` asks for. Raises BadUserInput when it is too deep or too large."""
-    decoded = decode(where, 1) if where else EVERYTHING
+def condition(kind: type, where: Mapping[str, Any] | None) -> Condition:
+    """The condition of a filter of an input type, as graphql-core has coerced it.
+
+    Raises BadUserInput when it is too deep or too large.
+    """
+    if where is None:
+        return EVERYTHING
+    if objects(where) > MOST_OBJECTS:
+        raise BadUserInput(TOO_MANY_OBJECTS)
+    decoded = decode(kind, where, 1)
     if size(decoded) > MOST_CONDITIONS:
         raise BadUserInput(f"where has at most {MOST_CONDITIONS} conditions.")
     return decoded
 
 
-def decode(where: CustomerWhere | OrderWhere, depth: int) -> Condition:
+def objects(where: Mapping[str, Any]) -> int:
+    """How many objects a filter holds, itself and the operators of each column included."""
+    count, waiting = 0, [where]
+    while waiting and count <= MOST_OBJECTS:
+        count += 1
+        for value in waiting.pop().values():
+            if isinstance(value, Mapping):
+                waiting.append(value)
+            elif isinstance(value, list):
+                waiting += [each for each in value if isinstance(each, Mapping)]
+    return count
+
+
+def decode(kind: type, where: Mapping[str, Any], depth: int) -> Condition:
+    """All parts of a filter, always in the same order: the cursors of a connection depend on it."""
     if depth > DEEPEST:
         raise BadUserInput(f"where is at most {DEEPEST} levels deep.")
-    return Every(tuple(where.conditions(depth)))
+    return Every(tuple(parts(kind, where, depth)))
 
 
-def columns(where: Any, stored: dict[str, Any]) -> Iterator[Condition]:
-    """Conditions on columns of the field's own name."""
-    for name, sent in vars(where).items():
-        if sent and isinstance(
-            sent, IDFilter | StringFilter | IntFilter | DateTimeFilter | OrderStatusFilter
-        ):
-            yield from compare(name, sent, *([stored[name]] if name in stored else []))
+def parts(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
+    for name, column in columns(kind).items():
+        if sent := where.get(name):
+            yield from compare(column.name, sent, column.stored, has_null=column.has_null)
+    yield from combinations(kind, where, depth)
+    total = where.get("total") or {}
+    if amount := total.get("amount"):
+        yield from compare("total", amount, stored_amount)
+    if currency := total.get("currency"):
+        yield from compare("currency", currency)
+    related = where.get("orders") or {}
+    if (some := related.get("some")) is not None:
+        yield Related("orders", decode(OrderWhere, some, depth + 1))
+    if (none := related.get("none")) is not None:
+        yield Not(Related("orders", decode(OrderWhere, none, depth + 1)))
+    if (customer := where.get("customer")) is not None:
+        yield from of_customer(customer, depth)
 
 
-def combinations(where: Any, depth: int) -> Iterator[Condition]:
-    if where.and_:
-        yield Every(tuple(decode(each, depth + 1) for each in bounded(where.and_)))
-    if where.or_ is not strawberry.UNSET and where.or_ is not None:
-        yield Either(tuple(decode(each, depth + 1) for each in bounded(where.or_)))
-    if where.not_:
-        yield Not(decode(where.not_, depth + 1))
+class Column(NamedTuple):
+    """A column with a filter of its own name; `stored` turns a value into what the column holds."""
+
+    name: str
+    stored: Callable[[Any], Any]
+    has_null: bool
 
 
-def of_customer(where: CustomerWhere, depth: int) -> Iterator[Condition]:
+@lru_cache
+def columns(kind: type) -> dict[str, Column]:
+    """The columns that an input type compares, by the fields' names in the schema, in its order."""
+    row_ids = stored_id("Customer" if kind is CustomerWhere else "Order")
+    stored: dict[Any, Callable[[Any], Any]] = {
+        IDFilter: row_ids,
+        StringFilter: comparable,
+        IntFilter: same,
+        DateTimeFilter: same,
+        OrderStatusFilter: stored_enum,
+    }
+    found = {}
+    for field in kind.__strawberry_definition__.fields:  # type: ignore[attr-defined]
+        filtered = getattr(field.type, "of_type", None)
+        if isinstance(filtered, type) and filtered in stored:
+            has_null = hasattr(filtered, "is_null")
+            found[camel(field.python_name)] = Column(field.python_name, stored[filtered], has_null)
+    return found
+
+
+def combinations(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
+    if sent := where.get("and"):
+        yield Every(tuple(decode(kind, each, depth + 1) for each in bounded(sent)))
+    if (sent := where.get("or")) is not None:
+        yield Either(tuple(decode(kind, each, depth + 1) for each in bounded(sent)))
+    if (sent := where.get("not")) is not None:
+        yield Not(decode(kind, sent, depth + 1))
+
+
+def of_customer(where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
     """A condition on nothing but the customer's id stands on the order's own column, and on its index."""
-    related = decode(where, depth + 1)
-    parts = related.parts if isinstance(related, Every) else ()
-    if parts and all(isinstance(part, Compare) and part.column == "id" for part in parts):
-        for part in parts:
+    related = decode(CustomerWhere, where, depth + 1)
+    compared = related.parts if isinstance(related, Every) else ()
+    if compared and all(isinstance(part, Compare) and part.column == "id" for part in compared):
+        for part in compared:
             yield Compare("customer_id", part.operator, part.value)  # type: ignore[union-attr]
     else:
         yield Related("customer", related)

@@ -1,6 +1,6 @@
 """What a column can be compared with: one input for each type of value."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -11,6 +11,7 @@ import strawberry
 from db.filters import Compare
 from graph import ids
 from graph.errors import BadUserInput
+from graph.types.naming import camel
 from graph.types.scalars import CurrencyCode
 from graph.types.status import OrderStatus
 
@@ -132,18 +133,33 @@ class MoneyFilter:
     )
 
 
-def compare(column: str, sent: Any, stored: Callable[[Any], Any] = lambda value: value) -> Iterator[Compare]:
+# The operators' names in the schema, and in conditions; their order is that of a condition's parts.
+OPERATORS = {"in" if name == "in_" else camel(name): name for name in DESCRIPTIONS}
+
+
+def same(value: T) -> T:
+    return value
+
+
+def compare(
+    column: str,
+    sent: Mapping[str, Any],
+    stored: Callable[[Any], Any] = same,
+    *,
+    has_null: bool = False,
+) -> Iterator[Compare]:
     """A filter's conditions on a column; `stored` makes of a value what the column holds.
 
-    Raises BadUserInput for a null or for a list that is too long.
+    Raises BadUserInput for a null, in place of which `has_null` columns have isNull, and for a long list.
     """
-    for name, value in vars(sent).items():
-        if value is strawberry.UNSET:
+    for field, name in OPERATORS.items():
+        if field not in sent:
             continue
+        value = sent[field]
         if value is None:
-            raise BadUserInput(NULL_REFUSED + (": use isNull." if hasattr(sent, "is_null") else "."))
+            raise BadUserInput(NULL_REFUSED + (": use isNull." if has_null else "."))
         if isinstance(value, list):
-            yield Compare(column, name, tuple(stored(each) for each in bounded(value)))
+            yield Compare(column, name, tuple([stored(each) for each in bounded(value)]))
         else:
             yield Compare(column, name, value if name == "is_null" else stored(value))
 
@@ -165,5 +181,5 @@ def stored_amount(sent: Decimal) -> Decimal:
     return max(-LARGEST_AMOUNT, min(sent, LARGEST_AMOUNT))
 
 
-def stored_enum(value: Enum) -> Any:
-    return value.value
+def stored_enum(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value

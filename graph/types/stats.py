@@ -41,7 +41,7 @@ def stats_price(arguments: Mapping[str, Any]) -> Price:
 
 
 def asked(arguments: Mapping[str, Any]) -> Condition:
-    return condition(arguments.get("where"))
+    return condition(OrderWhere, arguments.get("where"))
 
 
 def order_stats(*, description: str) -> Any:

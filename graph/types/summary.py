@@ -128,7 +128,7 @@ def price(arguments: Mapping[str, Any]) -> Price:
 
 def asked(arguments: Mapping[str, Any]) -> Summary:
     """What the arguments ask for. Raises BadUserInput or UnknownTimeZone."""
-    where = condition(arguments.get("where"))
+    where = condition(OrderWhere, arguments.get("where"))
     groups = set(arguments.get("group_by") or ())
     zone = arguments.get("time_zone")
     by_customer = OrderGroup.CUSTOMER in groups

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from graphql import coerce_input_value, get_named_type, get_nullable_type, is_list_type, parse
-from strawberry.types.arguments import convert_arguments
 
 from db.filters import Compare
 from db.indexes import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
@@ -15,6 +14,7 @@ from db.sorts import SORTS, Sort
 from graph.execution.cost import LARGEST, charge
 from graph.execution.executor import RowExecutor
 from graph.schema import build
+from graph.types.arguments import convert_arguments
 from graph.types.fields import DEFINITION, declaration
 
 SCHEMA = build()
@@ -180,7 +180,7 @@ def test_a_filter_has_a_surcharge_unless_an_index_serves_it(place: Place) -> Non
     orders = {sort: place.decoded(orderBy=sent) for sort, sent in sorts(place.table)}
     for one, other in combinations_with_replacement(known, 2):
         parts, wheres = zip(*([one] if one is other else [one, other]), strict=True)
-        where = type(wheres[0])(and_=[*wheres])
+        where = {"and": [*wheres]}
         for sort in orders:
             if is_allowed(sort, parts):
                 surcharge = price({"first": 0, "where": where, **orders[sort]}).surcharge

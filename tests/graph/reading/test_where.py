@@ -3,10 +3,16 @@
 from typing import Any
 
 import pytest
+from graphql import coerce_input_value
 
 from db.database import Database
+from db.pages import Scope
+from db.sorts import ORDER_SORTS
+from graph.schema import build
+from graph.types.filters import OrderWhere, condition
 from tests.api import Api
 from tests.factories import create_customer, create_order
+from tests.session import Statements
 
 CUSTOMERS = """
 query ($where: CustomerWhere) {
@@ -198,6 +204,76 @@ async def test_size_is_bounded(api: Api) -> None:
     assert "where has at most 50 conditions." == await refusal(api, {"and": [one] * 51})
     assert [] == await found(api, {**related, "or": [one] * 19})
     assert "where has at most 50 conditions." == await refusal(api, {**related, "or": [one] * 20})
+
+
+async def test_objects_are_bounded(api: Api) -> None:
+    """Five hundred in one filter: empty ones, operators, relations and the filter itself."""
+    refused = "where has at most 500 objects, empty ones included."
+    empty = {"and": [{"and": [{}] * 98}] * 5}
+    mixed = {"or": [{"name": {}, "orders": {"some": {"total": {"amount": {}}}}}] * 83}
+    orders = {"or": [{"not": {"not": {"total": {"amount": {}, "currency": {}}}}}] * 84}
+
+    assert [] == await found(api, {**empty, "or": [{}] * 4})
+    assert refused == await refusal(api, {**empty, "or": [{}] * 5})
+    assert refused == await refusal(api, {"and": [{"and": [{}] * 98}] * 50})
+    assert "where has at most 50 conditions." == await refusal(api, mixed)
+    assert refused == await refusal(api, {**mixed, "and": [{}] * 2})
+    assert refused == await refusal(api, orders, ORDERS)
+
+
+async def test_a_filter_that_is_too_large_is_refused_before_a_row_is_read(
+    api: Api, database: Database
+) -> None:
+    """The whole request is, wherever the filter stands."""
+    where = {"and": [{"and": [{}] * 98}] * 50}
+    query = "query ($where: OrderWhere) { customers { nodes { orders(where: $where) { nodes { id } } } } }"
+    with Statements(database) as sent:
+        answer = await api.send(query, where=where)
+
+    assert ["BAD_USER_INPUT"] == [error["extensions"]["code"] for error in answer["errors"]]
+    assert [] == sent
+
+
+CURSORS = {
+    "d5da4f61bdc9": {
+        "status": {"in": ["PAID", "PENDING"]},
+        "id": {"ne": "x", "in": ["T3JkZXI6MQ"]},
+        "total": {"amount": {"gte": "1.50", "lt": "9"}, "currency": {"eq": "EUR"}},
+        "placedAt": {"lte": "2026-01-01T00:00:00Z", "isNull": False},
+        "or": [
+            {"reference": {"startsWith": "a", "notIn": ["b", "c"], "contains": "d"}},
+            {"customer": {"name": {"gt": "x"}}},
+        ],
+        "customer": {"id": {"eq": "Q3VzdG9tZXI6MQ"}},
+        "not": {},
+        "and": [{"version": {"eq": 1}}],
+    },
+    "1bffbbc03caf": {},
+    "66c1fad3510e": {"customer": {}},
+    "0dfef3e63968": {"or": []},
+}
+
+
+@pytest.mark.parametrize(("mark", "where"), CURSORS.items())
+def test_cursors_of_earlier_versions_still_fit(mark: str, where: dict[str, Any]) -> None:
+    """Their fingerprint depends on the order in which a filter's parts are read."""
+    field = build()._schema.query_type.fields["orders"]  # type: ignore[union-attr]
+    sent: Any = coerce_input_value(where, field.args["where"].type)
+    scope = Scope("Query.orders", "orders", ORDER_SORTS[0], condition(OrderWhere, sent))
+
+    assert mark == scope.mark
+
+
+async def test_texts_longer_than_any_that_is_stored_are_compared(api: Api, database: Database) -> None:
+    """They are cut before they are sent to the database, without another result."""
+    name = "x" * 250
+    await create_customer(database, username="long", name=name)
+    results = [
+        await found(api, {"name": {operator: name + "x" * 200_000}, "username": {"eq": "long"}})
+        for operator in ("eq", "ne", "lt", "gt", "startsWith", "contains")
+    ]
+
+    assert [[], ["long"], ["long"], [], [], []] == results
 
 
 async def test_lists_are_bounded(api: Api) -> None:
