@@ -116,3 +116,48 @@ def test_short_fields_stay_as_they_are(fields: dict[str, Any]) -> None:
 
     assert len(line) <= 8_000
     assert {name: value for name, value in event.items() if name in kept} == kept
+
+
+UNCAUGHT = """
+import asyncio, threading, warnings
+from graph.process import logs
+
+logs.configure(development=False)
+
+async def forgotten():
+    pass
+
+class Fails:
+    def __del__(self):
+        raise RuntimeError("finalizer")
+
+def fail(where):
+    raise RuntimeError(where)
+
+async def main():
+    asyncio.create_task(asyncio.to_thread(fail, "task"))
+    await asyncio.sleep(0.2)
+
+forgotten()
+warnings.warn("careful")
+Fails()
+thread = threading.Thread(target=fail, args=("thread",))
+thread.start()
+thread.join()
+asyncio.run(main())
+fail("end")
+"""
+
+
+def test_production_logs_what_python_prints() -> None:
+    """Warnings and exceptions that nobody caught, wherever they occur."""
+    done = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    causes = [line.get("exception", "").rpartition("\n")[2] for line in lines]
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert ["warning", "warning", "error", "error", "error", "critical"] == [line["level"] for line in lines]
+    assert "RuntimeWarning: coroutine 'forgotten' was never awaited" in lines[0]["event"]
+    assert "UserWarning: careful" in lines[1]["event"]
+    ends = [f"RuntimeError: {where}" for where in ("finalizer", "thread", "task", "end")]
+    assert ends == causes[2:]

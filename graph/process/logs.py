@@ -3,7 +3,9 @@
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -13,7 +15,7 @@ LONGEST_LINE = 8_000
 
 
 def configure(*, development: bool) -> None:
-    """Send structlog's events, and the warnings of libraries, to standard error."""
+    """Send structlog's events, and the warnings of libraries, and exceptions nobody caught to standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -37,6 +39,8 @@ def configure(*, development: bool) -> None:
     logging.getLogger("asyncmy").setLevel(logging.ERROR)
     # It warns of each request that is not HTTP, about which nobody here can do anything.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    if not development:
+        log_uncaught_exceptions()
 
 
 # Both leave out local variables: customers' data are in them, and a driver's password.
@@ -75,3 +79,23 @@ def shorten(text: str, limit: int) -> str:
         return text
     half = limit // 2
     return f"{text[:half]}… {len(text) - 2 * half} characters left out …{text[len(text) - half :]}"
+
+
+def log_uncaught_exceptions() -> None:
+    """Log exceptions that end the process or a thread, or occur in a finalizer, instead of printing them."""
+    log = logging.getLogger("tidegraph.python")
+
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            log.critical("uncaught exception", exc_info=(kind, error, trace))
+
+    def end_thread(thread: threading.ExceptHookArgs) -> None:
+        if not isinstance(thread.exc_value, SystemExit):
+            log.error("uncaught exception in a thread", exc_info=thread.exc_value)
+
+    def ignore(unraisable: Any) -> None:
+        log.error("exception ignored: %s", unraisable.err_msg, exc_info=unraisable.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = end, end_thread, ignore
