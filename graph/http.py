@@ -8,6 +8,7 @@ import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from db import errors
 from db.database import Database
@@ -19,9 +20,9 @@ from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
 from graph.execution.documents import Document, Documents
 from graph.execution.operation import execute
 from graph.limits.bounds import Bounds
+from graph.limits.memory import MemoryLimit, Reservation
 from graph.limits.processor import Processor
 from graph.limits.rates import Rates
-from graph.limits.room import Room
 from graph.limits.turns import Turns
 from graph.protocol import wire
 from graph.protocol.hangup import HungUp, while_connected
@@ -31,6 +32,7 @@ from graph.protocol.origins import Origins
 from graph.protocol.params import Params, read_body
 from graph.protocol.persisted_queries import PersistedQueries
 from graph.protocol.request_ids import request_id
+from graph.protocol.sending import send_response
 from graph.protocol.tags import tagged
 from graph.protocol.trusted import Trusted
 
@@ -60,14 +62,20 @@ class GraphQLEndpoint:
     bounds: Bounds
     rates: Rates
     turns: Turns
-    room: Room
+    memory: MemoryLimit
     trusted: Trusted
     receipts: bool = False
     origins: Origins = field(default_factory=Origins)
     processor: Processor = field(default_factory=Processor)
     persisted_queries: PersistedQueries = field(default_factory=PersistedQueries)
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        with Reservation(self.memory) as reservation:
+            response = await self._respond(request, reservation)
+            await send_response(request, response, reservation, send)
+
+    async def _respond(self, request: Request, reservation: Reservation) -> Response:
         if self.ide.is_wanted(request):
             return self.ide.page()
         media_type = wire.JSON
@@ -76,7 +84,7 @@ class GraphQLEndpoint:
                 raise method_not_allowed("Send GET or POST.", ", ".join(METHODS))
             media_type = wire.negotiate(request.headers.getlist("accept"))
             self.origins.check(request)
-            return await self._run(request, media_type)
+            return await self._run(request, media_type, reservation)
         except Rejected as rejected:
             return wire.rejection(media_type, rejected)
         except HungUp:
@@ -86,16 +94,19 @@ class GraphQLEndpoint:
         except Exception as bug:
             return wire.rejection(media_type, Rejected(logged(bug), status=500))
 
-    async def _run(self, request: Request, media_type: str) -> Response:
+    async def _run(self, request: Request, media_type: str, reservation: Reservation) -> Response:
         caller = await self._caller(request)
         await self.rates.count(caller.principal)
-        with self.room.part(caller.principal) as part:
-            body = await read_body(request, self.bounds, part)
-            async with self.turns.turn(caller.principal):
-                return await self._answer(request, body, media_type, caller)
+        reservation.principal = caller.principal
+        body = await read_body(request, self.bounds, reservation)
+        async with self.turns.turn(caller.principal):
+            return await self._answer(request, body, media_type, caller, reservation)
 
-    async def _answer(self, request: Request, body: bytes, media_type: str, caller: Caller) -> Response:
+    async def _answer(
+        self, request: Request, body: bytes, media_type: str, caller: Caller, reservation: Reservation
+    ) -> Response:
         await self.processor.step(caller.principal)
+        reservation.check()
         # Only now: read, it may take twenty times the memory, and those that wait may be many.
         find = partial(self.persisted_queries.get, caller.principal)
         params = Params.of(request, body, self.bounds, self.trusted, find)
@@ -109,6 +120,9 @@ class GraphQLEndpoint:
         executed = await self._execute(request, params, document, operation, caller)
         receipts = self.receipts or request.headers.get(RECEIPT) == "1"
         answer = wire.result(media_type, executed, receipts)
+        if operation.operation is OperationType.QUERY:
+            # A mutation was carried out, and must be answered.
+            reservation.grow(len(answer.body))
         if request.method == "POST" or executed.errors:
             return answer
         # A receipt is another each time.

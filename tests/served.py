@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import uvicorn
 
 from graph.limits.bounds import Bounds
-from graph.process.http1 import Http1
+from graph.process.http1 import Http1Connections
+from graph.process.server import bind
 
 
 @asynccontextmanager
 async def served(app: Any, bounds: Bounds) -> AsyncIterator[uvicorn.Server]:
     """Its server, which listens on a free port until the block ends."""
-    http: Any = partial(Http1, bounds)
+    http: Any = Http1Connections(bounds)
     patience: Any = bounds.keep_alive_timeout
-    config = uvicorn.Config(app, http=http, ws="none", timeout_keep_alive=patience, lifespan="off", port=0)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    options: Any = {"timeout_keep_alive": patience, "lifespan": "off", "access_log": False}
+    server = uvicorn.Server(uvicorn.Config(app, http=http, ws="none", **options))
+    serving = asyncio.create_task(server.serve(sockets=[bind("127.0.0.1", 0, guarded=True)]))
     while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     try:

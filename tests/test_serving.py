@@ -14,9 +14,14 @@ import sqlalchemy as sa
 
 from db.database import Database
 from db.models import customers
+from graph.app import create_app
+from graph.process.notes import Notes
+from graph.process.server import Server
+from tests.api import read as read_settings
 from tests.conftest import KINDS, on_sqlite
 from tests.factories import create_customer, global_id
 from tests.processes import Serving, Spawn, wait_until
+from tests.sockets import connect, exchange, read
 
 CREATE = """
 mutation ($input: CreateCustomerInput!) {
@@ -174,6 +179,90 @@ async def test_an_answer_under_way_is_completed(database_url: str, database: Dat
     assert {"data": {"updateCustomer": changed}} == await waiting
     assert 0 == await asyncio.to_thread(serving.process.wait, 30)
     assert '"event": "stopped"' in serving.output.splitlines()[-1]
+
+
+@on_sqlite
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_responses_close_their_connections_while_the_server_drains(
+    sent: signal.Signals, database_url: str, spawn: Spawn
+) -> None:
+    """Those on old connections and on new ones, of /graphql and of probes; until then none does."""
+    serving = spawn.serve(database_url=database_url, shutdown_delay="60")
+    ping = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    query = b"GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connect(serving.url) as old, connect(serving.url) as half:
+        old.sendall(ping)
+        before = read(old)
+        half.sendall(query[:20])
+        serving.process.send_signal(sent)
+        wait_until(lambda: serving.get("/readyz").status_code == 503)
+        old.sendall(ping)
+        drained = [read(old), exchange(serving.url, query)]
+        # The second signal ends the delay.
+        serving.process.send_signal(sent)
+        wait_until(lambda: closed(serving.url))
+        half.sendall(query[20:])
+        drained.append(read(half))
+
+    assert 0 == serving.process.wait(30)
+    assert "connection" not in before.headers
+    assert [(200, "close")] * 3 == [(each.status, each.headers["connection"]) for each in drained]
+    assert sent.name == events(serving)[-1]["signal"]
+
+
+def closed(url: str) -> bool:
+    try:
+        connect(url).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+@on_sqlite
+async def test_a_request_that_runs_when_draining_begins_closes_its_connection(
+    database_url: str, database: Database, spawn: Spawn
+) -> None:
+    """It began before the signal, and its response comes after it."""
+    customer = await create_customer(database)
+    limits = {"lock_timeout": "14", "request_timeout": "30", "shutdown_delay": "60"}
+    serving = await asyncio.to_thread(spawn.serve, database_url=database_url, **limits)
+    async with database.writes.connect() as other:
+        await other.execute(customers.update().values(version=7))
+        waiting = asyncio.create_task(
+            asyncio.to_thread(
+                httpx2.post,
+                f"{serving.url}/graphql",
+                json={"query": UPDATE, "variables": {"input": {"id": global_id(customer), "name": "Ada"}}},
+                timeout=30,
+            )
+        )
+        # Its key is looked for first, and nothing shows that it waits.
+        await asyncio.sleep(0.5)
+        serving.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(wait_until, lambda: serving.get("/readyz").status_code == 503)
+        await other.rollback()
+
+    assert "close" == (await waiting).headers["connection"]
+
+
+@on_sqlite
+@pytest.mark.parametrize(("found", "is_caught"), [(signal.SIG_IGN, False), (signal.SIG_DFL, True)])
+async def test_sighup_stays_ignored_under_nohup(
+    found: signal.Handlers, is_caught: bool, database: Database
+) -> None:
+    """A process that was started so outlives its terminal."""
+    settings = read_settings()
+    server = Server(create_app(settings, database), settings, Notes(settings), ("127.0.0.1", 0))
+    before = signal.signal(signal.SIGHUP, found)
+    try:
+        with server.capture_signals():
+            caught = signal.getsignal(signal.SIGHUP)
+        after = signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert (server.handle_exit if is_caught else found) == caught
+    assert found == after
 
 
 @both

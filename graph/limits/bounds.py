@@ -19,7 +19,10 @@ class Bounds(BaseModel):
         100_000_000,
         le=100_000_000_000,
         validate_default=True,
-        description="Bytes of all bodies at a time, beyond 16 kB of each; at least twice the body's limit.",
+        description=(
+            "Bytes of memory for all request and response bodies in flight, beyond the first 16 kB of each; "
+            "at least twice the body's limit."
+        ),
     )
     document_limit: int = Field(
         100_000, ge=1, le=100_000_000, description="Characters of a document, without its variables."
@@ -38,6 +41,9 @@ class Bounds(BaseModel):
     )
     header_timeout: Seconds = Field(10, description="Seconds for a request's line and headers to come.")
     body_timeout: Seconds = Field(10, description="Seconds for a request's body to come.")
+    write_timeout: Seconds = Field(
+        10, description="Seconds in which a client must accept a byte of its response, or it is disconnected."
+    )
     keep_alive_timeout: Seconds = Field(
         75, description="Seconds until an idle connection is closed; more than a proxy in front keeps it."
     )

@@ -1,10 +1,23 @@
 """HTTP/1.1 and nothing else: who offers another protocol is answered as if it had not, body and all."""
 
+from collections.abc import Callable
 from typing import Any
 
 from httptools import HttpParserUpgrade, HttpRequestParser
 
-from graph.limits.connection import Connection
+from graph.limits.bounds import Bounds
+from graph.limits.connection import HELD, BoundedReads, Connection
+
+
+class Http1Connections:
+    """Makes the connections of one server. While `is_draining()`, each response closes its connection."""
+
+    def __init__(self, bounds: Bounds, is_draining: Callable[[], bool] = lambda: False) -> None:
+        self._bounds, self._is_draining = bounds, is_draining
+        self._buffer = bytearray(HELD)
+
+    def __call__(self, **options: Any) -> BoundedReads:
+        return BoundedReads(Http1(self._bounds, self._is_draining, **options), self._buffer)
 
 
 class Http1(Connection):

@@ -15,7 +15,7 @@ LONGEST_LINE = 8_000
 
 
 def configure(*, development: bool) -> None:
-    """Send structlog's events, and the warnings of libraries, and exceptions nobody caught to standard error."""
+    """Send structlog's events, warnings and exceptions that nobody caught to standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

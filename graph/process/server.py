@@ -6,7 +6,8 @@ import resource
 import signal
 import socket
 import time
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from math import inf
 from types import FrameType
@@ -15,7 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from graph.process.http1 import Http1
+from graph.process.http1 import Http1Connections
 from graph.process.notes import Notes
 from graph.protocol.health import Health
 from graph.settings import Settings
@@ -23,6 +24,8 @@ from graph.settings import Settings
 # What a request may still take, after its deadline, to store and send its answer.
 GRACE = 5
 BACKLOG = 2048
+# Bytes per connection that the kernel buffers beyond the client's receive window; by default, megabytes.
+UNSENT = 65_536
 # Besides clients' connections: the database's, and those that are told that there are too many.
 OTHER_FILES = 1_000
 
@@ -61,6 +64,9 @@ def _bound(family: int, kind: int, protocol: int, _name: str, address: Any) -> s
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # Its connections inherit it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         listener.bind(address)
     except OSError:
         listener.close()
@@ -79,20 +85,22 @@ class Server(uvicorn.Server):
     """Uvicorn that, told to end, first says so to the readiness probe and listens on for a moment."""
 
     def __init__(self, app: Starlette, settings: Settings, notes: Notes, address: Address) -> None:
+        self._health: Health = app.state.health
         super().__init__(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                http=partial(Http1, settings),  # type: ignore[arg-type]
+                http=Http1Connections(settings, lambda: self._health.draining),  # type: ignore[arg-type]
                 ws="none",
+                # Or a request sent ahead would log the trace of the one before it.
+                reset_contextvars=True,
                 backlog=BACKLOG,
                 timeout_keep_alive=settings.keep_alive_timeout,  # type: ignore[arg-type]
                 timeout_graceful_shutdown=round(settings.body_timeout + settings.request_timeout) + GRACE,
             )
         )
-        self._health: Health = app.state.health
         self._delay = settings.shutdown_delay
         self._notes, self._address = notes, address
         self._signal: int | None = None
@@ -105,15 +113,27 @@ class Server(uvicorn.Server):
         gc.set_threshold(50_000, 20, 100)
         self._notes.serving(*self._address)
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn's signals and SIGHUP, unless it is ignored, as `nohup` asks for."""
+        with super().capture_signals():
+            previous = signal.getsignal(signal.SIGHUP)
+            if previous != signal.SIG_IGN:
+                signal.signal(signal.SIGHUP, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGHUP, previous)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ctrl-C ends at once, SIGTERM after the delay; a second signal does not wait."""
+        """SIGINT drains at once, SIGTERM and SIGHUP after the delay, which a second signal ends."""
         if self._signal is not None:
             self.force_exit = self.should_exit and sig == signal.SIGINT
             self.should_exit = True
             return
         self._health.draining = True
         self._signal = sig
-        self._stop_at = time.monotonic() + (self._delay if sig == signal.SIGTERM else 0)
+        self._stop_at = time.monotonic() + (0 if sig == signal.SIGINT else self._delay)
 
     async def on_tick(self, counter: int) -> bool:
         if time.monotonic() >= self._stop_at:

@@ -5,6 +5,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount
@@ -69,4 +71,6 @@ class Ide:
         return HTMLResponse(self._html, headers=headers)
 
     def routes(self) -> list[Mount]:
-        return [Mount(ASSETS, Assets(directory=self._assets))] if self.is_built else []
+        if not self.is_built:
+            return []
+        return [Mount(ASSETS, Assets(directory=self._assets), middleware=[Middleware(GZipMiddleware)])]

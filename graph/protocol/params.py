@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, bad_request, coded
 from graph.limits.bounds import Bounds
-from graph.limits.room import Part
+from graph.limits.memory import Reservation
 from graph.limits.values import size
 from graph.protocol.trusted import Trusted
 
@@ -69,14 +69,14 @@ class Params:
         return cls(query, variables, name or None, sizes, sha256)
 
 
-async def read_body(request: Request, bounds: Bounds, part: Part) -> bytes:
-    """The body of a POST, none of a GET; it takes `part` of the room as it comes. Raises Rejected."""
+async def read_body(request: Request, bounds: Bounds, reservation: Reservation) -> bytes:
+    """The body of a POST, none of a GET; charged to `reservation` as it comes. Raises Rejected."""
     if request.method == "GET":
         return b""
     _check_kind(request.headers)
     try:
         async with asyncio.timeout(bounds.body_timeout):
-            return await _read(request, bounds.body_limit, part)
+            return await _read(request, bounds.body_limit, reservation)
     except ClientDisconnect:
         raise bad_request("The body was cut off.") from None
     except TimeoutError:
@@ -95,14 +95,14 @@ def _check_kind(headers: Headers) -> None:
         raise Rejected(error, status=415, headers={"Accept-Encoding": "identity"})
 
 
-async def _read(request: Request, most: int, part: Part) -> bytes:
+async def _read(request: Request, most: int, reservation: Reservation) -> bytes:
     # Starlette's own limit answers in plain text.
     parts, length = [], 0
     async for each in request.stream():
         length += len(each)
         if length > most:
             raise bad_request(f"The body is larger than {most:,} bytes.", status=413)
-        part.grow(length)
+        reservation.grow(length)
         parts.append(each)
     return b"".join(parts)
 

@@ -32,6 +32,11 @@ def negotiate(accepts: Sequence[str]) -> str:
     return GRAPHQL_RESPONSE if response > json or (response == json and is_named) else JSON
 
 
+def accepts_gzip(accepts: Sequence[str]) -> bool:
+    """Whether the headers Accept-Encoding name gzip, and not with a quality of 0."""
+    return _qualities(",".join(accepts)).get("gzip", 0.0) > 0
+
+
 def _liked(media_type: str, qualities: Mapping[str, float]) -> float:
     ranges = (media_type, "application/*", "*/*")
     return next((qualities[each] for each in ranges if each in qualities), 0.0)

@@ -10,8 +10,6 @@ import sqlalchemy as sa
 import strawberry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
@@ -23,8 +21,8 @@ from graph.errors import MASKED_MESSAGE
 from graph.execution.documents import Documents
 from graph.http import GraphQLEndpoint
 from graph.limits.bounds import Bounds
+from graph.limits.memory import MemoryLimit
 from graph.limits.rates import Rates
-from graph.limits.room import Room
 from graph.limits.turns import Turns
 from graph.protocol.health import Health
 from graph.protocol.ide import Ide
@@ -153,14 +151,10 @@ class Broken:
         documents = Documents(self.schema._schema, Bounds(), suggestions=False)
         health = Health(database)
         bounds = Bounds()
-        crowd = (bounds, Rates("", "memory://"), Turns(bounds), Room(bounds.bodies_limit), Trusted({}))
+        crowd = (bounds, Rates("", "memory://"), Turns(bounds), MemoryLimit(bounds.bodies_limit), Trusted({}))
         parts = self.schema, documents, database, Authentication(), health, Ide()
         endpoint = GraphQLEndpoint(*parts, 10, 20_000, *crowd)
-
-        async def graphql(request: Request) -> Response:
-            return await endpoint(request)
-
-        routes = [Route("/graphql", graphql, methods=["POST"])]
+        routes = [Route("/graphql", endpoint, methods=["POST"])]
         app = Starlette(routes=routes, middleware=[Middleware(RequestIds)])
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -1,0 +1,85 @@
+"""The memory limit: bodies of requests until they are executed, then of responses until they are sent."""
+
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from graph.errors import unavailable
+
+# This much of each body is free: most are smaller.
+FREE = 16_384
+USED_UP = "The server's memory for large requests and responses is used up. Try again in a moment."
+
+
+class MemoryLimit:
+    """At most `limit` bytes, of which one principal gets four fifths.
+
+    A response that must be sent may exceed that. The excess of one principal takes nothing from the others.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.share = limit, limit * 4 // 5
+        self._used: Counter[str] = Counter()
+        self._total = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes charged to all principals."""
+        return self._used.total()
+
+    def fits(self, principal: str, size: int) -> bool:
+        """Whether so many bytes more are within the limits."""
+        before = self._used[principal]
+        total = self._total - min(before, self.share) + min(before + size, self.share)
+        return before + size <= self.share and total <= self.limit
+
+    def charge(self, principal: str, size: int) -> None:
+        """Add `size` bytes, which may be negative, whether they fit or not."""
+        before = self._used.pop(principal, 0)
+        after = before + size
+        self._total += min(after, self.share) - min(before, self.share)
+        if after:
+            self._used[principal] = after
+
+
+class Reservation:
+    """The memory of one request, charged to its `principal` until the block ends."""
+
+    def __init__(self, memory: MemoryLimit) -> None:
+        self._memory = memory
+        self.principal = ""
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.resize(0)
+
+    def check(self) -> None:
+        """Raise Rejected (503) if the principal's memory is used up, before any work is done."""
+        if not self._memory.fits(self.principal, 1):
+            raise unavailable(USED_UP, 1)
+
+    def fits(self, length: int) -> bool:
+        """Whether `length` bytes, in place of those reserved now, are within the limits."""
+        more = max(0, length - FREE) - self.size
+        return more <= 0 or self._memory.fits(self.principal, more)
+
+    def grow(self, length: int) -> None:
+        """Reserve `length` bytes in place of those reserved now. Raises Rejected (503)."""
+        if not self.fits(length):
+            raise unavailable(USED_UP, 1)
+        self.resize(length)
+
+    def resize(self, length: int) -> None:
+        """Reserve `length` bytes in place of those reserved now, beyond the limits if need be."""
+        size = max(0, length - FREE)
+        if size != self.size:
+            self._memory.charge(self.principal, size - self.size)
+            self.size = size
