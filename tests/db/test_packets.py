@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors, refusals
+from db import customers, errors, refusals, session_variables
 from db.database import Database
 from db.models import customers as table
 from db.reader import Transaction
@@ -42,10 +42,22 @@ async def test_a_read_after_a_failed_one_is_one_packet(proxied: Database, proxy:
     """An error of SQL leaves nothing to clean up."""
     await _warm_up(proxied, proxy)
     with pytest.raises(errors.StatementFailed):
-        await proxied.reader().fetch(sa.text("SELECT nothing"))
+        await proxied.reader().fetch(sa.text("SELECT FROM nowhere"))
     await proxied.reader().fetch(sa.text("SELECT 1"))
 
-    assert ["SELECT nothing", "SELECT 1"] == [packet.text for packet in proxy.packets]
+    assert ["SELECT FROM nowhere", "SELECT 1"] == [packet.text for packet in proxy.packets]
+
+
+async def test_a_connection_sets_its_variables_by_one_packet(proxied: Database, proxy: TidbProxy) -> None:
+    """However many there are."""
+    await _warm_up(proxied, proxy)
+    async with proxied.reads.connect() as first, proxied.reads.connect() as second:
+        await first.execute(sa.text("SELECT 1"))
+        await second.execute(sa.text("SELECT 1"))
+    wanted = session_variables.statement(proxied.limits.session_variables)
+
+    assert 1 == proxy.connections
+    assert [wanted] == [packet.text for packet in proxy.packets if "tidb_txn_mode" in packet.text]
 
 
 async def test_a_write_of_one_row_is_two_packets(proxied: Database, proxy: TidbProxy) -> None:

@@ -117,11 +117,6 @@ async def test_a_new_session_has_the_variables_that_are_set(database: Database) 
     )
 
 
-async def test_connecting_costs_one_statement(database: Database) -> None:
-    """However many variables there are."""
-    assert 1 == session_variables.statement(database.limits.session_variables).count("SET ")
-
-
 async def test_a_page_is_as_long_as_it_should_be(database: Database) -> None:
     """sql_select_limit cut off the row that says whether there is another page; nested ones use a window."""
     ada = await create_customer(database, name="Zoë 日本")
