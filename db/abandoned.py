@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import engines
 from db.engines import Limits
+from db.errors import ResponseTooLarge
 from db.liveness import Liveness
 from db.urls import DatabaseUrl
 
@@ -40,7 +41,7 @@ class Abandoned:
 
     def _stop(self, connection: Any, _record: object, error: BaseException | None) -> None:
         # SQLite's statements run in this process: closing the connection interrupts them.
-        if self._engine is None or not isinstance(error, asyncio.CancelledError):
+        if self._engine is None or not isinstance(error, asyncio.CancelledError | ResponseTooLarge):
             return
         stopping = asyncio.ensure_future(_kill(self._engine, connection.driver_connection.thread_id()))
         self._stopping.add(stopping)

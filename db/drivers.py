@@ -16,7 +16,8 @@ import aiosqlite
 from aiomysql.connection import CLIENT, CR
 from aiosqlite import core
 
-from db import errors
+from db import budget, errors
+from db.budget import ResponseBudget
 
 T = TypeVar("T")
 
@@ -235,11 +236,13 @@ class AiosqliteCursor:
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Raises sqlite3's errors."""
-        await self._connection._execute(self._run, sqlite3.Cursor.execute, statement, parameters)
+        counted = budget.current()
+        await self._connection._execute(self._run, sqlite3.Cursor.execute, statement, parameters, counted)
 
     async def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Raises sqlite3's errors."""
-        await self._connection._execute(self._run, sqlite3.Cursor.executemany, statement, parameters)
+        counted = budget.current()
+        await self._connection._execute(self._run, sqlite3.Cursor.executemany, statement, parameters, counted)
 
     async def fetchall(self) -> list[Any]:
         return self._rows
@@ -247,11 +250,13 @@ class AiosqliteCursor:
     async def close(self) -> None:
         pass
 
-    def _run(self, run: Callable[..., sqlite3.Cursor], statement: str, parameters: Any) -> None:
+    def _run(
+        self, run: Callable[..., sqlite3.Cursor], statement: str, parameters: Any, counted: ResponseBudget
+    ) -> None:
         with closing(self._connection._conn.cursor()) as cursor:
             try:
                 run(cursor, statement, parameters)
-                self._rows = cursor.fetchall()
+                self._rows = budget.fetch_all(cursor, counted)
             except MemoryError as error:
                 # What sqlite3 makes of SQLITE_NOMEM is no error of a database.
                 failed = sqlite3.OperationalError("out of memory")

@@ -11,6 +11,7 @@ DatabaseError
 │   └── StorageFull      a disk is full
 ├── BadPath              SQLite's file cannot be where it is said to be
 ├── DeadlineExceeded     the request's time is over
+├── ResponseTooLarge     the rows read, or the response built, exceed the limit
 ├── Conflict             others kept changing the same rows, or held them locked
 ├── OutcomeUnknown       the connection was lost while COMMIT was on its way
 ├── StatementFailed      the database refused a statement: a bug, or a limit of its own
@@ -90,6 +91,14 @@ class BadPath(DatabaseError):
 
 class DeadlineExceeded(DatabaseError):
     """The request's deadline passed; nothing was written."""
+
+
+class ResponseTooLarge(DatabaseError):
+    """More than `limit` bytes were read, or were to become one response."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} bytes")
+        self.limit = limit
 
 
 class Conflict(DatabaseError):

@@ -9,6 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from db import money
+from db.budget import STREAMED
 from db.models import Change, Customer, Order, OrderLine, history
 from db.money import Line, Money
 from db.reader import Reader, Transaction
@@ -132,7 +133,8 @@ def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     )
     numbered = sa.select(*history.c, of_one.label("place")).where(sa.or_(*newer)).subquery()
     columns = [numbered.c[name] for name in Change._fields]
-    return sa.select(*columns).where(numbered.c.place <= MOST_SINCE).order_by(numbered.c.version)
+    oldest = sa.select(*columns).where(numbered.c.place <= MOST_SINCE).order_by(numbered.c.version)
+    return oldest.execution_options(**{STREAMED: True})
 
 
 def _newer(row: Customer | Order, version: int) -> sa.ColumnElement[bool]:

@@ -6,12 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from db.budget import STREAMED
 from db.keyed import VALUES, by_values
 from db.models import OrderLine, order_lines
 from db.money import Line
 from db.reader import Reader, Transaction
 
-BY_ORDER = by_values(order_lines, "order_id").order_by(order_lines.c.order_id, order_lines.c.position)
+BY_ORDER = (
+    by_values(order_lines, "order_id")
+    .order_by(order_lines.c.order_id, order_lines.c.position)
+    .execution_options(**{STREAMED: True})
+)
 
 
 async def get_by_order(reader: Reader, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:

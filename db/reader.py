@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import errors, owned, past, retry
+from db import budget, errors, owned, past, retry
 from db.author import SYSTEM, Author
+from db.budget import STATEMENT_LIMIT, ResponseBudget
 from db.compiled import Prepared
 from db.deadline import Deadline
 from db.receipt import Receipt
@@ -29,14 +30,17 @@ async def send(
     parameters: Parameters,
     deadline: Deadline,
     receipt: Receipt,
+    limit: ResponseBudget | None = None,
 ) -> AnyResult:
-    """Every statement of a request passes here, with its deadline, and onto its receipt."""
+    """Every statement of a request passes here, with its deadline, and onto its receipt.
+
+    What it reads counts towards the response, or up to a `limit` of its own. Raises ResponseTooLarge.
+    """
     with receipt.statement():
-        options = {DEADLINE: deadline}
-        if isinstance(statement, Prepared):
-            options |= statement.options
-            return await connection.exec_driver_sql(statement.text, statement.values, options)
-        return await connection.execute(statement, parameters, execution_options=options)
+        result: AnyResult = await budget.execute(
+            connection, statement, parameters, {DEADLINE: deadline}, limit or receipt.budget
+        )
+        return result
 
 
 class Reader:
@@ -141,18 +145,23 @@ class Transaction(Reader):
 
     def reader(self) -> Reader:
         """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
-        return Reader(self._run, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner)
+        run = partial(self._run, limit=self.receipt.budget)
+        return Reader(run, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner)
 
     async def end(self) -> None:
         """Wait for the statement that is underway, and take no other: nobody waits for those any more."""
         async with self._turn:
             self._ended = True
 
-    async def _run(self, statement: Statement, parameters: Parameters) -> AnyResult:
+    async def _run(
+        self, statement: Statement, parameters: Parameters, limit: ResponseBudget | None = None
+    ) -> AnyResult:
+        # A transaction that runs again reads the same again, and what it changes is not the response.
+        limit = limit or ResponseBudget(STATEMENT_LIMIT)
         async with self._turn:
             if self._ended:
                 raise errors.StatementFailed("the transaction has ended")
-            return await send(self._connection, statement, parameters, self.deadline, self.receipt)
+            return await send(self._connection, statement, parameters, self.deadline, self.receipt, limit)
 
     async def fetch(self, statement: Statement, parameters: Parameters = None) -> Sequence[Any]:
         """All rows of a SELECT; the driver's error goes up as it is, for `Database.write` to judge.

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from db.budget import ResponseBudget
+
 
 @dataclass(slots=True)
 class Receipt:
     """Statements sent, rows that came back, seconds in the database, and the runs of transactions.
 
     BEGIN, COMMIT and ROLLBACK are no statements; COMMIT's time counts. Statements that run side by side add
-    up their times. `retried_for` has a reason for each run after the first.
+    up their times. `retried_for` has a reason for each run after the first. `budget` limits the response.
     """
 
     statements: int = 0
@@ -19,6 +21,7 @@ class Receipt:
     seconds: float = 0.0
     attempts: int = 0
     retried_for: list[str] = field(default_factory=list)
+    budget: ResponseBudget = field(default_factory=ResponseBudget)
 
     @contextmanager
     def statement(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from db import filters, indexes, models, owned
 from db.aggregates import IsIn
+from db.budget import STREAMED
 from db.columns import RowId, ValueList
 from db.compiled import SQL, LRUCache, Prepared, compile_select, length, result_processors
 from db.filters import EVERYTHING, Condition, Every
@@ -91,7 +92,10 @@ def pages(
     processors = result_processors((shape.rows_of.c[name] for name in columns), target.dialect)
     together = [target.sql(_together, shape)] if few else []
     each = target.sql(_limited, shape) if many or not few else None
-    yield from target.prepared(together, each, values, many or [None] * (not few), processors)
+    for statement in target.prepared(together, each, values, many or [None] * (not few), processors):
+        # A change may hold all lines of an order, twice.
+        large = scope.table == models.history.name
+        yield statement.execution_options(**{STREAMED: True}) if large else statement
 
 
 def counts(scope: Scope, parents: Sequence[int | None], limit: int, target: "Target") -> Iterator[Prepared]:

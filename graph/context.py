@@ -48,6 +48,8 @@ class Loaders:
         self._by_parents: dict[Hashable, Loader] = {}
         self._parents: dict[Place, Loader] = {}
         self._running: set[asyncio.Task[Any] | None] = set()
+        # What fields wait for, and the loader's future behind each.
+        self._waiting: dict[asyncio.Future[Any], asyncio.Future[Any]] = {}
         self._closed = False
 
     def load(
@@ -68,7 +70,11 @@ class Loaders:
             loader = self._at(place, batch, arguments, moment)
             self._by_place[known] = self._parents[place] = loader
         # graphql-core cancels the siblings of a field that fails, and others may wait for the same key.
-        return asyncio.shield(loader.load(key))
+        loading = asyncio.ensure_future(loader.load(key))
+        found = asyncio.shield(loading)
+        self._waiting[found] = loading
+        found.add_done_callback(self._done)
+        return found
 
     def _at(
         self, place: Place, batch: Batch, arguments: tuple[Hashable, ...], moment: datetime | None
@@ -91,6 +97,19 @@ class Loaders:
         self._closed = True
         for task in filter(None, self._running):
             task.cancel()
+        for found in list(self._waiting):
+            found.cancel()
+        # A loader refers to this object: without the cycle its rows are freed at once.
+        self.clear()
+
+    def _done(self, found: asyncio.Future[Any]) -> None:
+        """Retrieve an error: a sibling that was cancelled does not, and asyncio would log it."""
+        # Two fields wait for the same future where it was done when they asked.
+        loading = self._waiting.pop(found, found)
+        if found.cancelled():
+            loading.add_done_callback(_retrieve)
+        else:
+            _retrieve(found)
 
     async def _load(
         self, batch: Batch, reader: Reader, arguments: tuple[Hashable, ...], keys: list[Any]
@@ -104,6 +123,11 @@ class Loaders:
             return await batch(reader, keys, *arguments)
         finally:
             self._running.discard(task)
+
+
+def _retrieve(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()
 
 
 class Write(Protocol):

@@ -20,6 +20,7 @@ UNAUTHENTICATED = "UNAUTHENTICATED"
 CONFLICT = "CONFLICT"
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"
 TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
 TIMEOUT = "TIMEOUT"
 AS_OF_UNAVAILABLE = "AS_OF_UNAVAILABLE"
@@ -33,10 +34,19 @@ TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in 
 TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
 NOT_OWNED_MESSAGE = "Your key or token is bound to one customer, and creates no other. Nothing was written."
 GONE_MESSAGE = "The order was deleted, and its customer too."
+TOO_LARGE_MESSAGE = (
+    "The response would be larger than {0:,} bytes. Ask for smaller pages, fewer fields or fewer aliases."
+)
+NOT_CARRIED_OUT_MESSAGE = (
+    "Not carried out, because the payload of an earlier mutation made the response too large. "
+    "Send it in a request of its own."
+)
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
 # How many errors say why a request is rejected.
 MOST_ERRORS = 10
+# How many errors of fields a response contains.
+MOST_FIELD_ERRORS = 100
 # What is the client's own mistake although only `db` can tell.
 MISTAKES: dict[type[Exception], str] = {
     errors.BadCursor: BAD_CURSOR_MESSAGE,
@@ -86,6 +96,17 @@ class BadUserInput(Exception):
     """An argument that no rule of the schema's types can catch; the message goes to the client."""
 
 
+class NotCarriedOut(Exception):
+    """A mutation that was not run, because an earlier one of the same request exceeded the response limit."""
+
+
+FIXED: dict[type[Exception], tuple[str, str]] = {
+    NotCarriedOut: (NOT_CARRIED_OUT_MESSAGE, RESPONSE_TOO_LARGE),
+    errors.NotOwned: (NOT_OWNED_MESSAGE, FORBIDDEN),
+    errors.Gone: (GONE_MESSAGE, NOT_FOUND),
+}
+
+
 class Rejected(Exception):
     """The request cannot be executed at all; `errors` say why, each with its code.
 
@@ -118,6 +139,11 @@ def unavailable(message: str, seconds: int) -> Rejected:
     """A request that may be sent again in so many seconds: there is no room, or something is away."""
     error = coded(message, SERVICE_UNAVAILABLE)
     return Rejected(error, status=503, headers={"Retry-After": str(seconds)})
+
+
+def too_large(limit: int) -> GraphQLError:
+    """A response of more than `limit` bytes."""
+    return coded(TOO_LARGE_MESSAGE.format(limit), RESPONSE_TOO_LARGE, limit=limit)
 
 
 def too_many_requests(message: str, seconds: int) -> Rejected:
@@ -155,12 +181,12 @@ def _of_client(error: GraphQLError) -> GraphQLError | None:
             return _replaced(error, coded(str(bad), BAD_USER_INPUT))
         case errors.DatabaseError() as mistake if type(mistake) in MISTAKES:
             return _replaced(error, coded(MISTAKES[type(mistake)], BAD_USER_INPUT))
-        case errors.NotOwned():
-            return _replaced(error, coded(NOT_OWNED_MESSAGE, FORBIDDEN))
+        case errors.ResponseTooLarge(limit=limit):
+            return _replaced(error, too_large(limit))
         case errors.AsOfUnavailable() as gone:
             return _replaced(error, coded(str(gone), AS_OF_UNAVAILABLE))
-        case errors.Gone():
-            return _replaced(error, coded(GONE_MESSAGE, NOT_FOUND))
+        case NotCarriedOut() | errors.NotOwned() | errors.Gone() as fixed:
+            return _replaced(error, coded(*FIXED[type(fixed)]))
         case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):
             # An argument's value; what graphql-core finds wrong with ours points at the field or at nothing.
             return with_code(error, BAD_USER_INPUT)

@@ -5,20 +5,22 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import strawberry
-from graphql import ExecutionResult, OperationDefinitionNode, OperationType
+from graphql import OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from db import errors
+from db.budget import ResponseBudget
 from db.database import Database
 from db.deadline import Deadline
+from db.receipt import Receipt
 from graph.access.authentication import Authentication
 from graph.access.callers import Caller
 from graph.context import Context
 from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
 from graph.execution.documents import Document, Documents
-from graph.execution.operation import execute
+from graph.execution.operation import Executed, execute
 from graph.limits.bounds import Bounds
 from graph.limits.memory import MemoryLimit, Reservation
 from graph.limits.processor import Processor
@@ -142,11 +144,12 @@ class GraphQLEndpoint:
         document: Document,
         operation: OperationDefinitionNode,
         caller: Caller,
-    ) -> ExecutionResult:
+    ) -> Executed:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
         deadline = Deadline.after(self.request_timeout)
         step = partial(self.processor.step, caller.principal)
-        context = Context(self.database, deadline, caller, request_id=request_id(request), step=step)
+        receipt = Receipt(budget=ResponseBudget(self.bounds.response_limit))
+        context = Context(self.database, deadline, caller, request_id(request), receipt, step=step)
         is_query = operation.operation is OperationType.QUERY
         try:
             async with while_connected(request) if is_query else nullcontext():

@@ -11,9 +11,9 @@ from graph.execution.executor import RowExecutor
 from graph.execution.outline import Fields, Selected
 from graph.limits.values import size
 from graph.types.arguments import WHERE, convert_arguments
-from graph.types.fields import DEFINITION, Batched, Mutating
+from graph.types.fields import DEFINITION, Batched, Column, Computed, Mutating
 from graph.types.filters import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
-from graph.types.prices import MUTATION, ONE, Price
+from graph.types.prices import ONE, VALUES_PER_POINT, Price, mutation
 
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000
@@ -28,7 +28,7 @@ def charge(schema: strawberry.Schema, execution: RowExecutor, limit: int) -> int
     """The operation's cost, at most LARGEST. Raises Rejected when it is above `limit`."""
     costs = Costs(schema)
     try:
-        cost = costs.of_any(execution.outline, NOTHING)
+        cost = min(costs.of_any(execution.outline, NOTHING) // VALUES_PER_POINT, LARGEST)
     except RecursionError:
         cost = LARGEST
     if cost > limit:
@@ -41,7 +41,10 @@ def charge(schema: strawberry.Schema, execution: RowExecutor, limit: int) -> int
 
 
 class Costs:
-    """The costs of one operation's parts; each part is looked at once, however often fragments repeat it."""
+    """The costs of one operation's parts; each part is looked at once, however often fragments repeat it.
+
+    They are counted in values: a point is VALUES_PER_POINT of them.
+    """
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._schema = schema
@@ -58,20 +61,20 @@ class Costs:
         key = (fields, above)
         if key not in self._known:
             cost = sum([self._of_field(each, above) for each in fields])
-            self._known[key] = max(0, min(cost, LARGEST))
+            self._known[key] = max(0, min(cost, LARGEST * VALUES_PER_POINT))
         return self._known[key]
 
     def _of_field(self, selected: Selected, above: Price) -> int:
         try:
-            price = self._price(selected) or (Price(0, above.rows) if selected.below else NOTHING)
+            price = self._price(selected) or Price(0, above.rows)
         except REFUSED:
             # The field will say so itself, and read nothing.
             return 0
         if price.surcharge:
             self.unserved[str(selected)] = True
-        own = price.own + (above.surcharge if price.again else 0)
+        own = VALUES_PER_POINT * (price.own + (above.surcharge if price.again else 0))
         if not selected.below:
-            return own
+            return own + leaves(selected)
         if is_list_type(get_nullable_type(selected.field.type)):
             return own + price.rows * self.of_any(selected.below, NOTHING)
         return own + self.of_any(selected.below, price)
@@ -82,7 +85,9 @@ class Costs:
             case Batched(price=price):
                 return price(self._arguments(selected)) if callable(price) else price or ONE
             case Mutating():
-                return MUTATION
+                return mutation(selected.arguments()["input"].get("items"))
+            case Column(items=items) | Computed(items=items) if items > 1:
+                return Price(0, items)
             case _:
                 return None
 
@@ -101,3 +106,11 @@ class Costs:
             scalar_registry=self._schema.schema_converter.scalar_registry,
             config=self._schema.config,
         )
+
+
+def leaves(selected: Selected) -> int:
+    """How many values of the response a leaf is."""
+    if selected.introspected:
+        return selected.introspected
+    declared = selected.declared
+    return declared.items if isinstance(declared, Column | Computed) else 1

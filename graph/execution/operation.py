@@ -1,14 +1,15 @@
 """Runs one operation of a document and codes, masks and logs what went wrong."""
 
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from db.receipt import Receipt
 from graph.context import Context
-from graph.errors import BAD_USER_INPUT, MOST_ERRORS, Rejected, public, with_code
+from graph.errors import BAD_USER_INPUT, MOST_ERRORS, Rejected, public, too_large, with_code
 from graph.execution.argument_check import check_arguments
 from graph.execution.columns import Columns
 from graph.execution.cost import charge
@@ -18,6 +19,28 @@ from graph.execution.permission import permit
 from graph.execution.variables import variable_errors
 
 
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What an operation came to: its data, its errors, and its receipt."""
+
+    data: dict[str, Any] | None
+    errors: Sequence[GraphQLError]
+    receipt: Mapping[str, Any]
+    executor: RowExecutor
+
+    @property
+    def limit(self) -> int:
+        """How many bytes the response may have; if it has more, `reduced()` is sent."""
+        return self.executor.budget.limit
+
+    def reduced(self) -> "Executed":
+        """No data, and one error: of a mutation below its field, because it was carried out."""
+        error = too_large(self.limit)
+        if self.executor.is_mutation:
+            error.path = self.executor.first_path
+        return replace(self, data=None, errors=[error])
+
+
 async def execute(
     schema: strawberry.Schema,
     document: Document,
@@ -25,7 +48,7 @@ async def execute(
     variables: Mapping[str, Any],
     context: Context,
     cost_limit: int,
-) -> ExecutionResult:
+) -> Executed:
     """The operation's result, every error of it coded, its receipt beside it.
 
     Raises Rejected for variables that do not fit, for what costs too much, and for what the caller may not.
@@ -49,8 +72,17 @@ async def execute(
     result: Any = executor.execute_operation()
     if isinstance(result, Awaitable):
         result = await result
-    errors = public(result.errors or ())
-    return ExecutionResult(result.data, errors or None, {"receipt": shown(context.receipt, cost)})
+    budget = context.receipt.budget
+    executed = Executed(result.data, public(result.errors or ()), shown(context.receipt, cost), executor)
+    forget_tracebacks(executor.located)
+    return executed.reduced() if budget.exceeded and not executor.is_mutation else executed
+
+
+def forget_tracebacks(errors: Sequence[GraphQLError]) -> None:
+    """Free the frames that errors refer to, with all rows in them, at once: they form cycles."""
+    for error in errors:
+        for each in [error, *([error.original_error] if error.original_error else [])]:
+            each.__traceback__ = each.__context__ = each.__cause__ = None
 
 
 def _variable_errors(

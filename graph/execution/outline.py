@@ -17,6 +17,19 @@ from graphql.execution import Executor
 from graph.types.fields import DEFINITION, Declaration, declaration
 from graph.types.selection import Selections
 
+INTROSPECTION = {"__schema": "__Schema", "__type": "__Type"}
+# About how many items the lists of this schema's introspection have, over all types.
+INTROSPECTED_ITEMS = {
+    "types": 110,
+    "fields": 5,
+    "inputFields": 4,
+    "args": 2,
+    "enumValues": 2,
+    "possibleTypes": 2,
+    "directives": 10,
+    "locations": 2,
+}
+
 # What is selected of an object of one type; the same where fragments repeat it, so that it is looked at once.
 Fields = tuple["Selected", ...]
 
@@ -34,6 +47,13 @@ class Selected:
     declared: Declaration | None = None
     variables: Any = None
     below: Sequence[Fields] = ()
+    # About how many values `__schema` or `__type` has.
+    introspected: int = 0
+
+    @property
+    def key(self) -> str:
+        """The field's key in the response."""
+        return (self.nodes[0].alias or self.nodes[0].name).value
 
     def arguments(self) -> dict[str, Any]:
         """Coerced. Raises GraphQLError."""
@@ -50,6 +70,7 @@ class Outline:
         self._schema, self._variables = execution.schema, execution.variable_values
         self._selections = Selections(self._schema, execution.fragment_definitions, self._variables.coerced)
         self._known: dict[Any, Fields] = {}
+        self._values_known: dict[Any, int] = {}
         root = self._schema.get_root_type(execution.operation.operation)
         self.roots = self._below(root, [execution.operation])
 
@@ -67,6 +88,23 @@ class Outline:
     def _selected(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Selected:
         field = kind.fields.get(nodes[0].name.value)
         if field is None:
-            return Selected(kind, nodes)
+            return Selected(kind, nodes, introspected=self._introspected(nodes))
         below = self._below(get_named_type(field.type), nodes) if nodes[0].selection_set else ()
         return Selected(kind, nodes, field, declaration(field.extensions[DEFINITION]), self._variables, below)
+
+    def _introspected(self, nodes: Sequence[FieldNode]) -> int:
+        name = INTROSPECTION.get(nodes[0].name.value)
+        return self._values(self._schema.type_map[name], nodes) if name else 0
+
+    def _values(self, kind: Any, nodes: Sequence[FieldNode]) -> int:
+        """About how many values introspection shows of an object."""
+        key = (kind, *map(id, nodes))
+        if key not in self._values_known:
+            groups = self._selections.below(nodes, kind).values()
+            self._values_known[key] = sum([self._values_of(kind, group) for group in groups])
+        return self._values_known[key]
+
+    def _values_of(self, kind: Any, nodes: Sequence[FieldNode]) -> int:
+        name = nodes[0].name.value
+        below = get_named_type(kind.fields[name].type) if nodes[0].selection_set else None
+        return INTROSPECTED_ITEMS.get(name, 1) * (self._values(below, nodes) if below else 1)

@@ -17,6 +17,8 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.limits.bounds import Bounds
 
+LONGEST_ALIAS = 250
+
 
 class StorableText(ValidationRule):
     """No NUL in a literal: no text column of either database keeps it the same."""
@@ -33,6 +35,14 @@ class NoServiceSdl(ValidationRule):
         if node.name.value == "_service" and self.context.get_parent_type() is self.context.schema.query_type:
             message = "GraphQL introspection has been disabled, but the requested query contained '_service'."
             self.report_error(GraphQLError(message, node))
+
+
+class ShortAliases(ValidationRule):
+    """No long alias: the response has it in every object and in every error's path."""
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        if node.alias and len(node.alias.value) > LONGEST_ALIAS:
+            self.report_error(GraphQLError(f"An alias has at most {LONGEST_ALIAS} characters.", node))
 
 
 def short_lists(most: int) -> type[ValidationRule]:
@@ -52,4 +62,4 @@ def rules(bounds: Bounds, *, introspection: bool) -> tuple[type[ASTValidationRul
     return (*RULES, short_lists(bounds.list_limit), *hidden)
 
 
-RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule, StorableText)
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule, StorableText, ShortAliases)

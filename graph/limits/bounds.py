@@ -27,6 +27,9 @@ class Bounds(BaseModel):
     document_limit: int = Field(
         100_000, ge=1, le=100_000_000, description="Characters of a document, without its variables."
     )
+    response_limit: int = Field(
+        10_000_000, ge=10_000, le=1_000_000_000, description="Bytes of a response as JSON, uncompressed."
+    )
     token_limit: int = Field(10_000, ge=1, le=1_000_000, description="Tokens of a document.")
     # With a list at every level the answer is twice as deep, and orjson writes 254 levels.
     depth_limit: int = Field(50, ge=1, le=100, description="Levels in which an operation nests fields.")

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult, GraphQLError
+from graphql import GraphQLError
 from starlette.responses import Response
 
 from graph.errors import Rejected, bad_request
+from graph.execution.operation import Executed
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -59,20 +60,28 @@ def _quality(parameters: Sequence[str]) -> float:
     return 1.0
 
 
-def result(media_type: str, executed: ExecutionResult, extensions: bool = False) -> Response:
-    """The answer of an operation that was executed, perhaps with errors in it."""
+def result(media_type: str, executed: Executed, extensions: bool = False) -> Response:
+    """The response of an operation that was executed, perhaps with errors in it."""
+    content = _content(executed, extensions)
+    if len(content) > executed.limit:
+        content = _content(executed.reduced(), extensions)
+    return _response(media_type, content, 200)
+
+
+def _content(executed: Executed, extensions: bool) -> bytes:
     body: dict[str, Any] = {"data": executed.data}
     if executed.errors:
         body = {"errors": _formatted(executed.errors), **body}
-    if extensions and executed.extensions:
-        body["extensions"] = executed.extensions
-    return _response(media_type, body, 200)
+    if extensions:
+        body["extensions"] = {"receipt": executed.receipt}
+    return orjson.dumps(body)
 
 
 def rejection(media_type: str, rejected: Rejected) -> Response:
     """The answer of a request that was not executed: errors and no data."""
     status = rejected.status or (200 if media_type == JSON else 400)
-    return _response(media_type, {"errors": _formatted(rejected.errors)}, status, rejected.headers)
+    content = orjson.dumps({"errors": _formatted(rejected.errors)})
+    return _response(media_type, content, status, rejected.headers)
 
 
 def _formatted(errors: Sequence[GraphQLError]) -> list[Any]:
@@ -84,8 +93,8 @@ def _shortened(message: str) -> str:
 
 
 def _response(
-    media_type: str, body: object, status: int, headers: Mapping[str, str] | None = None
+    media_type: str, content: bytes, status: int, headers: Mapping[str, str] | None = None
 ) -> Response:
     # The parameter belongs to the media type: clients of the older draft look for it.
     content_type = f"{media_type}; charset=utf-8"
-    return Response(orjson.dumps(body), status, headers, content_type)
+    return Response(content, status, headers, content_type)

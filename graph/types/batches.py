@@ -58,7 +58,7 @@ async def write_batch(write: Write, work: Any, sent: Any) -> list[Result]:
     try:
         done = await write(work, [found[place] for place in places], all_or_nothing)
     except refusals.BatchRefused as refused:
-        done = refused.items
+        done = refused.with_traceback(None).items
     for place, item in zip(places, done, strict=True):
         found[place] = result(item, sent.items[place], place)
     return found

@@ -32,15 +32,18 @@ DEFINITION = "strawberry-definition"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The row's attribute as it is."""
+    """The row's attribute as it is; a list of about so many `items`, or a value that is as large."""
+
+    items: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A pure function of the row, and the columns that it reads."""
+    """A pure function of the row, and the columns that it reads; a list of about so many `items`."""
 
     of: Callable[[Any], Any]
     columns: tuple[str, ...]
+    items: int = 1
 
 
 class Load(NamedTuple):
@@ -161,14 +164,14 @@ async def _read_pinned(
 COLUMN = Column()
 
 
-def column(description: str) -> Any:
-    """The row's attribute of the field's own name."""
-    return _field(COLUMN, description)
+def column(description: str, *, items: int = 1) -> Any:
+    """The row's attribute of the field's own name; its cost is that of so many `items`."""
+    return _field(Column(items), description)
 
 
-def computed(of: Callable[[Any], Any], *columns: str, description: str) -> Any:
+def computed(of: Callable[[Any], Any], *columns: str, description: str, items: int = 1) -> Any:
     """What the pure function `of` makes of the row; `columns` are those that it reads."""
-    return _field(Computed(of, columns), description)
+    return _field(Computed(of, columns, items), description)
 
 
 def relation(

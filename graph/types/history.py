@@ -21,7 +21,7 @@ from graph.types.connections import PAGING, page_of
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.naming import camel
 from graph.types.operators import NO_ROW
-from graph.types.prices import Price
+from graph.types.prices import CHANGED_FIELDS, JSON_VALUES, Price
 from graph.types.requires import reading, requires
 from graph.types.snapshots import when_of
 
@@ -66,8 +66,12 @@ def _shown(name: str, value: Any) -> Any:
 @strawberry.type(description="A field of an object, before a change and after it.")
 class FieldChange:
     field: str = column("The field's name in the schema.")
-    before: JSON | None = column("Its value before, as the schema shows it; null if there was none.")
-    after: JSON | None = column("Its value after, as the schema shows it; null if there is none.")
+    before: JSON | None = column(
+        "Its value before, as the schema shows it; null if there was none.", items=JSON_VALUES
+    )
+    after: JSON | None = column(
+        "Its value after, as the schema shows it; null if there is none.", items=JSON_VALUES
+    )
 
 
 @strawberry.type(description="One change of an object.", directives=requires(scopes.Scope.HISTORY_READ))
@@ -77,7 +81,9 @@ class Change:
     at: datetime = column("When it was done.")
     principal: str = column("Who did it: the caller, or system for a command of the operator's.")
     request_id: str | None = column("The id of the request that did it.")
-    fields: list[FieldChange] = computed(fields_of, "fields", description="What it changed.")
+    fields: list[FieldChange] = computed(
+        fields_of, "fields", description="What it changed.", items=CHANGED_FIELDS
+    )
 
 
 def history(kind: str, *, description: str) -> Any:

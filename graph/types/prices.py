@@ -1,4 +1,4 @@
-"""What a field costs before it is run, by its arguments: about one point for a row that is read."""
+"""What a field costs before it is run, by its arguments: one point for a row read, or for 50 values shown."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -24,6 +24,10 @@ MUTATION = Price(10)
 LINES = Price(10, 10)
 
 COUNTED_PER_POINT = 100
+# Values of the response, leaves of scalars and enums, that cost one point.
+VALUES_PER_POINT = 50
+# How many items lists have whose rows are on their parent's row; JSON that holds lines counts as many values.
+CHANGED_FIELDS, JSON_VALUES, CHANGES_SINCE = 5, 10, 20
 UNINDEXED, UNINDEXED_NESTED = 1_000, 50
 ENTRIES, CURRENCIES = 20, 3
 
@@ -56,6 +60,11 @@ def stats(*, within: bool) -> Price:
 def summary(limit: int | None) -> Price:
     """The whole table may be read, and what is selected counts for each entry that is asked for."""
     return Price(UNINDEXED, ENTRIES if limit is None else limit)
+
+
+def mutation(items: Sequence[Any] | None) -> Price:
+    """A batch's results and user errors count once for each of its items."""
+    return Price(MUTATION.own, len(items)) if items else MUTATION
 
 
 def each(items: Sequence[Any]) -> Price:

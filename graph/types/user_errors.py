@@ -6,10 +6,13 @@ from typing import Any
 import strawberry
 
 from db import refusals, unique_text
+from graph import ids
 from graph.ids import GlobalId
+from graph.types.fields import column
 from graph.types.history import Change
 from graph.types.naming import camel
 from graph.types.nodes import Node
+from graph.types.prices import CHANGES_SINCE
 from graph.types.status import OrderStatus
 
 
@@ -107,8 +110,9 @@ class KeyReusedError(UserError):
 @strawberry.type(description="Somebody else has changed the object since it was read.")
 class VersionConflictError(UserError):
     current: Node = strawberry.field(description="The object as it is now.")
-    changes: list[Change] = strawberry.field(
-        description="What was changed since that version, by whom and when, the oldest first; at most 20."
+    changes: list[Change] = column(
+        "What was changed since that version, by whom and when, the oldest first; at most 20.",
+        items=CHANGES_SINCE,
     )
 
 
@@ -159,6 +163,8 @@ def user_error(refused: refusals.Refused, sent: Any, prefix: str = "") -> UserEr
     Its field is named from `prefix` on.
     """
     path = path_of(f"{prefix}{refused.field or ''}".rstrip("."))
+    # Its frames hold all that was read for the change.
+    refused.__traceback__ = None
     match refused:
         case refusals.NotFound(kind=kind, id=row_id):
             return not_found(kind, GlobalId(kind, row_id).encode(), path)
@@ -200,10 +206,14 @@ def _stored(sent: Any, field: str) -> str:
 
 
 def not_found(kind: str, sent: str, path: list[str]) -> UserError:
-    """For an id that is malformed, of another type, or of nothing: the sender sees no difference."""
+    """For an id that is malformed, of another type, or of nothing: the sender sees no difference.
+
+    What is longer than any id comes back cut.
+    """
+    missing = sent if len(sent) <= ids.MAX_LENGTH else f"{sent[: ids.MAX_LENGTH - 1]}…"
     message = f"There is no {kind.lower()} with this id."
     return NotFoundError(
-        code=UserErrorCode.NOT_FOUND, message=message, path=path, missing=strawberry.ID(sent)
+        code=UserErrorCode.NOT_FOUND, message=message, path=path, missing=strawberry.ID(missing)
     )
 
 

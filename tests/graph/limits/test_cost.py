@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import get_introspection_query
 
 from db.database import Database
 from graph import schema as schemas
@@ -23,14 +24,14 @@ DASHBOARD = """
 """
 # Each line is an operation and its cost; docs/reading-cost.md says how the points come together.
 COSTS = [
-    ("{ __typename __schema { types { name fields { name } } } }", 0),
+    ("{ __typename __schema { types { name fields { name } } } }", (1 + 110 * (1 + 5)) // 50),
     ('{ customer(by: {username: "ada"}) { name email } }', 1),
     ('{ order(by: {reference: "R-1"}) { total { amount } customer { name } } }', 2),
     ('{ nodes(ids: ["a", "b", "c"]) { id } }', 3),
     ('{ nodes(ids: ["a", "b"]) { ... on Order { lines { sku } } ... on Customer { id } } }', 22),
     ("{ customers { nodes { name } } }", 21),
     ("{ customers(last: 3) { edges { node { name } } pageInfo { hasNextPage } } }", 4),
-    ("{ orders { nodes { customer { name } lines { sku } } } }", 241),
+    ("{ orders { nodes { customer { name } lines { sku } } } }", 241 + 20 * 11 // 50),
     ("{ orders(first: 0) { totalCount { value } } }", 102),
     ("{ orders(first: 0) { totalCount(limit: 500) { value } } }", 7),
     ("{ a: orders(first: 1) { nodes { id } } b: orders(first: 1) { nodes { id } } }", 4),
@@ -38,8 +39,8 @@ COSTS = [
     ("{ orders(first: 0, where: {version: {gt: 1}}) { totalCount(limit: 5) { value } } }", 2002),
     ('{ customers(first: 0, search: "ada") { totalCount(limit: 5) { value } } }', 2002),
     ("{ orders(first: 0, where: {status: {eq: PAID}}) { totalCount(limit: 5) { value } } }", 2),
-    (DASHBOARD, 3262),
-    ("{ customers(first: 100) { nodes { orders(first: 100) { nodes { id } } } } }", 10201),
+    (DASHBOARD, 3262 + (1 + 20 * (2 + 5 * 11)) // 50),
+    ("{ customers(first: 100) { nodes { orders(first: 100) { nodes { id } } } } }", 10201 + 200),
     ('mutation { restoreCustomer(input: {id: "x"}) { customer { orders(first: 1) { nodes { id } } } } }', 12),
     ("{ orderSummary { count } }", 1000),
     ("{ orderSummary(first: 0) { customer { name } } }", 1000),
@@ -84,6 +85,45 @@ async def test_the_page_prices_its_examples_right(sqlite_api: Api, query: str, e
     assert int(expected) == await cost(sqlite_api, query)
 
 
+async def test_values_cost_a_point_for_fifty(sqlite_api: Api) -> None:
+    """Leaves, times aliases and lists: of pages, lines, changes, and of a batch's results."""
+    names = " ".join(f"a{number}: name" for number in range(100))
+    lines = f"lines {{ {names} }}"
+    changes = "a: fields { field before after } b: fields { field }"
+    batch = """mutation ($items: [TransitionOrderItem!]!) { transitionOrders(input: {items: $items}) {
+      results { outcome order { id } } userErrors { code message }
+    } }"""
+    items = [{"id": "x", "to": "PAID"}] * 100
+
+    assert 1 + 2 == await cost(sqlite_api, f'{{ customer(by: {{username: "a"}}) {{ {names} }} }}')
+    assert 21 + 20 * 2 == await cost(sqlite_api, f"{{ customers {{ nodes {{ {names} }} }} }}")
+    assert 1 + 10 + 1000 // 50 == await cost(sqlite_api, f'{{ order(by: {{id: "x"}}) {{ {lines} }} }}')
+    assert 101 + 100 * (5 * 21 + 5) // 50 == await cost(
+        sqlite_api, f'{{ history(node: "x", first: 100) {{ nodes {{ {changes} }} }} }}'
+    )
+    assert 10 + 100 * 4 // 50 == await cost(sqlite_api, batch, items=items)
+
+
+async def test_a_full_page_of_full_pages_is_affordable(sqlite_api: Api) -> None:
+    """100 customers with 100 orders each, with all that is on their rows."""
+    order = "id reference status total { amount currency } placedAt createdAt updatedAt version"
+    customer = "id username name email version createdAt updatedAt archivedAt"
+    orders = f"orders(first: 100) {{ nodes {{ {order} }} pageInfo {{ hasNextPage endCursor }} }}"
+    points = await cost(sqlite_api, f"{{ customers(first: 100) {{ nodes {{ {customer} {orders} }} }} }}")
+
+    assert 10_201 + (100 * (8 + 2) + 10_000 * 9) // 50 == points < 20_000
+
+
+async def test_introspection_costs_by_what_it_selects(sqlite_api: Api) -> None:
+    """What tools send is affordable, twenty times as much is not."""
+    once = "types { fields { name args { name type { name } } type { name ofType { name } } } }"
+    many = " ".join(f"a{number}: __schema {{ {once} }}" for number in range(20))
+
+    assert 1138 == await cost(sqlite_api, get_introspection_query())
+    assert 20 * (110 * 5 * (1 + 2 * 2 + 2)) // 50 == await cost(sqlite_api, f"{{ {many} }}")
+    assert 0 == await cost(sqlite_api, '{ __type(name: "Order") { name } }')
+
+
 @pytest.mark.parametrize("field", REFUSED)
 async def test_a_refused_field_costs_nothing(sqlite_api: Api, field: str) -> None:
     """Not less than nothing either: the others cost what they cost without it."""
@@ -111,7 +151,7 @@ async def test_variables_fragments_and_directives_count(sqlite_api: Api) -> None
     """
 
     assert 6 + 5 == await cost(sqlite_api, query, lines=False)
-    assert 6 + 5 * 11 == await cost(sqlite_api, query, lines=True)
+    assert 6 + 5 * 11 + 5 * 12 // 50 == await cost(sqlite_api, query, lines=True)
     assert 3 + 2 == await cost(sqlite_api, query, lines=False, first=2)
     assert 1006 + 5 == await cost(sqlite_api, query, lines=False, where={"version": {"eq": 1}})
 
@@ -126,7 +166,7 @@ async def test_above_the_limit_nothing_is_sent(api: Api, statements: Statements)
 
     assert 400 == response.status_code
     assert "data" not in answer
-    assert {"code": "COST_LIMIT_EXCEEDED", "cost": 110201, "limit": 20000} == error["extensions"]
+    assert {"code": "COST_LIMIT_EXCEEDED", "cost": 112201, "limit": 20000} == error["extensions"]
     assert [] == statements
 
 
