@@ -1,5 +1,7 @@
 """The memory limit: bodies of requests until they are executed, then of responses until they are sent."""
 
+import asyncio
+import gc
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -8,6 +10,9 @@ from graph.errors import unavailable
 
 # This much of each body is free: most are smaller.
 FREE = 16_384
+# Validating and executing leave reference cycles, which hold on to a request's texts. The garbage collector
+# counts objects and would let gigabytes wait: it is run after so many released bytes.
+COLLECTED, COLLECT_AFTER = 32_000_000, 0.01
 USED_UP = "The server's memory for large requests and responses is used up. Try again in a moment."
 
 
@@ -21,6 +26,7 @@ class MemoryLimit:
         self.limit, self.share = limit, limit * 4 // 5
         self._used: Counter[str] = Counter()
         self._total = 0
+        self._released = 0
 
     @property
     def used(self) -> int:
@@ -40,6 +46,11 @@ class MemoryLimit:
         self._total += min(after, self.share) - min(before, self.share)
         if after:
             self._used[principal] = after
+        self._released += max(0, -size)
+        if self._released > COLLECTED:
+            self._released = 0
+            # Once the frames of the request have ended.
+            asyncio.get_running_loop().call_later(COLLECT_AFTER, gc.collect)
 
 
 class Reservation:
