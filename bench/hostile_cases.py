@@ -292,8 +292,8 @@ async def wrong_values(target: Target) -> None:
 
 @case
 async def unknown_fields(target: Target) -> None:
-    """Fields that do not exist, each with a long name."""
-    await target.query("{ " + " ".join(text(450) for _ in range(1_900)) + " }")
+    """200 fields that do not exist, each with a long name."""
+    await target.query("{ " + " ".join(text(450) for _ in range(200)) + " }")
 
 
 @case
@@ -326,10 +326,16 @@ async def overlapping_fields(target: Target) -> None:
 @case
 async def forged_cursors(target: Target) -> None:
     """100 cursors of 5 kB."""
-    fields = " ".join(
-        f'a{number}: orders(after: "{text(5_000)}") {{ nodes {{ id }} }}' for number in range(100)
-    )
-    await target.query(f"{{ {fields} }}")
+    names = [f"c{number}" for number in range(100)]
+    declared = ", ".join(f"${name}: String" for name in names)
+    fields = " ".join(f"{name}: orders(after: ${name}) {{ nodes {{ id }} }}" for name in names)
+    await target.query(f"query ({declared}) {{ {fields} }}", **{name: text(5_000) for name in names})
+
+
+@case
+async def long_document(target: Target) -> None:
+    """A document of 900 kB that is one string."""
+    await target.query(f'{{ customers(search: "{text(900_000)}") {{ nodes {{ id }} }} }}')
 
 
 # Unbounded responses
