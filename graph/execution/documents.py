@@ -41,9 +41,9 @@ class Document:
     """A document's text made ready, or the errors that stand in its way."""
 
     node: DocumentNode
+    length: int
     errors: tuple[GraphQLError, ...] = ()
     values: Values = NONE
-    length: int = 0
 
     @property
     def size(self) -> int:
@@ -96,19 +96,19 @@ class Documents:
     def _prepare(self, text: str) -> Document:
         if len(text) > self._bounds.document_limit:
             message = f"The document has more than {self._bounds.document_limit:,} characters. Use variables."
-            return Document(NOTHING, (coded(message, GRAPHQL_PARSE_FAILED),))
+            return Document(NOTHING, len(text), (coded(message, GRAPHQL_PARSE_FAILED),))
         most = self._bounds.token_limit
         try:
             node = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLError as error:
-            return Document(NOTHING, (with_code(error, GRAPHQL_PARSE_FAILED),), length=len(text))
+            return Document(NOTHING, len(text), (with_code(error, GRAPHQL_PARSE_FAILED),))
         try:
             found = self._mistakes(node)
             held = NONE if found else values(node)
         except RecursionError:
             found, held = [GraphQLError("The document is nested too deeply.")], NONE
         errors = tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found)
-        return Document(node, errors, held, len(text))
+        return Document(node, len(text), errors, held)
 
     def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
         # Not with the other rules: what is too large is not gone through by them.

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
 from graph.app import documents
+from graph.errors import Rejected
 from graph.settings import Settings
 
 # In a process of its own, whose memory is nobody else's; all of it is warm after the first 5,000. Most
@@ -48,3 +50,14 @@ def test_applications_of_the_same_settings_share_documents() -> None:
 
     assert one is same
     assert one is not other
+
+
+@pytest.mark.parametrize("text", ["{ a }", '{ a(b: "%s" ', '{ customers(a: "%s") { nodes { id } } }'])
+def test_long_documents_are_not_cached(text: str) -> None:
+    """Whether they are too long, cannot be parsed or are invalid: the text is the key, and counts."""
+    cache = documents(Settings(_env_file=None, introspection=False))
+    for length in (30_000, 90_000, 900_000):
+        with suppress(Rejected):
+            cache.get(text.replace("%s", "x" * length) + " " * length)
+
+    assert 0 == len(cache._cache)
