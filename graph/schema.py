@@ -3,6 +3,7 @@
 from functools import cache
 
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
@@ -10,16 +11,23 @@ from graph.access.scopes import Scope
 from graph.resolvers import customers, orders
 from graph.types import batch_payloads, federation, payloads
 from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
+from graph.types.fields import DEFINITION
 from graph.types.found import CustomerConnection
 from graph.types.history import Change, history_of
 from graph.types.lookups import CustomerBy, OrderBy, lookup, node, nodes
 from graph.types.nodes import Customer, Node, Order
 from graph.types.payloads import mutation
+from graph.types.requires import RequiresScope
 from graph.types.scalars import SCALARS
 from graph.types.searching import SEARCH
 from graph.types.summary import OrderSummary, order_summary
 from graph.types.timing import timed
 from graph.types.user_errors import USER_ERRORS
+
+DESCRIPTION = (
+    "Customers and their orders. Lists are Relay connections; mutations report what their sender can correct "
+    "in `userErrors`. Where a description names a scope, the caller's API key or token must have it."
+)
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -162,4 +170,17 @@ def build(*, suggestions: bool = True, subgraph: bool = False) -> strawberry.Sch
     scalars = {**SCALARS, **federation.ANY} if subgraph else SCALARS
     config = StrawberryConfig(scalar_map=scalars, disable_field_suggestions=not suggestions)
     query = SubgraphQuery if subgraph else Query
-    return strawberry.Schema(query, Mutation, config=config, types=USER_ERRORS)
+    built = strawberry.Schema(query, Mutation, config=config, types=USER_ERRORS)
+    built._schema.description = DESCRIPTION
+    _describe_scopes(built._schema)
+    return built
+
+
+def _describe_scopes(schema: GraphQLSchema) -> None:
+    # Introspection shows no directives, and so neither do the docs of any tool.
+    for kind in schema.type_map.values():
+        for named in (kind, *getattr(kind, "fields", {}).values()):
+            definition = named.extensions.get(DEFINITION)
+            for each in getattr(definition, "directives", None) or ():
+                if isinstance(each, RequiresScope):
+                    named.description = f"{named.description} Requires the scope `{each.scope}`."
