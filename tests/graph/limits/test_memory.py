@@ -1,7 +1,9 @@
 """Memory for the bodies of all requests and responses: bounded, however many and slow the clients are."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,7 +15,7 @@ from starlette.applications import Starlette
 from db.database import Database
 from graph.app import create_app
 from graph.errors import Rejected
-from graph.limits.memory import FREE, MemoryLimit, Reservation
+from graph.limits.memory import COLLECTED, FREE, MemoryLimit, Reservation
 from tests.api import Api, read
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
@@ -179,3 +181,25 @@ async def test_a_mutation_that_was_carried_out_is_answered(limited: Limited, dat
 
     assert len(answer.content) > LARGE
     assert (LONG, 2) == (customer["name179"], customer["version"])
+
+
+async def test_garbage_is_collected_after_so_many_bytes() -> None:
+    """Reference cycles of requests hold few objects, which the collector counts, and much text."""
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    memory, freed = MemoryLimit(100_000_000), asyncio.Event()
+    gc.disable()
+    try:
+        weakref.finalize(Cycle(), freed.set)
+        for _ in range(COLLECTED // 1_000_000 + 1):
+            memory.charge("anybody", 1_000_000)
+            memory.charge("anybody", -1_000_000)
+        async with asyncio.timeout(10):
+            await freed.wait()
+    finally:
+        gc.enable()
+
+    assert 0 == memory.used
