@@ -26,6 +26,8 @@ from db.receipt import Receipt
 from db.retry import Attempts
 
 SWEEP_SECONDS = 3600.0
+# Before a stored hash of an input; the first version had no prefix.
+HASH_VERSION = "2:"
 Attempt = Callable[[Work[Any]], Awaitable[Any]]
 
 
@@ -33,6 +35,7 @@ class Key(NamedTuple):
     """A change's key, which belongs to its caller, and what the change was.
 
     It was `given` by the client, or made here. An `owner` is the one customer whose rows it may touch.
+    `legacy_hash` gives the input's hash as the first version made it; None if no such row can exist.
     """
 
     principal: str
@@ -42,13 +45,25 @@ class Key(NamedTuple):
     lifetime: timedelta
     given: bool = True
     owner: int | None = None
+    legacy_hash: Callable[[], str] | None = None
 
     @property
-    def digest(self) -> str:
+    def stored_hash(self) -> str:
         """Of the input, and of whose rows it may touch: an outcome shows them to whoever may see them."""
+        return HASH_VERSION + self._of_owner(self.input_hash, 31)
+
+    def matches(self, mutation: str, stored_hash: str) -> bool:
+        """Whether a row under this key is of this change; rows of the first version match, too."""
+        if stored_hash.startswith(HASH_VERSION):
+            expected = self.stored_hash
+        else:
+            expected = self._of_owner(self.legacy_hash(), 32) if self.legacy_hash else ""
+        return (mutation, stored_hash) == (self.mutation, expected)
+
+    def _of_owner(self, input_hash: str, size: int) -> str:
         if self.owner is None:
-            return self.input_hash
-        return hashlib.blake2b(f"{self.owner} {self.input_hash}".encode(), digest_size=32).hexdigest()
+            return input_hash
+        return hashlib.blake2b(f"{self.owner} {input_hash}".encode(), digest_size=size).hexdigest()
 
 
 class KeyTakenError(Exception):
@@ -166,7 +181,7 @@ class Once:
         if not rows:
             return None
         mutation, input_hash, text = rows[0]
-        if (mutation, input_hash) != (self.key.mutation, self.key.digest):
+        if not self.key.matches(mutation, input_hash):
             raise refusals.KeyReused(self.key.text, mutation)
         return (await outcomes.tell(reader, text),)
 
@@ -176,7 +191,7 @@ class Once:
             "principal": self.key.principal,
             "idempotency_key": self.key.text,
             "mutation": self.key.mutation,
-            "input_hash": self.key.digest,
+            "input_hash": self.key.stored_hash,
             "outcome": outcomes.encode(outcome),
             "created_at": moment,
             "expires_at": moment + self.key.lifetime,

@@ -137,12 +137,16 @@ class Write(Protocol):
 
 
 class Asked(NamedTuple):
-    """How a mutation is asked for: its name, a digest of its input, the client's key, if it is to last."""
+    """How a mutation is asked for: its name, a hash of its input, the client's key, if it is to last.
+
+    `legacy_hash` gives the first version of that hash, which older rows have.
+    """
 
     mutation: str
     input_hash: str
     key: str | None = None
     dry_run: bool = False
+    legacy_hash: Callable[[], str] | None = None
 
 
 @dataclass
@@ -219,6 +223,7 @@ class Context:
             lifetime,
             given=bool(asked.key),
             owner=self.caller.customer_id,
+            legacy_hash=asked.legacy_hash,
         )
 
 

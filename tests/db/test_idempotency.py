@@ -56,7 +56,7 @@ async def test_keys_belong_to_their_caller(database: Database) -> None:
     assert ("ada", "grace") == (mine.username, yours.username)
     assert mine == await insert(database, "ada", key("me"))
     assert yours == await insert(database, "grace", key("you", digest="b"))
-    assert [("me", "a"), ("you", "b")] == await stored(database)
+    assert [("me", "2:a"), ("you", "2:b")] == await stored(database)
 
 
 async def test_what_is_told_again_is_read_with_the_callers_share(database_url: str) -> None:
@@ -95,6 +95,29 @@ async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: Two) -> None:
             await rename(owner)
 
 
+# The first version's hashes of the input "a", for any caller and for one that is restricted to customer 1.
+LEGACY = {None: "a", 1: "58cc16c2c54dcee60e0c72866fc9f08b9ab0e1798ef34f69130f2c990d915608"}
+
+
+@pytest.mark.parametrize("owner", LEGACY)
+async def test_a_row_of_the_first_version_matches(database: Database, owner: int | None) -> None:
+    """By the input's first hash, never by the new one, and for the same owner only."""
+    stored_row = {"principal": "me", "idempotency_key": "key-1", "mutation": "createCustomer"}
+    stored_row |= {"input_hash": LEGACY[owner], "outcome": "1"}
+    now = changes.now()
+    row = {**stored_row, "created_at": now, "expires_at": now + DAY}
+    await database.write(lambda transaction: transaction.execute(keys.insert().values(row)))
+
+    assert 1 == await insert(database, "ada", key(digest="b")._replace(owner=owner, legacy_hash=lambda: "a"))
+    for other in (
+        key(digest="a")._replace(owner=owner),
+        key(digest="a")._replace(owner=owner, legacy_hash=lambda: "b"),
+        key(digest="a")._replace(owner=2, legacy_hash=lambda: "a"),
+    ):
+        with pytest.raises(refusals.KeyReused):
+            await insert(database, "ada", other)
+
+
 async def test_an_expired_key_counts_as_absent(database: Database) -> None:
     """Although its row is there: it may be used for something else, and is kept for that then."""
     await insert(database, "ada", key(digest="a"))
@@ -105,7 +128,7 @@ async def test_an_expired_key_counts_as_absent(database: Database) -> None:
 
     assert "grace" == grace.username
     assert grace == await insert(database, "grace", key(digest="b"))
-    assert [("me", "b")] == await stored(database)
+    assert [("me", "2:b")] == await stored(database)
 
 
 async def test_an_expired_key_is_used_anew_once(database: Database) -> None:
@@ -116,7 +139,7 @@ async def test_an_expired_key_is_used_anew_once(database: Database) -> None:
 
     assert [several[0]] * 8 == several
     assert "grace" == several[0].username
-    assert [("me", "a")] == await stored(database)
+    assert [("me", "2:a")] == await stored(database)
 
 
 async def test_a_key_lives_as_long_as_it_was_given(database: Database) -> None:
@@ -135,7 +158,7 @@ async def test_a_sweep_deletes_what_has_expired(database: Database) -> None:
     swept = await idempotency.sweep(database)
 
     assert 1 == swept
-    assert [("you", "a")] == await stored(database)
+    assert [("you", "2:a")] == await stored(database)
 
 
 async def test_sweeps_come_by_themselves_on_sqlite(
@@ -148,7 +171,7 @@ async def test_sweeps_come_by_themselves_on_sqlite(
     async with idempotency.swept(database):
         await asyncio.sleep(0.3)
 
-    assert ([] if database.url.is_sqlite else [("me", "a")]) == await stored(database)
+    assert ([] if database.url.is_sqlite else [("me", "2:a")]) == await stored(database)
 
 
 @on_tidb
@@ -187,4 +210,4 @@ async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
     with pytest.raises(refusals.Taken):
         await insert(database, "ada", key(text="made here")._replace(given=False))
 
-    assert [("me", "a")] == await stored(database)
+    assert [("me", "2:a")] == await stored(database)
