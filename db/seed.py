@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from db import words
+from db import history, words
 from db.database import Database
-from db.models import Customer, customers, order_lines, orders
+from db.history import CREATED, Entry, content
+from db.models import Customer, Order, OrderLine, customers, order_lines, orders
 from db.reader import Reader, Transaction
 from db.sample import Row, Sample, SampleOrder
 
@@ -67,7 +68,9 @@ async def _customers(rows: Sequence[Row], transaction: Transaction) -> list[int]
     ids: dict[str, int] = {}
     for some in batches(iter(names), 200):
         ids |= await _ids(transaction, customers.c.username, customers.c.username.in_(some))
-    await words.insert(transaction, [Customer(id=ids[row["username"]], **row) for row in rows])
+    stored = [Customer(id=ids[row["username"]], **row) for row in rows]
+    await words.insert(transaction, stored)
+    await history.record(transaction, [_created(customer) for customer in stored])
     return [ids[name] for name in names]
 
 
@@ -79,6 +82,14 @@ async def _orders(batch: Sequence[SampleOrder], transaction: Transaction) -> Non
     lines = [line | {"order_id": ids[order.row["reference"]]} for order in batch for line in order.lines]
     if lines:
         await transaction.insert_many(order_lines, lines)
+    await history.record(
+        transaction, [_created(Order(id=ids[row["reference"]], **row), lines) for row, lines in batch]
+    )
+
+
+def _created(row: Customer | Order, lines: Sequence[Row] = ()) -> Entry:
+    written = [OrderLine(order_id=row.id, **line) for line in lines]
+    return Entry(row, CREATED, row.created_at, {}, content(row, written))
 
 
 async def _ids(

@@ -211,6 +211,14 @@ def test_graphiql_shows_the_schema_and_its_scopes_in_docs(graphiql: GraphiQL) ->
     docs.get_by_text("Requires the scope orders:write.").wait_for()
 
 
+def test_graphiql_shows_history_of_sample_data(graphiql: GraphiQL) -> None:
+    """No example answers with empty lists."""
+    graphiql.open("LatestOrdersWithHistory")
+    answer = graphiql.run()
+
+    assert [True] * 3 == [bool(order["history"]["nodes"]) for order in answer["data"]["orders"]["nodes"]]
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_graphiql_is_accessible(

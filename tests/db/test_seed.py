@@ -42,6 +42,19 @@ async def test_there_is_as_much_as_was_asked_for(database: Database) -> None:
     assert 30 + 600 == sum(batches)
 
 
+async def test_every_object_has_a_history(database: Database) -> None:
+    """It begins with the creation, at its time and with the values that are stored."""
+    await _fill(database, 5, 4)
+    created = "SELECT kind, COUNT(*) FROM history WHERE action = 'CREATED' AND version = 1 GROUP BY kind"
+    joined = (
+        "SELECT COUNT(*) FROM history JOIN orders ON orders.id = object_id AND kind = 'Order' "
+        "WHERE at = created_at AND history.customer_id = orders.customer_id"
+    )
+
+    assert [("Customer", 5), ("Order", 20)] == sorted(await run(database, created))
+    assert [(20,)] == await run(database, joined)
+
+
 async def test_the_total_of_an_order_is_the_sum_of_its_lines(database: Database) -> None:
     """In one currency; some orders have no lines."""
     await _fill(database, 10, 10)
@@ -70,7 +83,7 @@ async def test_a_batch_is_a_transaction_of_a_few_statements(
     inserted = [statement for statement in statements if statement.startswith("INSERT")]
 
     assert [50, 100, 100, 100, 100] == batches
-    assert 2 + 2 * 4 == len(inserted)
+    assert 3 + 3 * 4 == len(inserted)
 
 
 async def test_many_rows_are_inserted_as_one_by_one(database: Database) -> None:
