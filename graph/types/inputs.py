@@ -17,7 +17,7 @@ from graph.types.user_errors import UserErrorCode
 @strawberry.input(description="An amount of money.")
 class MoneyInput:
     amount: Decimal = strawberry.field(description="The amount, from 0 to 99999999999.9999.")
-    currency: CurrencyCode = strawberry.field(description="A currency that ISO 4217 knows.")
+    currency: CurrencyCode = strawberry.field(description="A currency of ISO 4217, which may be withdrawn.")
 
 
 @strawberry.input(description="One line of an order; its position is its place in the list.")

@@ -4,12 +4,12 @@ import re
 from decimal import Decimal
 from typing import Any
 
-import pycountry
 import strawberry
 
 from db import money, unique_text
 from db.money import Money
 from graph import ids
+from graph.types import currencies
 from graph.types.user_errors import (
     InvalidInput,
     InvalidInputError,
@@ -81,7 +81,7 @@ class Problems:
         if not money.in_range(amount):
             message = f"From 0 to {money.LARGEST}."
             self.add(UserErrorCode.AMOUNT_OUT_OF_RANGE, message, f"{field}.amount")
-        if pycountry.currencies.get(alpha_3=value.currency) is None:
+        if not currencies.is_known(value.currency):
             message = f"ISO 4217 knows no currency {value.currency}."
             self.add(UserErrorCode.UNKNOWN_CURRENCY, message, f"{field}.currency")
         return Money(amount, value.currency)

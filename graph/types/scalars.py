@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, NewType
+from typing import Any, NewType, TypeVar
 
 import strawberry
 from graphql import GraphQLError, StringValueNode, ValueNode
@@ -15,10 +15,15 @@ from db import money
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{1,4})?", re.ASCII)
 CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 DATE_TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
+    r"(?P<day>\d{4}-\d{2}-\d{2})[Tt](?P<time>\d{2}:\d{2}:(?P<seconds>\d{2}))(\.(?P<fraction>\d{1,30}))?"
+    r"(?P<offset>[Zz]|[+-]\d{2}:[0-5]\d)?",
+    re.ASCII,
 )
 # DATETIME holds the years 1000 to 9999.
 FIRST_YEAR = 1000
+
+SECOND = timedelta(seconds=1)
+T = TypeVar("T")
 
 CurrencyCode = NewType("CurrencyCode", str)
 
@@ -31,16 +36,40 @@ def parse_decimal(value: object) -> Decimal:
 
 
 def parse_date_time(value: object) -> datetime:
-    message = 'DateTime must be a string with an offset, such as "2026-02-28T09:30:00Z".'
-    if not isinstance(value, str) or not DATE_TIME.fullmatch(value):
-        raise GraphQLError(message)
+    """RFC 3339, cut to microseconds. Raises GraphQLError, which says what is wrong."""
+    found = DATE_TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise GraphQLError('DateTime must be a string such as "2026-02-28T09:30:00Z".')
     try:
-        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise GraphQLError(message) from error
-    if moment.year < FIRST_YEAR:
-        raise GraphQLError("DateTime must not be before the year 1000.")
+        moment = _moment(found)
+    except OverflowError:
+        moment = None
+    if moment is None or moment.year < FIRST_YEAR:
+        raise GraphQLError("DateTime must be from the year 1000 to 9999, in UTC.")
     return moment
+
+
+def _moment(found: re.Match[str]) -> datetime:
+    day = _part("day", found["day"], date.fromisoformat)
+    leap = found["seconds"] == "60"
+    clock = _part("time", found["time"], lambda text: time.fromisoformat(text[:6] + "59" if leap else text))
+    if found["offset"] is None:
+        raise GraphQLError(f"{found.string} has no offset. Add Z for UTC, or one such as +01:00.")
+    zone = _part("offset", found["offset"], lambda text: time.fromisoformat(f"00:00{text.upper()}").tzinfo)
+    moment = datetime.combine(day, clock, zone).astimezone(UTC)
+    if leap:
+        # As POSIX counts: the first second of the next month.
+        moment += SECOND
+        if (moment.day, moment.time()) != (1, time()):
+            raise GraphQLError(f"No such time: {found['time']}. A leap second ends a month in UTC.")
+    return moment.replace(microsecond=int((found["fraction"] or "")[:6].ljust(6, "0")))
+
+
+def _part(name: str, text: str, read: Callable[[str], T]) -> T:
+    try:
+        return read(text)
+    except ValueError:
+        raise GraphQLError(f"No such {name}: {text}.") from None
 
 
 def serialize_date_time(value: datetime) -> str:
@@ -80,8 +109,8 @@ SCALARS: dict[Any, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description=(
-            "A moment as RFC 3339 with an offset; it comes back in UTC with microseconds, as in "
-            '"2026-02-28T09:30:00.000000Z".'
+            "A moment as RFC 3339 with an offset, cut to microseconds; a leap second counts as the second "
+            'after it. It comes back in UTC, as in "2026-02-28T09:30:00.000000Z".'
         ),
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
         serialize=serialize_date_time,
@@ -90,7 +119,7 @@ SCALARS: dict[Any, ScalarDefinition] = {
     ),
     CurrencyCode: strawberry.scalar(
         name="CurrencyCode",
-        description="Three capital letters; whether ISO 4217 knows the currency is checked as a rule.",
+        description="Three capital letters. Inputs take the currencies of ISO 4217, withdrawn ones too.",
         specified_by_url="https://www.iso.org/iso-4217-currency-codes.html",
         serialize=str,
         parse_value=parse_currency,
