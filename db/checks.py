@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from db import history as changes
-from db import lines, words
+from db import lines, unique_text, words
 from db.database import Database
 from db.models import Customer, Order, OrderLine, customer_words, customers, history, order_lines, orders
 from db.reader import Reader, Transaction
@@ -47,6 +47,33 @@ async def wrong_totals(database: Database) -> Finding:
         wrong += await _confirmed(partial(_disagreeing, reader), [row.id for row in rows])
         checked += len(rows)
     return Finding(checked, wrong)
+
+
+async def customers_without_keys(database: Database) -> Finding:
+    """Customers whose username or e-mail address finds another, older one; they are left as they are."""
+    checked, wrong = 0, []
+    async for rows in _batches(database.reader(), customers):
+        checked += len(rows)
+        wrong += [row.id for row in rows if not _has_keys(Customer._make(row))]
+    return Finding(checked, wrong)
+
+
+async def orders_without_keys(database: Database) -> Finding:
+    """Orders whose reference finds another, older one; they are left as they are."""
+    checked, wrong = 0, []
+    async for rows in _batches(database.reader(), orders):
+        checked += len(rows)
+        wrong += [row.id for row in rows if not _is_normal(row.reference)]
+    return Finding(checked, wrong)
+
+
+def _has_keys(customer: Customer) -> bool:
+    has_email_key = customer.email is not None or customer.entered_email is None
+    return has_email_key and _is_normal(customer.username)
+
+
+def _is_normal(text: str | None) -> bool:
+    return text is None or text == unique_text.normalize(text)
 
 
 # What belongs to a row of another table, and the column that says to which.

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from db import changes, errors, history, items, many, refusals, words
+from db.customers import with_email_key
 from db.history import Entry, content
 from db.items import CREATED, UNCHANGED, UPDATED, Item
 from db.models import Customer, customers
 from db.reader import Transaction
 
-CHANGED = ("name", "email", "version", "updated_at")
+CHANGED = ("name", "email", "entered_email", "version", "updated_at")
 # TiDB would otherwise read, and lock, the whole table for the two keys.
 BOTH_KEYS = "/*+ USE_INDEX_MERGE(customers, uq_customers_username, uq_customers_email) */"
 
@@ -31,6 +32,7 @@ async def upsert(transaction: Transaction, sent: Sequence[Upsert], all_or_nothin
     raises BatchRefused. Raises Overtaken when others took a handle or an e-mail address meanwhile, and
     NotOwned.
     """
+    sent = [each._replace(values=with_email_key(each.values)) for each in sent]
     plan = Plan(await _found(transaction, sent), transaction.owner)
     for each in sent:
         plan.add(each)
@@ -80,7 +82,7 @@ class Plan:
 
 def _new(values: dict[str, Any]) -> Customer:
     moment = changes.now()
-    columns = {"email": None, "archived_at": None, **values}
+    columns = {"email": None, "archived_at": None, "entered_email": None, **values}
     return Customer(id=0, **columns, version=1, created_at=moment, updated_at=moment)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, errors, keyed, refusals, words
+from db import changes, errors, keyed, refusals, unique_text, words
 from db.models import Customer, customers
 from db.reader import Reader, Transaction
 
@@ -40,7 +40,7 @@ async def require_active(transaction: Transaction, customer_id: int, field: str 
 async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
     """A new customer from `username`, `name` and `email`. Raises Taken."""
     moment = changes.now()
-    columns = {"email": None, "archived_at": None, **values}
+    columns = {"email": None, "archived_at": None, "entered_email": None, **with_email_key(values)}
     columns |= {"version": 1, "created_at": moment, "updated_at": moment}
     with _taken():
         customer_id = await transaction.insert(customers, columns)
@@ -57,7 +57,7 @@ async def update(
     customer = await lock(transaction, customer_id)
     await changes.expect(transaction, customer, expected)
     with _taken():
-        changed = await changes.apply(transaction, customers, customer, values)
+        changed = await changes.apply(transaction, customers, customer, with_email_key(values))
     if words.of(changed) != words.of(customer):
         await words.replace(transaction, [changed])
     return changed
@@ -88,6 +88,15 @@ async def delete(transaction: Transaction, customer_id: int, expected: int | Non
         raise refusals.CustomerHasOrders from error
     await changes.deleted(transaction, customer)
     return customer_id
+
+
+def with_email_key(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of `values`, in which `email` is the address as it was entered."""
+    if "email" not in values:
+        return dict(values)
+    entered = values["email"]
+    key = None if entered is None else unique_text.email_key(entered)
+    return {**values, "email": key, "entered_email": None if entered == key else entered}
 
 
 @contextmanager

@@ -203,6 +203,9 @@ def _with_parameters(condition: Condition, values: dict[str, Any]) -> Condition:
 def _compare(column: Any, operator: str, value: Any) -> sa.ColumnElement[bool]:
     if operator == "is_null":
         is_null: sa.ColumnElement[bool] = column.is_(None)
+        if column.name == "email":
+            # Of an address without a key only the entered text is stored.
+            is_null = sa.and_(is_null, column.table.c.entered_email.is_(None))
         return is_null if value else sa.not_(is_null)
     if value == ():
         return sa.true() if operator == "not_in" else sa.false()

@@ -1,9 +1,18 @@
-"""Folding: text as search compares it, without case and accents, the same above every database."""
+"""Folding: text as search compares it, without case and accents, the same above every database.
+
+The data are Unicode's, from Python and from the library regex. anyascii transliterates the Latin letters that
+have no decomposition, such as ł, ø and ß, as people type them.
+"""
 
 import re
 import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
+
+import regex
+from anyascii import anyascii
+
+from db.unique_text import INVISIBLE
 
 # A longer word is known by its beginning. It bounds the key that a word is stored under.
 LONGEST_WORD = 255
@@ -12,6 +21,15 @@ LONGEST_TEXT = 1_000
 # The scripts that are written with spaces come before this character.
 COMMON = 0x3000
 LETTERS_AND_DIGITS = re.compile(r"[^\W_]+")
+LATIN = regex.compile(r"\p{Script=Latin}")
+# Scripts without spaces between words: Unicode's line breaking algorithm (UAX #14) may break before these
+# letters, and before the first part of each Hangul syllable. Search finds what begins there.
+BREAKABLE = r"\p{LB=ID}\p{LB=CJ}\p{LB=SA}\p{LB=JL}"
+UNSPACED = BREAKABLE + r"\p{LB=JV}\p{LB=JT}"
+HAS_UNSPACED = regex.compile(f"[{BREAKABLE}]")
+INSIDE = regex.compile(rf"(?<!^)(?:[{BREAKABLE}]|(?<=[{UNSPACED}])[^{UNSPACED}])")
+# So much is known of a word that begins inside: it bounds how much is stored.
+LONGEST_INSIDE = 24
 
 
 class Term(NamedTuple):
@@ -34,31 +52,46 @@ class Table(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        parts = unicodedata.normalize("NFKD", character)
-        folded = "".join(
-            [each for each in parts if not unicodedata.category(each).startswith("M")]
-        ).casefold()
+        folded = "".join(map(_letter, unicodedata.normalize("NFKD", character))).casefold()
         # Other characters that stay as they are would be hundreds of thousands.
         if folded != character or code < COMMON:
             self[code] = folded
         return folded
 
 
+def _letter(character: str) -> str:
+    """Of a decomposed character: nothing of marks and of what is invisible, Latin letters in ASCII."""
+    if unicodedata.category(character).startswith("M") or INVISIBLE.match(character):
+        return ""
+    return anyascii(character) if not character.isascii() and LATIN.match(character) else character
+
+
 TABLE = Table()
 
 
 def fold(text: str) -> str:
-    """Compatibility forms decomposed, marks dropped, case folded; in linear time for any text."""
+    """Decomposed, marks dropped, Latin letters in ASCII, case folded; in linear time for any text."""
     return text.lower() if text.isascii() else text.translate(TABLE)
 
 
 def words(username: str, name: str, email: str | None) -> frozenset[str]:
-    """What a customer is found by: each run of letters and digits, and handle and e-mail as a whole."""
+    """The words of a customer: each run of letters and digits, and handle and e-mail as a whole."""
     handle, address = fold(username), fold(email or "")
     found = {handle, address}
     for text in (handle, address, fold(name)):
         found.update(LETTERS_AND_DIGITS.findall(text[:LONGEST_TEXT]))
     return frozenset(each[:LONGEST_WORD] for each in found if each)
+
+
+def beginnings(words: frozenset[str]) -> frozenset[str]:
+    """What a customer with these words is found by: the words, and what begins inside unspaced text."""
+    return words.union(
+        piece[place.start() : place.start() + LONGEST_INSIDE]
+        for word in words
+        if not word.isascii()
+        for piece in LETTERS_AND_DIGITS.findall(word)
+        for place in INSIDE.finditer(piece)
+    )
 
 
 def terms(query: str) -> tuple[Term, ...]:
@@ -79,4 +112,9 @@ def prefixes(terms: tuple[Term, ...]) -> tuple[str, ...]:
 
 
 def _pieces(folded: str) -> tuple[str, ...]:
-    return tuple(piece[:LONGEST_WORD] for piece in LETTERS_AND_DIGITS.findall(folded))
+    """The runs of letters and digits, as far as they are known."""
+    found = LETTERS_AND_DIGITS.findall(folded)
+    return tuple(
+        piece[: LONGEST_INSIDE if not piece.isascii() and HAS_UNSPACED.search(piece) else LONGEST_WORD]
+        for piece in found
+    )

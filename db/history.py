@@ -37,13 +37,18 @@ class Entry(NamedTuple):
 def content(row: Customer | Order, lines: Sequence[Line | OrderLine] = ()) -> Content:
     """What clients can change of an object, as plain JSON by field; null and the empty list left out."""
     if isinstance(row, Customer):
-        found: dict[str, Any] = {name: getattr(row, name) for name in (*PERSONAL, "archived_at")}
+        found: dict[str, Any] = {**personal(row), "archived_at": row.archived_at}
     else:
         found = {name: getattr(row, name) for name in ("customer_id", "reference", "status", "placed_at")}
         found["total"] = _money(Money(row.total, row.currency))
         found["lines"] = [_line(line) for line in lines]
     shown = {name: _moment(value) if isinstance(value, datetime) else value for name, value in found.items()}
     return {name: value for name, value in shown.items() if value is not None and value != []}
+
+
+def personal(row: Customer) -> dict[str, str | None]:
+    """PERSONAL as it is shown."""
+    return dict(zip(PERSONAL, (row.username, row.name, row.shown_email), strict=True))
 
 
 async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:

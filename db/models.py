@@ -32,6 +32,12 @@ class Customer(NamedTuple):
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
+    entered_email: str | None = None
+
+    @property
+    def shown_email(self) -> str | None:
+        """The address as it was entered; `email` is the key that it is compared by."""
+        return self.email if self.entered_email is None else self.entered_email
 
 
 class Order(NamedTuple):
@@ -107,6 +113,9 @@ customers = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("archived_at", UtcDateTime),
+    # What was entered where it differs from `email`, the normal form without case. With this alone the
+    # address has no key: an older customer has it.
+    sa.Column("entered_email", sa.String(254)),
     sa.UniqueConstraint("username", name="uq_customers_username"),
     sa.UniqueConstraint("email", name="uq_customers_email"),
     index("ix_customers_archived_at_created_at", "archived_at", "created_at", "id"),

@@ -19,6 +19,8 @@ from db.personal import Values, Version
 from db.reader import Reader
 from db.refusals import BatchRefused, Refused, VersionConflict
 
+# What is personal in a customer's row.
+NOWHERE = {*PERSONAL, "entered_email"}
 ROWS: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in (models.Customer, models.Order, Item)}
 REFUSALS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in Refused.__subclasses__() if dataclasses.is_dataclass(kind)
@@ -70,7 +72,7 @@ def _plain(value: Any) -> Any:
             fields = dataclasses.fields(value)  # type: ignore[arg-type]
             return {kind: {field.name: _plain(getattr(value, field.name)) for field in fields}}
         case Customer():
-            kept = {name: each for name, each in value._asdict().items() if name not in PERSONAL}
+            kept = {name: each for name, each in value._asdict().items() if name not in NOWHERE}
             return {kind: {name: _plain(each) for name, each in kept.items()}}
         case tuple() if kind in ROWS:
             return {kind: {name: _plain(each) for name, each in value._asdict().items()}}  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ Values = dict[str, Any]
 
 def erased_values(customer_id: int) -> Values:
     """What stands in the place of what was personal."""
-    return {"username": f"{ERASED}-{customer_id}", "name": ERASED, "email": None}
+    return {"username": f"{ERASED}-{customer_id}", "name": ERASED, "email": None, "entered_email": None}
 
 
 def erased_fields(change: Change) -> str:
@@ -74,6 +74,6 @@ def _before_change(change: Change) -> Values:
 
 
 def _values(customer_id: int, row: Customer | None, before: Values) -> Values:
-    now = {name: getattr(row, name) for name in PERSONAL} if row else {}
+    now = history.personal(row) if row else {}
     found = {name: value for name, value in (now | before).items() if value is not None}
     return erased_values(customer_id) | found

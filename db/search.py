@@ -81,7 +81,7 @@ class Search(Scope):
         return (SCORE, *codecs) if self.best_first else codecs
 
     def _score(self, customer: Customer) -> int:
-        found = words.of(customer)
+        found = words.exact(customer)
         return sum(term.score(found) for term in self.terms)
 
 

@@ -1,11 +1,15 @@
-"""The normal form of unique text: what is stored, looked up and compared.
+"""The normal form of unique text, such as usernames and references: what is stored, looked up and compared.
 
-Every function takes linear time for any text, so that it can be applied to input that was not checked yet.
+Invisible characters (Unicode's property Default_Ignorable_Code_Point) are removed, whitespace is trimmed, and
+the rest is in NFC. Every function takes linear time for any text, so that it can be applied to input that was
+not checked yet.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+
+import regex
 
 # Each character of NFC has at most 4 code points in other forms. Longer text stays as it is: it is too long.
 MAX_LENGTH = 4 * 254
@@ -13,6 +17,8 @@ MAX_LENGTH = 4 * 254
 MAX_MARKS = 30
 # In the combining classes of a text's characters.
 TOO_MANY_MARKS = re.compile(rb"[^\0]{%d}" % (MAX_MARKS + 1))
+INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def nfc(text: str) -> str:
@@ -29,21 +35,44 @@ def has_too_many_marks(text: str) -> bool:
     return TOO_MANY_MARKS.search(bytes(map(unicodedata.combining, text))) is not None
 
 
-def username(text: str) -> str:
-    """A username as it is stored: trimmed and in NFC, so that equal-looking handles are equal."""
-    return nfc(text.strip())
+def part(text: str) -> str:
+    """A part of a text in normal form: not trimmed, because whitespace may stand inside."""
+    return text if text.isascii() else nfc(INVISIBLE.sub("", text))
 
 
-def email(text: str) -> str:
-    """An address as it is stored: trimmed, in NFC, the domain in lower case."""
-    local, at, domain = text.strip().rpartition("@")
-    # NFC comes last: a small letter can have a composed form where the capital has none.
-    return nfc(local + at + domain.lower())
+def normalize(text: str) -> str:
+    """The normal form; control characters inside stay, and are refused where text is stored."""
+    return nfc(part(text).strip())
 
 
-STORED: Mapping[str, Callable[[str], str]] = {"username": username, "email": email}
+def without_case(text: str) -> str:
+    """Case folded, for canonical caseless matching (Unicode, definition 145)."""
+    if text.isascii():
+        return text.lower()
+    if len(text) > MAX_LENGTH or has_too_many_marks(text):
+        return text.casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
-def as_stored(column: str, text: str) -> str:
-    """A text that was sent for a column, as it is stored."""
-    return STORED.get(column, str)(text)
+def email_key(text: str) -> str:
+    """What an e-mail address is compared by: its normal form without case."""
+    return without_case(normalize(text))
+
+
+def email_part(text: str) -> str:
+    """A part of such a key."""
+    return without_case(part(text))
+
+
+# By column, of customers and orders: the form that is compared, and that of a part of it.
+KEYS: Mapping[str, Callable[[str], str]] = {
+    "username": normalize,
+    "email": email_key,
+    "reference": normalize,
+}
+PARTS: Mapping[str, Callable[[str], str]] = {"username": part, "email": email_part, "reference": part}
+
+
+def normalized(column: str, text: str) -> str:
+    """A text that was sent for a column as it is shown: in normal form, if it is unique."""
+    return normalize(text) if column in KEYS else text

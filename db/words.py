@@ -33,4 +33,9 @@ async def delete(transaction: Transaction, customer_ids: Sequence[int]) -> None:
 
 def of(customer: Customer) -> frozenset[str]:
     """The words that a customer is found by."""
-    return folding.words(customer.username, customer.name, customer.email)
+    return folding.beginnings(exact(customer))
+
+
+def exact(customer: Customer) -> frozenset[str]:
+    """Those of them that are whole words."""
+    return folding.words(customer.username, customer.name, customer.shown_email)

@@ -214,7 +214,20 @@ async def check_data(database: Database, schema: Schema) -> Report:
         finding = await checks.wrong_history(database, kind)
         objects, problem = f"{kind.lower()}s with a history", "are not as their last change left them"
         findings.append((finding, f"history     {_found(finding, objects, problem, show=True)}"))
+    findings += await _without_keys(database)
     return Report(not any(finding.wrong for finding, _ in findings), [line for _, line in findings])
+
+
+async def _without_keys(database: Database) -> list[tuple[checks.Finding, str]]:
+    """Whose unique text finds another object."""
+    customers = await checks.customers_without_keys(database)
+    orders = await checks.orders_without_keys(database)
+    of_customers = "have the username or e-mail address of an older one and are not found by it; edit them"
+    of_orders = "have the reference of an older one and are not found by it; edit them"
+    return [
+        (customers, f"keys        {_found(customers, 'customers', of_customers, show=True)}"),
+        (orders, f"keys        {_found(orders, 'orders', of_orders, show=True)}"),
+    ]
 
 
 def _found(finding: checks.Finding, kind: str, problem: str, *, show: bool = False) -> str:
@@ -275,7 +288,8 @@ async def _schema_or_empty(database: Database) -> Schema:
 
 async def _upgrade(database: Database) -> str:
     await migrations.upgrade(database)
-    return f"{database.url} is now at revision {migrations.head()}."
+    found = [line for finding, line in await _without_keys(database) if finding.wrong]
+    return "\n".join([f"{database.url} is now at revision {migrations.head()}.", *found])
 
 
 async def _is_empty(database: Database) -> bool:

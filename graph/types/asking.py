@@ -79,7 +79,7 @@ def _canonical(value: Any, field: str = "") -> Any:
     """JSON that is equal for equivalent values of a field."""
     match value:
         case str():
-            return unique_text.as_stored(field, value)
+            return unique_text.normalized(field, value)
         case Enum():
             return value.value
         case Decimal():

@@ -24,7 +24,9 @@ class VersionedItem:
 
 @strawberry.input(description="A customer by the handle: created, or changed where there is one.")
 class UpsertCustomerItem(VersionedItem):
-    username: str = strawberry.field(description="The unique handle, 1 to 250 characters once trimmed.")
+    username: str = strawberry.field(
+        description="The unique handle, 1 to 250 characters in NFC, trimmed, without invisible ones."
+    )
     name: str = strawberry.field(description="The name, 1 to 250 characters.")
     email: strawberry.Maybe[str | None] = strawberry.field(
         description="The unique e-mail address; left out it is kept, null clears it."
@@ -48,7 +50,8 @@ class UpsertCustomersInput(BatchInput):
 @strawberry.input(description="A new order, with either a total or lines.")
 class CreateOrderItem(NewOrder):
     reference: str | None = strawberry.field(
-        default=strawberry.UNSET, description="A unique key of your own, 1 to 64 characters."
+        default=strawberry.UNSET,
+        description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
     )
 
     def decode(self, problems: Problems) -> New:
@@ -64,7 +67,9 @@ class CreateOrdersInput(BatchInput):
     description="An order by its reference: created, or changed where there is one, as updateOrder may."
 )
 class UpsertOrderItem(NewOrder, VersionedItem):
-    reference: str = strawberry.field(description="The order's unique key, 1 to 64 characters.")
+    reference: str = strawberry.field(
+        description="The order's unique key, 1 to 64 characters in NFC, trimmed, without invisible ones."
+    )
 
     def decode(self, problems: Problems) -> New:
         expected = problems.version(self.expected_version)

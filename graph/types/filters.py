@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import strawberry
 
+from db import unique_text
 from db.filters import EVERYTHING, Compare, Condition, Either, Every, Not, Related, comparable
 from graph.access.scopes import Scope
 from graph.errors import BadUserInput
@@ -55,7 +56,7 @@ class CustomerWhere:
     id: IDFilter | None = on("the id")
     username: StringFilter | None = on("the handle")
     name: StringFilter | None = on("the name")
-    email: StringFilter | None = on("the e-mail address")
+    email: StringFilter | None = on("the e-mail address, compared without case")
     version: IntFilter | None = on("the version")
     created_at: DateTimeFilter | None = on("when it was created")
     updated_at: DateTimeFilter | None = on("when it was last changed")
@@ -132,7 +133,9 @@ def decode(kind: type, where: Mapping[str, Any], depth: int) -> Condition:
 def parts(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
     for name, column in columns(kind).items():
         if sent := where.get(name):
-            yield from compare(column.name, sent, column.stored, has_null=column.has_null)
+            yield from compare(
+                column.name, sent, column.stored, has_null=column.has_null, stored_part=column.stored_part
+            )
     yield from combinations(kind, where, depth)
     total = where.get("total") or {}
     if amount := total.get("amount"):
@@ -149,11 +152,15 @@ def parts(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Conditio
 
 
 class Column(NamedTuple):
-    """A column with a filter of its own name; `stored` turns a value into what the column holds."""
+    """A column with a filter of its own name; `stored` turns a value into what the column holds.
+
+    `stored_part` turns one into a part of that.
+    """
 
     name: str
     stored: Callable[[Any], Any]
     has_null: bool
+    stored_part: Callable[[Any], Any] = comparable
 
 
 @lru_cache
@@ -172,8 +179,16 @@ def columns(kind: type) -> dict[str, Column]:
         filtered = getattr(field.type, "of_type", None)
         if isinstance(filtered, type) and filtered in stored:
             has_null = hasattr(filtered, "is_null")
-            found[camel(field.python_name)] = Column(field.python_name, stored[filtered], has_null)
+            found[camel(field.python_name)] = _column(field.python_name, stored[filtered], has_null)
     return found
+
+
+def _column(name: str, stored: Callable[[Any], Any], has_null: bool) -> Column:
+    """Unique text is compared in its normal form, e-mail addresses without case."""
+    if name not in unique_text.KEYS:
+        return Column(name, stored, has_null)
+    key, part = unique_text.KEYS[name], unique_text.PARTS[name]
+    return Column(name, lambda text: comparable(key(text)), has_null, lambda text: comparable(part(text)))
 
 
 def combinations(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Condition]:

@@ -38,7 +38,9 @@ class OrderLineInput:
 
 @strawberry.input(description="Who the new customer is.")
 class CreateCustomerInput(MutationInput):
-    username: str = strawberry.field(description="The unique handle, 1 to 250 characters once trimmed.")
+    username: str = strawberry.field(
+        description="The unique handle, 1 to 250 characters in NFC, trimmed, without invisible ones."
+    )
     name: str = strawberry.field(description="The name, 1 to 250 characters.")
     email: str | None = strawberry.field(
         default=strawberry.UNSET, description="The unique e-mail address, if there is one."
@@ -155,7 +157,8 @@ class NewOrder:
 @strawberry.input(description="A new order, with either a total or lines.")
 class CreateOrderInput(NewOrder, MutationInput):
     reference: str | None = strawberry.field(
-        default=strawberry.UNSET, description="A unique key of your own, 1 to 64 characters."
+        default=strawberry.UNSET,
+        description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
     )
 
     def decode(self) -> OrderContent:

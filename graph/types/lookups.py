@@ -23,10 +23,10 @@ NEEDED = "It needs the scope to read what the id is of: customers:read or orders
 class CustomerBy:
     id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The customer's id.")
     username: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The handle, trimmed and compared with its case."
+        default=strawberry.UNSET, description="The handle in any spelling, compared with its case."
     )
     email: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The e-mail address, its domain without case."
+        default=strawberry.UNSET, description="The e-mail address in any spelling, without case."
     )
 
 
@@ -34,7 +34,7 @@ class CustomerBy:
 class OrderBy:
     id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The order's id.")
     reference: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The key that its import gave it."
+        default=strawberry.UNSET, description="The key that its import gave it, in any spelling."
     )
 
 
@@ -53,7 +53,7 @@ def unique(kind: str, by: Any) -> Unique:
     column, value = next((name, value) for name, value in vars(by).items() if value is not strawberry.UNSET)
     if column == "id":
         return Unique("id", ids.row_id(kind, value))
-    return Unique(column, unique_text.as_stored(column, value))
+    return Unique(column, unique_text.KEYS[column](value))
 
 
 def node_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:

@@ -46,7 +46,12 @@ class ReadFromRow:
 class Customer(ReadFromRow, Node):
     username: str = column("The unique handle, case-sensitive, 1 to 250 characters.")
     name: str = column("The name as it was sent, 1 to 250 characters.")
-    email: str | None = column("The unique e-mail address, null where there is none.")
+    email: str | None = computed(
+        lambda customer: customer.shown_email,
+        "email",
+        "entered_email",
+        description="The e-mail address as it was entered, unique without case; null where there is none.",
+    )
     version: int = column("It starts at 1 and every change raises it by 1.")
     created_at: datetime = column("When the customer was created.")
     updated_at: datetime = column("When the customer was last changed.")

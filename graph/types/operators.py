@@ -22,6 +22,9 @@ NO_ROW = -1
 # Past every amount that can be stored, on either side of 0.
 LARGEST_AMOUNT = Decimal(10**11)
 
+# Their value is a part of a text.
+ON_PARTS = {"starts_with", "contains"}
+
 NULL_REFUSED = "Null is not a value to compare with"
 DESCRIPTIONS = {
     "eq": "Equal to this; null is refused, as in every operator.",
@@ -147,8 +150,9 @@ def compare(
     stored: Callable[[Any], Any] = same,
     *,
     has_null: bool = False,
+    stored_part: Callable[[Any], Any] = same,
 ) -> Iterator[Compare]:
-    """A filter's conditions on a column; `stored` makes of a value what the column holds.
+    """A filter's conditions on a column; `stored` makes of a value what the column holds, or a part of it.
 
     Raises BadUserInput for a null, in place of which `has_null` columns have isNull, and for a long list.
     """
@@ -160,6 +164,8 @@ def compare(
             raise BadUserInput(NULL_REFUSED + (": use isNull." if has_null else "."))
         if isinstance(value, list):
             yield Compare(column, name, tuple([stored(each) for each in bounded(value)]))
+        elif name in ON_PARTS:
+            yield Compare(column, name, stored_part(value))
         else:
             yield Compare(column, name, value if name == "is_null" else stored(value))
 

@@ -52,7 +52,7 @@ class Problems:
         return value or ""
 
     def username(self, value: str | None, field: str = "username") -> str:
-        return self.text(value and self._marked(unique_text.username(value), field), field, LONGEST_HANDLE)
+        return self.text(value and self._checked(unique_text.normalize(value), field), field, LONGEST_HANDLE)
 
     def name(self, value: str | None, field: str = "name") -> str:
         return self.text(value, field, LONGEST_NAME)
@@ -60,15 +60,20 @@ class Problems:
     def email(self, value: str | None, field: str = "email") -> str | None:
         if value is None:
             return None
-        address = self._marked(unique_text.email(value), field)
+        address = self._checked(unique_text.normalize(value), field)
         local, _, domain = address.rpartition("@")
         if not local or not domain or WHITESPACE.search(address):
             self.add(UserErrorCode.INVALID_EMAIL, "This is no e-mail address.", field)
             return address
+        if len(unique_text.email_key(address)) > LONGEST_EMAIL >= len(address):
+            message = f"At most {LONGEST_EMAIL} characters without case."
+            self.add(UserErrorCode.TOO_LONG, message, field)
         return self.text(address, field, LONGEST_EMAIL)
 
     def reference(self, value: str | None, field: str = "reference") -> str | None:
-        return None if value is None else self.text(value, field, LONGEST_KEY)
+        if value is None:
+            return None
+        return self.text(self._checked(unique_text.normalize(value), field), field, LONGEST_KEY)
 
     def quantity(self, value: int, field: str) -> int:
         if not 1 <= value <= LARGEST_QUANTITY:
@@ -105,7 +110,10 @@ class Problems:
             self.found.append(not_found(kind, value, self._path(field)))
         return row_id or 0
 
-    def _marked(self, value: str, field: str) -> str:
+    def _checked(self, value: str, field: str) -> str:
+        """For unique text, which is in normal form."""
+        if unique_text.CONTROL.search(value):
+            self.add(UserErrorCode.NOT_PRINTABLE, "Control characters are not allowed.", field)
         if unique_text.has_too_many_marks(value):
             message = f"At most {unique_text.MAX_MARKS} combining marks in a row."
             self.add(UserErrorCode.TOO_LONG, message, field)

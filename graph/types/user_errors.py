@@ -202,7 +202,7 @@ def user_error(refused: refusals.Refused, sent: Any, prefix: str = "") -> UserEr
 
 def _stored(sent: Any, field: str) -> str:
     value = getattr(sent, field)
-    return unique_text.as_stored(field, value.value if isinstance(value, strawberry.Some) else value)
+    return unique_text.normalized(field, value.value if isinstance(value, strawberry.Some) else value)
 
 
 def not_found(kind: str, sent: str, path: list[str]) -> UserError:

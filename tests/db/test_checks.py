@@ -83,7 +83,9 @@ async def test_check_says_what_it_found(database_url: str, spawn: Spawn) -> None
         "orphans     ok (5 customers)",
         "history     ok (0 customers with a history)",
         "history     ok (0 orders with a history)",
-    ] == second.stdout.splitlines()[-7:]
+        "keys        ok (5 customers)",
+        "keys        ok (5 orders)",
+    ] == second.stdout.splitlines()[-9:]
 
 
 async def without_foreign_keys(database: Database, *statements: str) -> None:

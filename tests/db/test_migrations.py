@@ -19,7 +19,7 @@ from tests.db.sql import run, run_on
 from tests.factories import create_customer
 from tests.session import SharedTidb
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"]
+REVISIONS = [f"{number:04}" for number in range(1, 14)]
 HEAD = REVISIONS[-1]
 VERSIONS = "alembic_version"
 API_KEY_COLUMNS = ", ".join(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from db import folding, migrate, words
 from db.database import Database
 from db.models import Customer, customer_words, customers
+from db.unique_text import INVISIBLE
 from tests.factories import create_customer
 
 
@@ -17,7 +18,12 @@ from tests.factories import create_customer
     [
         ("Straße", "strasse"),
         ("ΟΔΟΣ οδός", "οδοσ οδοσ"),
-        ("İstanbul ısı", "istanbul ısı"),
+        ("İstanbul ısı Işıl", "istanbul isi isil"),
+        ("Łukasz Đorđe Søren Þór Ħamrun", "lukasz dorde soren thor hamrun"),
+        ("Œuvre Æsir ﬀ ĳ", "oeuvre aesir ff ij"),
+        ("Ｆｕｌｌ ｶﾅ", "full カナ"),
+        ("so\u00adft zero\u200bwidth \ufeffbom \u2060x", "soft zerowidth bom x"),
+        ("Иван Ёлкин Ἀθήνα", "иван елкин αθηνα"),
         ("Zoë Ångström", "zoe angstrom"),
         ("ﬁn ４２ ½", "fin 42 1⁄2"),
         ("がか", "かか"),
@@ -46,8 +52,36 @@ def test_folding_is_the_same_in_every_form() -> None:
     odd = [each for each in known if not each.isascii() and len(ends_of(each)) > 1]
 
     assert [] == odd
-    assert unknown == folding.fold(unknown)
+    # The library regex may know more characters than Python.
+    unfolded = [each for each in unknown if not (folding.LATIN.match(each) or INVISIBLE.match(each))]
+    assert unfolded == [folding.fold(each) for each in unfolded]
     assert len(known) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("山田太郎", {"山田太郎", "田太郎", "太郎", "郎"}),
+        ("山田 Taro", {"山田", "田", "taro"}),
+        ("東京tower2階", {"東京tower2階", "京tower2階", "tower2階", "階"}),
+        ("Anna Übel", {"anna", "ubel"}),
+        ("김철", {unicodedata.normalize("NFD", "김철"), unicodedata.normalize("NFD", "철")}),
+    ],
+)
+def test_words_begin_inside_text_without_spaces(name: str, expected: set[str]) -> None:
+    """Each letter of Chinese, Japanese and the like, and each Hangul syllable, begins one."""
+    assert {"x", *expected} == folding.beginnings(folding.words("x", name, None))
+
+
+def test_beginnings_are_bounded() -> None:
+    """Long text without spaces is known by 24 characters from each place on, and found by its beginning."""
+    name = "".join(chr(0x4E00 + number) for number in range(250))
+    found = folding.beginnings(folding.words("x", name, None))
+    (term,) = folding.terms(name[100:200])
+
+    assert {24 if len(each) < 250 else 250 for each in found - {"x"}} >= {24, 250}
+    assert sum(map(len, found)) < 250 * 25 + 250
+    assert {name[100:124]} == set(term.pieces) == found & set(term.pieces)
 
 
 def test_words_are_bounded() -> None:

@@ -51,6 +51,12 @@ async def stored_words(database: Database, customer: Customer) -> list[str]:
         "straße 4",
         "４２",
         "東京",
+        "京都",
+        "都",
+        "a",
+        "ä",
+        "\ufeffanna\u200b",
+        "ａｎｎａ",
         "- anna -",
     ],
 )
@@ -71,6 +77,7 @@ async def test_begins_words(database: Database, api: Api, search: str) -> None:
     "search",
     [
         "nna",
+        "京東",
         "ann b",
         "%%",
         "%nna",
@@ -92,12 +99,46 @@ async def test_matches_nothing_else(database: Database, api: Api, search: str) -
     assert [] == await found(api, search)
 
 
-@pytest.mark.parametrize(
-    "search", ["", "a", " a ", "\t", "e\u0301", "a" * 255, " ".join("abcdefghijklmnopq")]
-)
-async def test_refuses_too_short_and_too_long(api: Api, search: str) -> None:
-    """Two characters at least, as people count them; 254 and 16 words at most."""
+@pytest.mark.parametrize("search", ["a" * 255, "e\u0301" * 255, " ".join("abcdefghijklmnopq")])
+async def test_refuses_too_long(api: Api, search: str) -> None:
+    """254 characters, composed and trimmed, and 16 words at most."""
     assert "BAD_USER_INPUT" == await api.code(SEARCH, search=search)
+
+
+@pytest.mark.parametrize("search", ["", " ", "\t\n", "\u00a0\u3000", "\ufeff", "\u200b \u2060"])
+async def test_a_blank_search_is_none(database: Database, api: Api, search: str) -> None:
+    """Search boxes send it; it may stand together with orderBy."""
+    await create_customer(database, username="anna")
+    answer = await api.data(SEARCH, search=search, orderBy=[{"field": "NAME"}])
+
+    assert [{"username": "anna"}] == answer["customers"]["nodes"]
+    assert answer["customers"]["bestFirst"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "searches"),
+    [
+        ("Łukasz Żółć", ["lukasz", "ŁUKASZ", "zolc"]),
+        ("Işıl Öztürk", ["isil", "IŞIL", "işıl", "ozturk"]),
+        ("Søren Kjær", ["soren", "kjaer", "KJÆR"]),
+        ("Đorđe Œuvré", ["dorde", "oeuvre"]),
+        ("山田太郎", ["山田", "太郎", "郎", "田太"]),
+        ("김철수", ["김", "철수", "수", "김철수"]),
+        ("ภาษาไทย", ["ไทย"]),
+        ("Ｆｕｌｌ ｶﾞ", ["full", "ガ", "ｶ"]),
+        ("\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", ["σισυφοσ", "ΣΙΣ"]),
+    ],
+)
+async def test_finds_names_as_people_type_them(
+    database: Database, api: Api, name: str, searches: list[str]
+) -> None:
+    """Without strokes, ligatures and dots, by a single character, and inside text without spaces."""
+    await create_customer(database, username="wanted", name=name)
+    await create_customer(database, username="other", name="Somebody Else")
+
+    assert {search: ["wanted"] for search in searches} == {
+        search: await found(api, search) for search in searches
+    }
 
 
 async def test_parts_of_words_count(api: Api) -> None:

@@ -39,7 +39,7 @@ RUBBISH = [
     "%%%%",
     "Customer:1",
     "\N{SNOWMAN}",
-    "a" * 100_000,
+    "a" * 50_000,
     *map(
         encoded,
         [
