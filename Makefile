@@ -68,7 +68,7 @@ constraints: install-dev ## Write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^tidegraph' > constraints.txt
 
 clean: ## Remove what was built here
-	rm -rf $(VENV) graph/graphiql/dist graph/graphiql/node_modules tests/clients/*/{node_modules,build,generated} .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) graph/graphiql/dist graph/graphiql/node_modules tests/clients/*/{node_modules,build,generated,.venv} .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,12 +1,13 @@
-"""npm packages that tests run with Node: a folder each, installed once from its lock file."""
+"""Programs of other languages that tests run: a folder each, built where its sources have changed since."""
 
 import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,17 @@ import pytest
 
 NPM_CI = ["npm", "ci", "--silent", "--ignore-scripts", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
 # What npm and a folder's own build make.
-MADE = {"node_modules", "build", "generated"}
+MADE = {"node_modules", "build", "generated", ".venv"}
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """How a client in another language is built and run."""
+
+    folder: str
+    requires: str
+    commands: list[list[str]]
+    program: list[str]
 
 
 def install(folder: Path) -> None:
@@ -30,22 +41,37 @@ def install(folder: Path) -> None:
 
 
 def build(folder: Path, *more: Path) -> None:
-    """Run the folder's `build` where its sources, or these, have changed since."""
+    """Run the folder's `build` script where its sources, or these, have changed since."""
     install(folder)
+    _build(folder, [["npm", "run", "build", "--silent"]], more)
+
+
+def compile_with(folder: Path, toolchain: Toolchain, *more: Path) -> None:
+    """Build with another toolchain; skip where it does not exist. On CI that is a failure."""
+    if not shutil.which(toolchain.requires):
+        _miss(f"no {toolchain.requires} here")
+    _build(folder, toolchain.commands, more)
+
+
+def _build(folder: Path, commands: list[list[str]], more: Iterable[Path]) -> None:
     built = folder / "build" / ".built"
     with _alone(folder):
         changed = max(path.stat().st_mtime for path in [*sources(folder), *more])
         if built.exists() and built.stat().st_mtime >= changed:
             return
-        command = ["npm", "run", "build", "--silent"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert not done.returncode, done.stdout + done.stderr
+        for command in commands:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            assert not done.returncode, done.stdout + done.stderr
         built.touch()
 
 
 def run(folder: Path, script: str, *arguments: str) -> Any:
     """What a script of the folder prints, which is JSON."""
-    command = ["node", script, *arguments]
+    return run_program(folder, "node", script, *arguments)
+
+
+def run_program(folder: Path, *command: str) -> Any:
+    """What a program prints, which is JSON."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert not done.returncode, done.stderr
     return json.loads(done.stdout)
@@ -61,9 +87,12 @@ def sources(folder: Path) -> Iterator[Path]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """While no other process of the tests installs or builds here."""
-    with (folder / "package-lock.json").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_installed(folder: Path) -> bool:

@@ -5,13 +5,15 @@ from tests.clients import packages
 
 HERE = pages.ROOT / "tests" / "clients"
 PAGE = pages.ROOT / "docs" / "clients.md"
+LANGUAGES = ("ts", "tsx", "go", "java", "python", "rust", "toml", "xml", "yaml")
 
 
 def test_what_is_shown_is_what_runs() -> None:
     """Each block of code stands in one of the clients' files, letter for letter."""
-    shown = [block for language in ("ts", "tsx", "python") for block in pages.blocks(PAGE, language)]
-    files = [*packages.sources(HERE / "javascript"), HERE / "test_gql.py"]
+    shown = [block for language in LANGUAGES for block in pages.blocks(PAGE, language)]
+    folders = [HERE / name for name in ("javascript", "go", "rust", "java", "python")]
+    files = [*(path for folder in folders for path in packages.sources(folder)), HERE / "test_gql.py"]
     texts = [path.read_text() for path in files if path.is_file()]
 
-    assert 6 == len(shown)
+    assert 15 == len(shown)
     assert [] == [block for block in shown if not any(block in text for text in texts)]
