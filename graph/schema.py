@@ -1,9 +1,10 @@
 """The schema: a table of contents of everything that can be asked and changed."""
 
 from functools import cache
+from operator import attrgetter
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLOneOfDirective, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
@@ -25,9 +26,12 @@ from graph.types.timing import timed
 from graph.types.user_errors import USER_ERRORS
 
 DESCRIPTION = (
-    "Customers and their orders. Lists are Relay connections; mutations report what their sender can correct "
-    "in `userErrors`. Where a description names a scope, the caller's API key or token must have it."
+    "Customers and their orders. Lists are Relay connections, ids are global, amounts and times are strings. "
+    "A mistake that a user can correct is in a payload's userErrors; every other error has a code in "
+    "extensions.code. Where a description names a scope, the caller's API key or token must have it."
 )
+# Strawberry prints neither its description nor that of the schema.
+ONE_OF = "directive @oneOf on INPUT_OBJECT"
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -82,7 +86,8 @@ class Mutation:
     update_customer: payloads.UpdateCustomerPayload | None = mutation(
         resolver=customers.update,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Change a customer; the last writer wins.",
+        description="Change a customer. With expectedVersion only that version, otherwise the last write "
+        "wins.",
     )
     archive_customer: payloads.ArchiveCustomerPayload | None = mutation(
         resolver=customers.archive,
@@ -118,7 +123,8 @@ class Mutation:
     update_order: payloads.UpdateOrderPayload | None = mutation(
         resolver=orders.update,
         scope=Scope.ORDERS_WRITE,
-        description="Change an order, its lines and total only while PENDING; the last writer wins.",
+        description="Change an order, its lines and total only while PENDING. With expectedVersion only that "
+        "version, otherwise the last write wins.",
     )
     transition_order: payloads.TransitionOrderPayload | None = mutation(
         resolver=orders.transition, scope=Scope.ORDERS_WRITE, description="Move an order to another status."
@@ -147,7 +153,9 @@ class Mutation:
 
 def sdl() -> str:
     """The schema in GraphQL's schema definition language, as `schema.graphql` holds it."""
-    return build().as_str() + "\n"
+    described_one_of = f'"""{GraphQLOneOfDirective.description}"""\n{ONE_OF}'
+    types = build().as_str().replace(ONE_OF, described_one_of, 1)
+    return f'"""\n{DESCRIPTION}\n"""\nschema {{\n  query: Query\n  mutation: Mutation\n}}\n\n{types}\n'
 
 
 def subgraph_sdl() -> str:
@@ -173,6 +181,7 @@ def build(*, suggestions: bool = True, subgraph: bool = False) -> strawberry.Sch
     built = strawberry.Schema(query, Mutation, config=config, types=USER_ERRORS)
     built._schema.description = DESCRIPTION
     _describe_scopes(built._schema)
+    _sort(built._schema)
     return built
 
 
@@ -184,3 +193,11 @@ def _describe_scopes(schema: GraphQLSchema) -> None:
             for each in getattr(definition, "directives", None) or ():
                 if isinstance(each, RequiresScope):
                     named.description = f"{named.description} Requires the scope `{each.scope}`."
+
+
+def _sort(schema: GraphQLSchema) -> None:
+    """Sort types and directives by name for introspection, so that a diff of two versions shows the changes."""
+    schema.type_map = dict(sorted(schema.type_map.items()))
+    schema.directives = tuple(sorted(schema.directives, key=attrgetter("name")))
+    for implementations in schema._implementations_map.values():
+        implementations.objects.sort(key=attrgetter("name"))

@@ -51,7 +51,8 @@ def fields_of(change: ChangeRow) -> list[FieldChangeRow]:
 
 
 def _field(name: str, before: Any, after: Any) -> FieldChangeRow:
-    return FieldChangeRow(camel(name), _shown(name, before), _shown(name, after))
+    shown = "customer" if name == "customer_id" else camel(name)
+    return FieldChangeRow(shown, _shown(name, before), _shown(name, after))
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query
+from graphql import build_schema, get_introspection_query
 
 from db.database import Database
+from graph import schema
 from tests.api import Api
 from tests.conftest import on_sqlite
 
@@ -42,6 +43,22 @@ async def test_the_schema_is_hidden_where_that_is_set(database: Database, query:
     async with Api.of(database, introspection=False) as api:
         assert (400, "GRAPHQL_VALIDATION_FAILED") == await refused(api, query)
         assert {"__typename": "Query"} == await api.data("{ __typename }")
+
+
+async def test_introspection_is_sorted_and_described(api: Api) -> None:
+    """Types, directives and possible types by name: a diff of two versions shows what changed."""
+    data = await api.data(
+        """{ __schema { description types { name possibleTypes { name } }
+                        directives { name description } } }"""
+    )
+    found = data["__schema"]
+    lists = [found["types"], found["directives"], *(each["possibleTypes"] or [] for each in found["types"])]
+
+    assert [sorted(each["name"] for each in names) for names in lists] == [
+        [each["name"] for each in names] for names in lists
+    ]
+    assert found["description"] == build_schema(schema.sdl()).description
+    assert all(each["description"] for each in found["directives"])
 
 
 async def test_circular_introspection_is_refused(api: Api) -> None:

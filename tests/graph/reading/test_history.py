@@ -73,7 +73,7 @@ async def test_each_change_of_an_order_is_written_down(database: Database, api: 
     await run(api, mutations.TRANSITION_ORDER, id=node, to="CANCELLED")
     await run(api, mutations.DELETE_ORDER, id=node)
 
-    created = {"customerId": owner, "status": "PENDING", "placedAt": PLACED, "total": money("3")}
+    created = {"customer": owner, "status": "PENDING", "placedAt": PLACED, "total": money("3")}
     left = {"reference": "SO-1", "status": "CANCELLED", "total": money("3.0001"), "lines": [two, shown]}
     assert [
         (1, "CREATED", {name: (None, value) for name, value in {**created, "lines": [shown]}.items()}),
@@ -193,7 +193,7 @@ async def test_items_of_a_batch_are_written_down_one_by_one(database: Database, 
     )
     assert (2, "UPDATED", {"name": ("Old", "Changed")}) == told(await changes(api, global_id(kept)))[1]
     lines = other["lines"]
-    first = {"customerId": new, "reference": "SO-1", "status": "PENDING", "placedAt": PLACED}
+    first = {"customer": new, "reference": "SO-1", "status": "PENDING", "placedAt": PLACED}
     assert [
         (1, "CREATED", {name: (None, value) for name, value in {**first, "total": money("1")}.items()}),
         (2, "UPDATED", {"total": (money("1"), money("6")), "lines": (None, lines)}),
