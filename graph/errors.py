@@ -16,6 +16,8 @@ BAD_USER_INPUT = "BAD_USER_INPUT"
 BAD_REQUEST = "BAD_REQUEST"
 FORBIDDEN = "FORBIDDEN"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
 UNAUTHENTICATED = "UNAUTHENTICATED"
 CONFLICT = "CONFLICT"
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
@@ -28,7 +30,10 @@ NOT_FOUND = "NOT_FOUND"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
-BAD_CURSOR_MESSAGE = "The cursor is not one of this field with these arguments."
+BAD_CURSOR_MESSAGE = (
+    "This cursor belongs to another field or to other arguments. Send the same where, orderBy, search and "
+    "includeArchived, or start without a cursor."
+)
 BAD_ZONE_MESSAGE = 'timeZone must be a name of the tz database, such as "Europe/Berlin".'
 TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in where, or take a longer one."
 TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."

@@ -25,7 +25,7 @@ from graph.errors import (
     coded,
     with_code,
 )
-from graph.execution.validation import rules
+from graph.execution.validation import rules, with_hint
 from graph.limits.bounds import Bounds
 from graph.limits.sizes import Sizes
 from graph.limits.values import NONE, Values, values
@@ -115,10 +115,11 @@ class Documents:
         sizes = Sizes(node)
         if excess := sizes.excess(self._bounds):
             return [GraphQLError(excess)]
-        return validate(
+        errors = validate(
             self._schema,
             node,
             [NoFragmentCyclesRule] if sizes.is_circular else self._rules,
             max_errors=MOST_ERRORS,
             hide_suggestions=not self._suggestions,
         )
+        return [with_hint(self._schema, error) for error in errors] if self._suggestions else errors

@@ -1,15 +1,18 @@
 """What a document must satisfy: the specification's rules, Strawberry's, and ours."""
 
+import re
 from typing import Any
 
 from graphql import (
     ASTValidationRule,
     FieldNode,
     GraphQLError,
+    GraphQLSchema,
     ListValueNode,
     NoSchemaIntrospectionCustomRule,
     StringValueNode,
     ValidationRule,
+    get_named_type,
     specified_rules,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
@@ -56,10 +59,36 @@ def short_lists(most: int) -> type[ValidationRule]:
     return ShortLists
 
 
+def with_hint(schema: GraphQLSchema, error: GraphQLError) -> GraphQLError:
+    """The error, with what to write instead where that is easy to say; it reveals the schema."""
+    hint = _hint(schema, error.nodes[0] if error.nodes else None, error.message)
+    return GraphQLError(f"{error.message} {hint}", error.nodes, original_error=error) if hint else error
+
+
+def _hint(schema: GraphQLSchema, node: Any, message: str) -> str | None:
+    if found := UNKNOWN_FIELD.match(message):
+        name, kind = found.groups()
+        nodes = getattr(schema.get_type(kind), "fields", {}).get("nodes")
+        fields = getattr(get_named_type(nodes.type), "fields", {}) if nodes else {}
+        return f"Did you mean `nodes {{ {name} }}`?" if name in fields else None
+    if found := UNKNOWN_ARGUMENT.match(message):
+        name, kind, field = found.groups()
+        by = getattr(schema.get_type(kind), "fields", {})[field].args.get("by")
+        keys = getattr(get_named_type(by.type), "fields", {}) if by else {}
+        return f"Use `by: {{{name}: …}}`." if name in keys else None
+    if found := UNKNOWN_ENUM_VALUE.match(message):
+        values: Any = schema.get_type(found.group(1))
+        return f"It can be {', '.join(values.values)}."
+    return None
+
+
 def rules(bounds: Bounds, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
     """Made once: a rule is a class."""
     hidden = () if introspection else (NoSchemaIntrospectionCustomRule, NoServiceSdl)
     return (*RULES, short_lists(bounds.list_limit), *hidden)
 
 
+UNKNOWN_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'\.$")
+UNKNOWN_ARGUMENT = re.compile(r"Unknown argument '(\w+)' on field '(\w+)\.(\w+)'\.$")
+UNKNOWN_ENUM_VALUE = re.compile(r"Value '\w+' does not exist in '(\w+)' enum\.")
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule, StorableText, ShortAliases)

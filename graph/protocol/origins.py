@@ -10,6 +10,8 @@ from starlette.requests import Request
 from graph.errors import FORBIDDEN, Rejected, coded
 
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+# Characters of an origin that a message repeats.
+MAX_SHOWN = 100
 FOREIGN_NAME = (
     "Without authentication the server answers by localhost and by addresses, not by other names: "
     "set TIDEGRAPH_AUTH, or say --insecure."
@@ -41,7 +43,8 @@ class Origins:
             raise Rejected(coded(FOREIGN_NAME, FORBIDDEN), status=403)
         origin = request.headers.get("origin")
         if not (origin and self._allow(origin)) and not _is_own(request, origin):
-            message = "Pages of this origin may not call the API."
+            named = f"Origin {origin[:MAX_SHOWN]}" if origin else "This origin"
+            message = f"{named} is not allowed. Add it to TIDEGRAPH_CORS_ORIGINS."
             raise Rejected(coded(message, FORBIDDEN), status=403)
 
     def _allow(self, origin: str) -> bool:

@@ -16,6 +16,9 @@ from graph.limits.memory import Reservation
 from graph.limits.values import size
 from graph.protocol.trusted import Trusted
 
+NO_QUERY = 'The request has no query. Send {"query": "…", "variables": {}}.'
+# Characters of a header that a message repeats.
+MAX_SHOWN = 100
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -55,7 +58,7 @@ class Params:
         variables = fields.get("variables")
         name, extensions = fields.get("operationName"), fields.get("extensions")
         if not isinstance(query, str) or not query:
-            raise bad_request("query must be a GraphQL document.")
+            raise bad_request(NO_QUERY if query is None else "query must be a GraphQL document.")
         for field, value in (("variables", variables), ("extensions", extensions)):
             if value is not None and not isinstance(value, Mapping):
                 raise bad_request(f"{field} must be a JSON object.")
@@ -88,7 +91,8 @@ def _check_kind(headers: Headers) -> None:
     """Raises Rejected for a body that is not JSON as it is."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise bad_request("Send application/json.", status=415)
+        sent = f", not {media_type[:MAX_SHOWN]}" if media_type else ""
+        raise bad_request(f"Send Content-Type: application/json{sent}.", status=415)
     codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
     if not {each.strip() for each in codings} <= {"", "identity"}:
         error = coded("Send the body as it is: it must not be compressed.", BAD_REQUEST)
@@ -122,4 +126,5 @@ def _from_json(what: str, body: bytes) -> Any:
         if "surrogate" in str(error) and LONE_SURROGATE.search(body):
             message = "Text must not contain a lone surrogate."
             raise Rejected(coded(message, BAD_USER_INPUT)) from None
-        raise bad_request(f"{what} is not JSON that can be read.") from None
+        place = f"at line {error.lineno}, column {error.colno}"
+        raise bad_request(f"{what} is invalid JSON {place}.") from None

@@ -10,9 +10,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from graph.errors import Rejected, bad_request, coded
+from graph.errors import (
+    PERSISTED_QUERY_NOT_FOUND,
+    PERSISTED_QUERY_NOT_SUPPORTED,
+    Rejected,
+    bad_request,
+    coded,
+)
 
-NOT_FOUND, NOT_SUPPORTED = "PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_NOT_SUPPORTED"
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # Documents and their characters for one caller, and for all together.
 MAX_DOCUMENTS, MAX_CHARACTERS, MAX_TOTAL_CHARACTERS = 200, 200_000, 20_000_000
@@ -36,12 +41,12 @@ def requested_hash(extensions: object) -> str | None:
 
 def not_found() -> Rejected:
     """On these words clients send the document itself."""
-    return Rejected(coded("PersistedQueryNotFound", NOT_FOUND))
+    return Rejected(coded("PersistedQueryNotFound", PERSISTED_QUERY_NOT_FOUND))
 
 
 def not_supported() -> Rejected:
     """On these words clients stop sending hashes."""
-    return Rejected(coded("PersistedQueryNotSupported", NOT_SUPPORTED))
+    return Rejected(coded("PersistedQueryNotSupported", PERSISTED_QUERY_NOT_SUPPORTED))
 
 
 @dataclass

@@ -25,7 +25,6 @@ LARGEST_AMOUNT = Decimal(10**11)
 # Their value is a part of a text.
 ON_PARTS = {"starts_with", "contains"}
 
-NULL_REFUSED = "Null is not a value to compare with"
 DESCRIPTIONS = {
     "eq": "Equal to this; null is refused, as in every operator.",
     "ne": "Different from this; a null is not.",
@@ -161,13 +160,18 @@ def compare(
             continue
         value = sent[field]
         if value is None:
-            raise BadUserInput(NULL_REFUSED + (": use isNull." if has_null else "."))
+            raise BadUserInput(_null_message(column, field, has_null=has_null))
         if isinstance(value, list):
             yield Compare(column, name, tuple([stored(each) for each in bounded(value)]))
         elif name in ON_PARTS:
             yield Compare(column, name, stored_part(value))
         else:
             yield Compare(column, name, value if name == "is_null" else stored(value))
+
+
+def _null_message(column: str, operator: str, *, has_null: bool) -> str:
+    advice = "Leave it out, or use `isNull: true`." if has_null else "Leave it out."
+    return f"`{camel(column)}.{operator}` in where is null. {advice}"
 
 
 def bounded(values: list[T]) -> list[T]:

@@ -63,7 +63,7 @@ class Problems:
         address = self._checked(unique_text.normalize(value), field)
         local, _, domain = address.rpartition("@")
         if not local or not domain or WHITESPACE.search(address):
-            self.add(UserErrorCode.INVALID_EMAIL, "This is no e-mail address.", field)
+            self.add(UserErrorCode.INVALID_EMAIL, "Invalid e-mail address.", field)
             return address
         if len(unique_text.email_key(address)) > LONGEST_EMAIL >= len(address):
             message = f"At most {LONGEST_EMAIL} characters without case."
@@ -77,14 +77,16 @@ class Problems:
 
     def quantity(self, value: int, field: str) -> int:
         if not 1 <= value <= LARGEST_QUANTITY:
-            self.add(UserErrorCode.OUT_OF_RANGE, "From 1 to 1000000.", field)
+            self.add(
+                UserErrorCode.OUT_OF_RANGE, f"The quantity must be from 1 to {LARGEST_QUANTITY:,}.", field
+            )
         return value
 
     def money(self, value: Any, field: str) -> Money:
         """`value` is a MoneyInput."""
         amount: Decimal = value.amount
         if not money.in_range(amount):
-            message = f"From 0 to {money.LARGEST}."
+            message = f"The amount must be from 0 to {money.LARGEST:,}."
             self.add(UserErrorCode.AMOUNT_OUT_OF_RANGE, message, f"{field}.amount")
         if not currencies.is_known(value.currency):
             message = f"ISO 4217 knows no currency {value.currency}."

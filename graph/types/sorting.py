@@ -61,7 +61,8 @@ def sort(table: str, order_by: Sequence[Any] | None, where: Condition) -> Sort:
     found = next((each for each in SORTS[table] if each.fields == fields), None)
     if found is None or len(directions) > 1:
         known = ", ".join("[" + ", ".join(each.fields) + "]" for each in SORTS[table])
-        raise BadUserInput(f"No index has this order. In one direction, orderBy can be: {known}.")
+        message = f"{table.capitalize()} cannot be sorted this way. Use one of {known}, in one direction."
+        raise BadUserInput(message)
     missing = set(found.pinned) - filters.equal_columns(where)
     if missing:
         raise BadUserInput(f"To sort by {fields[0]}, where must name one {missing.pop()} by eq.")

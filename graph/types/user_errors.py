@@ -191,13 +191,17 @@ def user_error(refused: refusals.Refused, sent: Any, prefix: str = "") -> UserEr
         case refusals.VersionConflict(current=row, since=since):
             return VersionConflictError(
                 code=UserErrorCode.VERSION_CONFLICT,
-                message=f"The version is {row.version}.",
+                message=f"The {_kind(row)} has changed since you read it: it is at version {row.version}.",
                 path=path,
                 current=row,
                 changes=list(since),
             )
     code, message = RULES[type(refused)]
     return InvalidInputError(code=code, message=message, path=path)
+
+
+def _kind(row: Any) -> str:
+    return type(row).__name__.lower()
 
 
 def _stored(sent: Any, field: str) -> str:

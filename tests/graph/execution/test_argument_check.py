@@ -49,8 +49,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         {"sort": None},
         "provided to non-null type",
     ),
-    ("customer { orders(orderBy: {field: STATUS}) { nodes { id } } }", {}, "No index has this order"),
-    ("customer { orderStats(where: {status: {eq: null}}) { count } }", {}, "not a value to compare with"),
+    (
+        "customer { orders(orderBy: {field: STATUS}) { nodes { id } } }",
+        {},
+        "Orders cannot be sorted",
+    ),
+    ("customer { orderStats(where: {status: {eq: null}}) { count } }", {}, "`status.eq` in where is null"),
 ]
 FRAGMENT = "\nfragment F on Customer { id orders(after: $after) { nodes { id } } }"
 

@@ -1,6 +1,7 @@
 """GraphQL over HTTP: media types, methods, status codes, and bodies that are none."""
 
 import json
+import re
 from typing import Any
 
 import httpx2
@@ -180,13 +181,13 @@ async def test_several_operations_need_a_name(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["empty", "truncated", "UTF-16", "100,000 lists deep", "5,000 digits"])
-async def test_one_message_fits_every_unreadable_body(api: Api, name: str) -> None:
-    """It blames neither the encoding nor the syntax, for it may be that there is too much of it."""
+async def test_a_message_says_where_json_is_invalid(api: Api, name: str) -> None:
+    """Line and column, whatever is wrong there."""
     (error,) = (await post(api, BAD_BODIES[name])).json()["errors"]
     (in_url,) = (await api.client.get("/graphql?query=x&variables={")).json()["errors"]
 
-    assert "The body is not JSON that can be read." == error["message"]
-    assert "variables is not JSON that can be read." == in_url["message"]
+    assert re.fullmatch(r"The body is invalid JSON at line 1, column \d+\.", error["message"])
+    assert "variables is invalid JSON at line 1, column 2." == in_url["message"]
 
 
 @pytest.mark.parametrize("kind", ["[%s]", '{"a": %s}'], ids=["lists", "objects"])

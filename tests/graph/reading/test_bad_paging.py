@@ -20,7 +20,10 @@ FIELDS = {
     "Customer.orders": f"query ({ARGUMENTS}) {{ customers {{ nodes {{ orders({PAGING}) {{ %s }} }} }} }}",
 }
 ARCHIVED = f"query ({ARGUMENTS}) {{ customers({PAGING}, includeArchived: true) {{ %s }} }}"
-BAD_CURSOR = "The cursor is not one of this field with these arguments."
+BAD_CURSOR = (
+    "This cursor belongs to another field or to other arguments. Send the same where, orderBy, search and "
+    "includeArchived, or start without a cursor."
+)
 
 everywhere = pytest.mark.parametrize("query", FIELDS.values(), ids=FIELDS)
 

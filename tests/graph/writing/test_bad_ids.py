@@ -30,6 +30,8 @@ def encoded(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+# Longer ids must be variables.
+DOCUMENT_LIMIT = 90_000
 RUBBISH = [
     "",
     "1",
@@ -78,10 +80,11 @@ async def test_an_id_of_rubbish_reads_as_nothing(database: Database, api: Api) -
     await create_order(database, await create_customer(database))
 
     as_variables = [await api.data(READ, id=each, ids=[each]) for each in RUBBISH]
-    as_literals = [await api.data(f'{{ node(id: "{each}") {{ id }} }}') for each in RUBBISH]
+    literals = [each for each in RUBBISH if len(each) < DOCUMENT_LIMIT]
+    as_literals = [await api.data(f'{{ node(id: "{each}") {{ id }} }}') for each in literals]
 
     assert [NOTHING] * len(RUBBISH) == as_variables
-    assert [{"node": None}] * len(RUBBISH) == as_literals
+    assert [{"node": None}] * len(literals) == as_literals
 
 
 async def test_an_id_of_rubbish_is_not_found_by_a_mutation(database: Database, api: Api) -> None:
