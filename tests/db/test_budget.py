@@ -3,7 +3,7 @@
 import pytest
 
 from db import lines
-from db.budget import CHUNK, ResponseBudget
+from db.budget import PART, ResponseBudget
 from db.database import Database
 from db.errors import ResponseTooLarge
 from db.models import Order
@@ -33,7 +33,7 @@ async def test_rows_are_counted(database: Database) -> None:
 
 
 async def test_fetching_stops_at_the_limit(database: Database) -> None:
-    """Of 2,000 lines no more than one chunk is read beyond the limit, and no further statement is sent."""
+    """Of 2,000 lines no more than one part is read beyond the limit, and no further statement is sent."""
     orders = await large_orders(database, 10)
     receipt = Receipt(budget=ResponseBudget(LIMIT))
     reader = database.reader(receipt=receipt)
@@ -42,7 +42,7 @@ async def test_fetching_stops_at_the_limit(database: Database) -> None:
     with pytest.raises(ResponseTooLarge):
         await lines.exist(reader, orders[0].id)
 
-    assert LIMIT < receipt.budget.fetched <= LIMIT + CHUNK * (LINE + 7 * 8)
+    assert LIMIT < receipt.budget.fetched <= LIMIT + PART * (LINE + 7 * 8)
     assert 0 == receipt.rows
 
 
