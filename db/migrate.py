@@ -41,7 +41,7 @@ WHERE constraint_schema = :name
 SQLITE_PARTS = sa.text("""
 SELECT tables.name, 'column', columns.name
 FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
-WHERE tables.type = 'table'
+WHERE tables.type IN ('table', 'view')
 UNION ALL
 SELECT tbl_name, 'index', name FROM sqlite_master WHERE type = 'index'
 """)
