@@ -196,7 +196,7 @@ def _describe_scopes(schema: GraphQLSchema) -> None:
 
 
 def _sort(schema: GraphQLSchema) -> None:
-    """Sort types and directives by name for introspection, so that a diff of two versions shows the changes."""
+    """Sort types and directives by name for introspection: then a diff shows what has changed."""
     schema.type_map = dict(sorted(schema.type_map.items()))
     schema.directives = tuple(sorted(schema.directives, key=attrgetter("name")))
     for implementations in schema._implementations_map.values():

@@ -70,14 +70,21 @@ def test_the_history_keeps_it(database_url: str, spawn: Spawn) -> None:
     assert "req-7" == told[0]
 
 
+# No program of ours stores such a time.
+BROKEN_ROW = """
+INSERT INTO customers (username, name, version, created_at, updated_at) VALUES ('a', 'A', 1, 'today', 'today')
+"""
+
+
 @on_sqlite
 def test_the_log_names_it(database_url: str, spawn: Spawn) -> None:
     """With the trace that the request is part of; lines of no request have neither."""
     serving = spawn.serve(database_url=database_url)
     with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("DROP TABLE customers")
+        connection.execute(BROKEN_ROW)
+        connection.commit()
     for headers in ({"x-request-id": "req-8", "traceparent": PARENT}, {"x-request-id": "req-9"}):
-        body = {"query": CREATE, "variables": {"username": "ada"}}
+        body = {"query": "{ customers { nodes { createdAt } } }"}
         httpx2.post(f"{serving.url}/graphql", json=body, headers=headers, verify=False)
     serving.stop()
     lines = [json.loads(line) for line in serving.output.splitlines()]

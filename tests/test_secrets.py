@@ -17,6 +17,14 @@ from tests.session import SharedTidb, execute
 from tests.tokens import SETTINGS, jwks_file, token
 
 PASSWORD = "pa55-of-the-database"
+READ_STATUS = {"query": "{ orders { nodes { status } } }"}
+# No program of ours stores such a status.
+NOW = "'2026-01-01 00:00:00.000000'"
+BROKEN_ROWS = f"""
+INSERT INTO customers (username, name, version, created_at, updated_at) VALUES ('a', 'A', 1, {NOW}, {NOW});
+INSERT INTO orders (customer_id, status, currency, total, placed_at, version, created_at, updated_at)
+SELECT id, 'BROKEN', 'EUR', 1, {NOW}, 1, {NOW}, {NOW} FROM customers
+"""
 READ = {"query": "{ customers { nodes { username } } }"}
 
 
@@ -68,7 +76,9 @@ def test_no_secret_is_printed(env: str, guarded_url: str, spawn: Spawn, tmp_path
     serving = spawn.serve(**settings)
     statuses = [ask_in_every_way(serving, each) for each in (key, new_secret(), *tokens)]
     done = [spawn.run(*each, **settings) for each in (["keys", "list"], ["check"], ["keys", "revoke", "web"])]
-    # Now each statement fails, and is logged with its traceback.
+    # A failure that is logged with its traceback, and then each statement fails.
+    asyncio.run(execute(guarded_url, BROKEN_ROWS))
+    httpx2.post(f"{serving.url}/graphql", json=READ_STATUS, headers=bearer(tokens[0]), verify=False)
     asyncio.run(execute(guarded_url, "DROP TABLE api_keys; DROP TABLE customer_words; DROP TABLE history"))
     other = new_secret()
     statuses += [ask_in_every_way(serving, each) for each in (other, token())]

@@ -58,7 +58,7 @@ def variable_errors(
     found: list[GraphQLError] = []
     for definition in operation.variable_definitions or ():
         for path, message in errors.of_variable(schema, definition, values):
-            extensions = {"code": BAD_USER_INPUT, "path": list(path)}
+            extensions = {"code": BAD_USER_INPUT, "path": [_short(step) for step in path]}
             found.append(GraphQLError(f"{_shown(path)} {message}", definition, extensions=extensions))
             if len(found) == MAX_ERRORS:
                 return found
@@ -139,9 +139,13 @@ def _scalar_error(kind: GraphQLScalarType, value: Any) -> str | None:
 
 def _shown(path: Path) -> str:
     """As it is written in code: `$input.lines[0].sku`."""
-    head, *rest = path
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_SHOWN]}" for step in rest)
-    return f"${head}{''.join(steps)}"
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in map(_short, path))
+    return f"${''.join(steps).removeprefix('.')}"
+
+
+def _short(step: str | int) -> str | int:
+    """Names that are longer are none of the schema's."""
+    return step[:MAX_SHOWN] if isinstance(step, str) else step
 
 
 def _json_type(value: Any) -> str:

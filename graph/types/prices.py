@@ -27,7 +27,8 @@ COUNTED_PER_POINT = 100
 # Values of the response, leaves of scalars and enums, that cost one point.
 VALUES_PER_POINT = 50
 # How many items lists have whose rows are on their parent's row; JSON that holds lines counts as many values.
-CHANGED_FIELDS, JSON_VALUES, CHANGES_SINCE = 5, 10, 20
+# Up to 20 changes follow a version, usually one or two.
+CHANGED_FIELDS, JSON_VALUES, CHANGES_SINCE = 5, 10, 10
 UNINDEXED, UNINDEXED_NESTED = 1_000, 50
 ENTRIES, CURRENCIES = 20, 3
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from graph.ids import MAX_LENGTH
+
 PROBLEM = """
 fragment Problem on UserError {
   __typename
@@ -29,7 +31,8 @@ def taken(value: str, *path: str) -> Problem:
 
 
 def not_found(sent: str, *path: str) -> Problem:
-    return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "missing": sent}
+    missing = sent if len(sent) <= MAX_LENGTH else f"{sent[: MAX_LENGTH - 1]}…"
+    return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "missing": missing}
 
 
 def illegal_transition(status: str, allowed: list[str]) -> Problem:

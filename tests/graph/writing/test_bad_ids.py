@@ -88,7 +88,7 @@ async def test_an_id_of_rubbish_reads_as_nothing(database: Database, api: Api) -
 
 
 async def test_an_id_of_rubbish_is_not_found_by_a_mutation(database: Database, api: Api) -> None:
-    """The user error holds it as it was sent."""
+    """The user error holds it as it was sent, or cut where no id is as long."""
     await create_customer(database)
     before = await stored(database)
 
