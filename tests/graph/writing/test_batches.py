@@ -51,7 +51,7 @@ async def test_customers_are_created_changed_and_kept(database: Database, api: A
         ("UNCHANGED", "same", "Old", "same@example.com", 1),
         ("UPDATED", "changed", "New", "changed@example.com", 2),
         ("UPDATED", "cleared", "Old", None, 2),
-        ("CREATED", "other", "Other", "other@example.com", 1),
+        ("CREATED", "other", "Other", "other@EXAMPLE.com", 1),
     ] == [(done, row["username"], row["name"], row["email"], row["version"]) for done, row in shown]
 
 

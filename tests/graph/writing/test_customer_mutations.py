@@ -69,7 +69,7 @@ async def test_a_handle_and_an_address_are_normalised_and_a_name_is_not(api: Api
     assert {
         "username": f"Zo{E_DIAERESIS}",
         "name": f" {decomposed} ",
-        "email": f"Zo{E_DIAERESIS}@caf\N{LATIN SMALL LETTER E WITH ACUTE}.example",
+        "email": f"Zo{E_DIAERESIS}@Caf\N{LATIN CAPITAL LETTER E WITH ACUTE}.EXAMPLE",
     } == {name: customer[name] for name in sent}
 
 
@@ -123,7 +123,7 @@ async def test_updating_refuses_what_rules_forbid(
     ("changed", "problem"),
     [
         ({"username": " ada "}, taken("ada", "username")),
-        ({"email": "ada@EXAMPLE.com"}, taken("ada@example.com", "email")),
+        ({"email": "ada@EXAMPLE.com"}, taken("ada@EXAMPLE.com", "email")),
     ],
     ids=["handle", "address"],
 )
@@ -191,7 +191,7 @@ async def test_what_a_customer_needs_cannot_be_cleared(database: Database, api: 
     assert before == await stored(database)
 
 
-@pytest.mark.parametrize("sent", [{}, ADA, {"username": " ada ", "email": "ada@EXAMPLE.com"}])
+@pytest.mark.parametrize("sent", [{}, ADA, {"username": " ada ", "email": " ada@example.com\u200b"}])
 async def test_an_update_that_changes_nothing_keeps_the_version(
     database: Database, api: Api, sent: dict[str, str]
 ) -> None:
