@@ -4,7 +4,7 @@ import asyncio
 import marshal
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,6 +23,8 @@ STATEMENT_LIMIT = 10_000_000
 # these are streamed.
 STREAMED = "streamed"
 CHUNK, PART = 200, 500
+# Bytes between two reservations of memory.
+STEP = 64_000
 # Bytes of a number, a date or null.
 SMALL = 8
 
@@ -37,15 +39,19 @@ class ResponseBudget:
     """
 
     limit: int = UNLIMITED
+    # Reserves memory for so many bytes, fetched and built; called after every STEP of them. May raise.
+    reserve: Callable[[int], None] | None = None
     fetched: int = 0
     built: int = 0
     exceeded: bool = field(default=False, init=False)
+    _reserved: int = field(default=0, init=False)
 
     def add(self, size: int) -> None:
-        """Count JSON that becomes part of the response. Raises ResponseTooLarge."""
+        """Count JSON of the response. Raises ResponseTooLarge, and what `reserve` raises."""
         self.built += size
         if self.built > self.limit:
             self._exceed()
+        self._reserve()
 
     def add_rows(self, rows: Sequence[Sequence[Any]]) -> None:
         """Count rows as they come from the database. Raises ResponseTooLarge."""
@@ -55,11 +61,18 @@ class ResponseBudget:
         self.fetched += size
         if self.fetched > self.limit:
             self._exceed()
+        self._reserve()
 
     def check(self) -> None:
         """Raises ResponseTooLarge if it has been exceeded: another statement would be in vain."""
         if self.exceeded:
             self._exceed()
+
+    def _reserve(self) -> None:
+        size = self.fetched + self.built
+        if self.reserve is not None and size >= self._reserved + STEP:
+            self.reserve(size)
+            self._reserved = size
 
     def _exceed(self) -> None:
         self.exceeded = True

@@ -3,6 +3,7 @@
 DatabaseError
 ├── Unavailable          the database cannot be reached or is too busy; try again later
 │   ├── PoolExhausted    every connection was in use for the pool's whole time-out
+│   ├── MemoryUsedUp     there is no memory for the response of this request now
 │   ├── NoSuchDatabase   the server answers, and has no database of this name
 │   ├── AccessDenied     the server answers, and refuses this user or this statement
 │   ├── SchemaMismatch   the tables are not those that this program needs
@@ -59,6 +60,10 @@ class Unavailable(DatabaseError):
 
 class PoolExhausted(Unavailable):
     """No connection became free within the pool's time-out."""
+
+
+class MemoryUsedUp(Unavailable):
+    """There is no memory for more of the response now."""
 
 
 class NoSuchDatabase(Unavailable):

@@ -86,6 +86,7 @@ PUBLIC: tuple[tuple[type[Exception], str, str], ...] = (
         COST_LIMIT_EXCEEDED,
         "The database does not allow this much in one operation. Nothing was written; ask for less.",
     ),
+    (errors.MemoryUsedUp, SERVICE_UNAVAILABLE, "The server's memory is used up. Try again in a moment."),
     (errors.PoolExhausted, SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
     (
         errors.Unavailable,

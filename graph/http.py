@@ -1,5 +1,6 @@
 """GraphQL over HTTP: one endpoint for GET and POST, and GraphiQL for browsers."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,10 +120,12 @@ class GraphQLEndpoint:
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")
-        executed = await self._execute(request, params, document, operation, caller)
+        is_query = operation.operation is OperationType.QUERY
+        reserve = partial(_reserve, reservation, len(body), is_query)
+        executed = await self._execute(request, params, document, operation, caller, reserve)
         receipts = self.receipts or request.headers.get(RECEIPT) == "1"
         answer = wire.result(media_type, executed, receipts)
-        if operation.operation is OperationType.QUERY:
+        if is_query:
             # A mutation was carried out, and must be answered.
             reservation.grow(len(answer.body))
         if request.method == "POST" or executed.errors:
@@ -144,11 +147,12 @@ class GraphQLEndpoint:
         document: Document,
         operation: OperationDefinitionNode,
         caller: Caller,
+        reserve: Callable[[int], None],
     ) -> Executed:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
         deadline = Deadline.after(self.request_timeout)
         step = partial(self.processor.step, caller.principal)
-        receipt = Receipt(budget=ResponseBudget(self.bounds.response_limit))
+        receipt = Receipt(budget=ResponseBudget(self.bounds.response_limit, reserve))
         context = Context(self.database, deadline, caller, request_id(request), receipt, step=step)
         is_query = operation.operation is OperationType.QUERY
         try:
@@ -158,6 +162,16 @@ class GraphQLEndpoint:
                 )
         finally:
             context.loaders.close()
+
+
+def _reserve(reservation: Reservation, body: int, is_query: bool, size: int) -> None:
+    """Reserve memory for the rows and the response of a request that is executed; its body stays reserved.
+
+    A mutation goes on in any case: it may have been carried out. Raises MemoryUsedUp.
+    """
+    if is_query and not reservation.fits(body + size):
+        raise errors.MemoryUsedUp
+    reservation.resize(body + size)
 
 
 def method_not_allowed(message: str, allowed: str) -> Rejected:

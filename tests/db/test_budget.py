@@ -3,9 +3,9 @@
 import pytest
 
 from db import lines
-from db.budget import PART, ResponseBudget
+from db.budget import PART, STEP, ResponseBudget
 from db.database import Database
-from db.errors import ResponseTooLarge
+from db.errors import MemoryUsedUp, ResponseTooLarge
 from db.models import Order
 from db.receipt import Receipt
 from tests.factories import create_customer, create_order, line
@@ -57,3 +57,24 @@ async def test_the_next_request_reads(database: Database) -> None:
     found = await lines.get_by_order(database.reader(), ids)
     assert [200, 200] == [len(found[each]) for each in ids]
     assert 0 == database.reads.pool.checkedout()  # type: ignore[attr-defined]
+
+
+def test_memory_is_reserved_in_steps() -> None:
+    """Rows and JSON together; once it is refused, so is everything more."""
+    sizes: list[int] = []
+
+    def reserve(size: int) -> None:
+        if size > 3 * STEP:
+            raise MemoryUsedUp
+        sizes.append(size)
+
+    budget = ResponseBudget(reserve=reserve)
+    for _ in range(6):
+        budget.add(STEP // 4)
+        budget.add_fetched(STEP // 4)
+    with pytest.raises(MemoryUsedUp):
+        budget.add_fetched(STEP)
+    with pytest.raises(MemoryUsedUp):
+        budget.add(1)
+
+    assert [STEP, 2 * STEP, 3 * STEP] == sizes

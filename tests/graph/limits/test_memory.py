@@ -47,6 +47,25 @@ def of(app: Starlette) -> MemoryLimit:
 
 
 @on_sqlite
+async def test_a_query_needs_memory_while_it_is_executed(database: Database) -> None:
+    """It ends in the middle, its field is null, and all of its memory is free again."""
+    for _ in range(20):
+        await create_customer(database, name=LONG)
+    settings = read(body_limit=100_000, bodies_limit=200_000)
+    app = create_app(settings, database)
+    query = f'{{ customers {{ nodes {{ {NAMES} }} }} order(by: {{reference: "none"}}) {{ id }} }}'
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = (await client.post("/graphql", json={"query": query})).json()
+
+    (error,) = answer["errors"]
+    assert {"customers": None, "order": None} == answer["data"]
+    assert "SERVICE_UNAVAILABLE" == error["extensions"]["code"]
+    assert "The server's memory is used up. Try again in a moment." == error["message"]
+    assert 0 == of(app).used
+
+
+@on_sqlite
 async def test_large_bodies_find_memory_or_503(database: Database) -> None:
     """With the seconds to wait; small ones are answered meanwhile, and large ones when others have gone."""
     settings = read(body_limit=100_000, bodies_limit=200_000, body_timeout=60)
