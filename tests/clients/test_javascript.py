@@ -104,11 +104,53 @@ def test_apollo_sends_hashes_over_get(shop: Shop) -> None:
     assert {"sent": ["GET hash", "POST document", "GET hash"], "answers": [1, 2]} == found
 
 
+def test_caches_show_the_nodes_of_all_pages(shop: Shop) -> None:
+    """After all pages are fetched, at the root and nested; a query that selects edges too has the same."""
+    expected = shop.customers()
+    found = packages.run(JAVASCRIPT, "build/nodes.js", f"{shop.open.url}/graphql")
+
+    assert {client: {"shop": expected, "edges": expected[0][1]} for client in ("apollo", "urql")} == found
+
+
+def test_caches_find_user_errors_by_their_interface(shop: Shop) -> None:
+    """A fragment on UserError has all of its fields, and those of each type; a form finds errors by path."""
+    found = packages.run(JAVASCRIPT, "build/problems.js", f"{shop.open.url}/graphql", "problems")
+    customer = found["customer"]
+
+    for client in ("apollo", "urql"):
+        [[conflict], [taken], [missing]] = found[client]
+        assert ("VERSION_CONFLICT", ["input", "expectedVersion"]) == (conflict["code"], conflict["path"])
+        assert (customer, "Customer", 1) == tuple(
+            conflict["current"][name] for name in ("id", "__typename", "version")
+        )
+        assert ("TAKEN", ["input", "reference"], "problems") == (taken["code"], taken["path"], taken["value"])
+        assert ("NOT_FOUND", ["input", "customerId"]) == (missing["code"], missing["path"])
+        assert all(each["message"] for each in (conflict, taken, missing))
+        assert missing["missing"]
+    assert [["input.reference"], ["input.total.amount", "input.total.currency"]] == found["form"]
+
+
+def test_a_retried_mutation_is_carried_out_once(shop: Shop) -> None:
+    """Four failures, two of them after the order was stored, with one key; other errors are final."""
+    customer = shop.open.post("{ customers(first: 1) { nodes { id } } }")["data"]["customers"]["nodes"][0][
+        "id"
+    ]
+    found = packages.run(JAVASCRIPT, "build/flaky.js", f"{shop.open.url}/graphql", customer, "retried")
+
+    assert {
+        "attempts": 5,
+        "keys": 1,
+        "waited": True,
+        "created": shop.order_id("retried"),
+        "refused": "BAD_USER_INPUT",
+    } == found
+
+
 def test_builds_write_documents_that_hold(documents: Path) -> None:
-    """Of all nine operations, valid against the schema; relay-compiler finds what it wrote up to date."""
+    """Of all 13 operations, valid against the schema; relay-compiler finds what it wrote up to date."""
     schema, found = build_schema(SCHEMA.read_text()), json.loads(documents.read_text())
     compiler = JAVASCRIPT / "node_modules" / ".bin" / "relay-compiler"
 
-    assert 9 == len(found)
-    assert [[]] * 9 == [validate(schema, parse(text)) for text in found.values()]
+    assert 13 == len(found)
+    assert [[]] * 13 == [validate(schema, parse(text)) for text in found.values()]
     subprocess.run([compiler, "--validate"], cwd=JAVASCRIPT, check=True, capture_output=True)

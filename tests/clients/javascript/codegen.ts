@@ -6,6 +6,8 @@ const config: CodegenConfig = {
   schema: '../../../schema.graphql',
   documents: 'documents.ts',
   generates: {
+    // Without it fragments on UserError and Node match no type in a cache, and their fields are lost.
+    'generated/possible-types.ts': {plugins: ['fragment-matcher'], config: {useExplicitTyping: true}},
     'generated/gql/': {
       preset: 'client',
       // Caches ask for __typename everywhere: a document that is sent by its id must have it already.

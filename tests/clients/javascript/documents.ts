@@ -93,3 +93,97 @@ export const TransitionOrder = graphql(`
     }
   }
 `)
+
+export const CustomerNodes = graphql(`
+  query CustomerNodes($first: Int!, $after: String, $orders: Int!) {
+    customers(first: $first, after: $after) {
+      nodes {
+        id
+        username
+        orders(first: $orders) {
+          nodes {
+            id
+          }
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`)
+
+export const OrderNodes = graphql(`
+  query OrderNodes($id: ID!, $first: Int!, $after: String) {
+    customer(by: {id: $id}) {
+      id
+      orders(first: $first, after: $after) {
+        nodes {
+          id
+        }
+        edges {
+          node {
+            id
+          }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`)
+
+graphql(`
+  fragment Problem on UserError {
+    code
+    message
+    path
+    ... on ValueTakenError {
+      value
+    }
+    ... on NotFoundError {
+      missing
+    }
+    ... on VersionConflictError {
+      current {
+        id
+        ... on Customer {
+          version
+        }
+      }
+    }
+  }
+`)
+
+export const PlaceOrder = graphql(`
+  mutation PlaceOrder($input: CreateOrderInput!) {
+    createOrder(input: $input) {
+      order {
+        id
+      }
+      userErrors {
+        ...Problem
+      }
+    }
+  }
+`)
+
+export const RenameCustomer = graphql(`
+  mutation RenameCustomer($input: UpdateCustomerInput!) {
+    updateCustomer(input: $input) {
+      customer {
+        id
+      }
+      userErrors {
+        ...Problem
+      }
+    }
+  }
+`)

@@ -2,7 +2,8 @@
 import {ApolloClient, ApolloLink, HttpLink, InMemoryCache} from '@apollo/client'
 import {SetContextLink} from '@apollo/client/link/context'
 import {PersistedQueryLink} from '@apollo/client/link/persisted-queries'
-import {relayStylePagination} from '@apollo/client/utilities'
+import possibleTypes from '../generated/possible-types.js'
+import {connectionPolicy} from './connections.js'
 
 // What makes another list of the same field; the pages of one list are put together.
 const ORDERS = ['where', 'orderBy', 'snapshot']
@@ -10,17 +11,18 @@ const CUSTOMERS = [...ORDERS, 'search', 'includeArchived']
 
 const makeCache = () =>
   new InMemoryCache({
+    ...possibleTypes,
     typePolicies: {
       Query: {
         fields: {
-          customers: relayStylePagination(CUSTOMERS),
-          orders: relayStylePagination(ORDERS),
+          customers: connectionPolicy(CUSTOMERS),
+          orders: connectionPolicy(ORDERS),
           // A customer that came in a list is not asked for again.
           customer: (found, {args, toReference}) =>
             found ?? (args?.by.id && toReference({__typename: 'Customer', id: args.by.id})),
         },
       },
-      Customer: {fields: {orders: relayStylePagination(ORDERS)}},
+      Customer: {fields: {orders: connectionPolicy(ORDERS)}},
     },
   })
 

@@ -27,7 +27,7 @@ const shown = (type: 'progress' | 'section' | 'li', within: ReactTestInstance = 
 /** Until the screen shows that it waits for nothing. */
 async function settled() {
   do await new Promise(resolve => setTimeout(resolve, 10))
-  while (shown('progress').length)
+  while (!screen.toJSON() || shown('progress').length)
 }
 
 /** The payload of a mutation. */

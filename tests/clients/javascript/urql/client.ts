@@ -3,6 +3,7 @@ import {Client, fetchExchange} from '@urql/core'
 import {cacheExchange} from '@urql/exchange-graphcache'
 import {relayPagination} from '@urql/exchange-graphcache/extras'
 import {persistedExchange} from '@urql/exchange-persisted'
+import possibleTypes from '../generated/possible-types.js'
 import type {CreateOrderMutation, CreateOrderMutationVariables} from '../generated/gql/graphql.js'
 
 // What has no id is kept in the object that it came with.
@@ -20,6 +21,7 @@ const EMBEDDED = [
 
 const makeCache = () =>
   cacheExchange({
+    ...possibleTypes,
     keys: Object.fromEntries(EMBEDDED.map(name => [name, () => null])),
     resolvers: {
       Query: {customers: relayPagination(), orders: relayPagination()},
