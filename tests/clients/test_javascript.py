@@ -146,6 +146,13 @@ def test_a_retried_mutation_is_carried_out_once(shop: Shop) -> None:
     } == found
 
 
+def test_polling_shows_a_new_order(shop: Shop) -> None:
+    """An order that another client creates appears first in the polled page."""
+    found = packages.run(JAVASCRIPT, "build/poll.js", f"{shop.open.url}/graphql", "polled")
+
+    assert {"newest": shop.order_id("polled")} == found
+
+
 def test_builds_write_documents_that_hold(documents: Path) -> None:
     """Of all 13 operations, valid against the schema; relay-compiler finds what it wrote up to date."""
     schema, found = build_schema(SCHEMA.read_text()), json.loads(documents.read_text())

@@ -15,5 +15,5 @@ def test_what_is_shown_is_what_runs() -> None:
     files = [*(path for folder in folders for path in packages.sources(folder)), HERE / "test_gql.py"]
     texts = [path.read_text() for path in files if path.is_file()]
 
-    assert 19 == len(shown)
+    assert 20 == len(shown)
     assert [] == [block for block in shown if not any(block in text for text in texts)]
