@@ -36,6 +36,17 @@ async def expect(transaction: Transaction, row: Customer | Order, version: int |
         raise
 
 
+async def conflict(
+    transaction: Transaction, row: Customer | Order, version: int | None
+) -> list[refusals.Refused]:
+    """The VersionConflict that `expect` raises, if it does."""
+    try:
+        await expect(transaction, row, version)
+    except refusals.VersionConflict as found:
+        return [found]
+    return []
+
+
 def require_version(row: Customer | Order, version: int | None) -> None:
     """Raises VersionConflict without the changes since, for which the history must be asked."""
     if version is not None and version != row.version:

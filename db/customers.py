@@ -1,14 +1,14 @@
 """All SQL on customers."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from db import changes, errors, keyed, refusals, unique_text, words
-from db.models import Customer, customers
+from db.models import Customer, customers, orders
 from db.reader import Reader, Transaction
+from db.refusals import Refused
 
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Customer]:
@@ -38,12 +38,15 @@ async def require_active(transaction: Transaction, customer_id: int, field: str 
 
 
 async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
-    """A new customer from `username`, `name` and `email`. Raises Taken."""
+    """A new customer from `username`, `name` and `email`. Raises Taken, or Several of them."""
     moment = changes.now()
     columns = {"email": None, "archived_at": None, "entered_email": None, **with_email_key(values)}
     columns |= {"version": 1, "created_at": moment, "updated_at": moment}
-    with _taken():
+    try:
         customer_id = await transaction.insert(customers, columns)
+    except errors.DuplicateKey as error:
+        found = await refused_insert(transaction, values)
+        raise refusals.combined([refusals.Taken(error.column), *found]) from error
     customer = Customer(id=customer_id, **columns)
     await words.insert(transaction, [customer])
     await changes.created(transaction, customer)
@@ -53,11 +56,16 @@ async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Custome
 async def update(
     transaction: Transaction, customer_id: int, values: Mapping[str, Any], expected: int | None = None
 ) -> Customer:
-    """Change what `values` names. Raises NotFound, VersionConflict or Taken."""
+    """Change what `values` names. Raises NotFound, VersionConflict or Taken, or Several of them."""
     customer = await lock(transaction, customer_id)
-    await changes.expect(transaction, customer, expected)
-    with _taken():
+    try:
+        await changes.expect(transaction, customer, expected)
         changed = await changes.apply(transaction, customers, customer, with_email_key(values))
+    except refusals.VersionConflict as conflict:
+        raise refusals.combined([conflict, *await _taken(transaction, values, customer_id)]) from None
+    except errors.DuplicateKey as error:
+        found = await _taken(transaction, values, customer_id)
+        raise refusals.combined([refusals.Taken(error.column), *found]) from error
     if words.of(changed) != words.of(customer):
         await words.replace(transaction, [changed])
     return changed
@@ -99,9 +107,40 @@ def with_email_key(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "email": key, "entered_email": None if entered == key else entered}
 
 
-@contextmanager
-def _taken() -> Iterator[None]:
-    try:
-        yield
-    except errors.DuplicateKey as error:
-        raise refusals.Taken(error.column) from error
+async def refused_insert(transaction: Transaction, values: Mapping[str, Any]) -> list[Refused]:
+    """All that is wrong with a new customer of some of these values; nothing is locked or written."""
+    return [] if transaction.owner is not None else await _taken(transaction, values)
+
+
+async def refused_update(
+    transaction: Transaction, customer_id: int, values: Mapping[str, Any], expected: int | None = None
+) -> list[Refused]:
+    """All that is wrong with a change to some of these values; nothing is locked or written."""
+    found = await transaction.fetch(sa.select(*customers.c).where(customers.c.id == customer_id))
+    if not found:
+        return [refusals.NotFound("Customer", customer_id)]
+    conflict = await changes.conflict(transaction, Customer._make(found[0]), expected)
+    return [*conflict, *await _taken(transaction, values, customer_id)]
+
+
+async def refused_delete(
+    transaction: Transaction, customer_id: int, expected: int | None = None
+) -> list[Refused]:
+    """All that is wrong with a deletion; nothing is locked or written."""
+    if found := await refused_update(transaction, customer_id, {}, expected):
+        return found
+    theirs = sa.select(orders.c.id).where(orders.c.customer_id == customer_id).limit(1)
+    return [refusals.CustomerHasOrders()] if await transaction.fetch(theirs) else []
+
+
+async def _taken(transaction: Transaction, values: Mapping[str, Any], customer_id: int = 0) -> list[Refused]:
+    """Taken for each unique value that another customer has."""
+    keys = with_email_key(values)
+    unique = {name: keys[name] for name in ("username", "email") if keys.get(name) is not None}
+    if not unique:
+        return []
+    others = [
+        sa.select(sa.literal(name)).where(customers.c[name] == value, customers.c.id != customer_id)
+        for name, value in unique.items()
+    ]
+    return [refusals.Taken(row[0]) for row in await transaction.fetch_anybodys(sa.union_all(*others))]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from db import history
 from db.reader import Reader
-from db.refusals import BatchRefused, Refused
+from db.refusals import BatchRefused, Refused, flat
 
 CREATED, UPDATED, UNCHANGED = "CREATED", "UPDATED", "UNCHANGED"
 
@@ -31,6 +31,6 @@ async def settle(reader: Reader, items: Sequence[Item], all_or_nothing: bool) ->
 
     Raises BatchRefused if any item was refused and none is to be stored then.
     """
-    await history.fill_since(reader, [item.refused for item in items])
+    await history.fill_since(reader, [each for item in items for each in flat(item.refused)])
     if all_or_nothing and any(item.refused for item in items):
         raise BatchRefused(tuple(Item(refused=item.refused) for item in items))

@@ -1,6 +1,6 @@
 """Money: exact amounts, the range that an amount can hold, and the sums of an order's lines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -36,13 +36,27 @@ def in_range(amount: Decimal) -> bool:
 
 
 def total_of(lines: Sequence[Line]) -> Money:
-    """The sum of one or more lines. Raises MixedCurrencies or AmountOutOfRange."""
-    if len({line.unit_price.currency for line in lines}) > 1:
-        raise refusals.MixedCurrencies
-    products = [line.unit_price.amount * line.quantity for line in lines]
-    for place, product in enumerate(products):
-        if not in_range(product):
-            raise refusals.AmountOutOfRange(f"lines.{place}")
-    if not in_range(total := sum(products, Decimal(0))):
-        raise refusals.AmountOutOfRange("lines")
-    return Money(total, lines[0].unit_price.currency)
+    """The sum of one or more lines. Raises MixedCurrencies and AmountOutOfRange, or Several of them."""
+    if found := refused_lines(lines):
+        raise refusals.combined(found)
+    return Money(_sum(lines), lines[0].unit_price.currency)
+
+
+def refused_lines(lines: Sequence[Line | None]) -> list[refusals.Refused]:
+    """All that is wrong with the lines of an order together; None stands for one that is not judged."""
+    found: list[refusals.Refused] = []
+    if len({line.unit_price.currency for line in lines if line}) > 1:
+        found.append(refusals.MixedCurrencies())
+    large = [place for place, line in enumerate(lines) if line and not in_range(_product(line))]
+    found.extend(refusals.AmountOutOfRange(f"lines.{place}") for place in large)
+    if not found and not in_range(_sum(filter(None, lines))):
+        found.append(refusals.AmountOutOfRange("lines"))
+    return found
+
+
+def _product(line: Line) -> Decimal:
+    return line.unit_price.amount * line.quantity
+
+
+def _sum(lines: Iterable[Line]) -> Decimal:
+    return sum(map(_product, lines), Decimal(0))

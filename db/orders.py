@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from db import changes, customers, errors, keyed, lines, money, refusals
 from db.changes import Lines
 from db.models import Order, orders
+from db.models import customers as customer_rows
 from db.money import Line, Money
 from db.reader import Reader, Transaction
+from db.refusals import Refused
 
 PENDING = "PENDING"
 TRANSITIONS: dict[str, tuple[str, ...]] = {
@@ -42,10 +44,10 @@ async def insert(
     """A new PENDING order from `customer_id`, `reference` and `placed_at`, with a total or lines.
 
     Locks the customer, as the foreign key would do anyway. Raises NotFound, CustomerArchived, Taken,
-    MixedCurrencies and AmountOutOfRange.
+    MixedCurrencies and AmountOutOfRange, or Several of them.
     """
     if transaction.owner not in (None, values["customer_id"]):
-        raise refusals.NotFound("Customer", values["customer_id"], "customer_id")
+        raise refusals.combined(await refused_insert(transaction, values))
     moment = changes.now()
     columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(sent))}
     columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
@@ -54,7 +56,9 @@ async def insert(
     except errors.DuplicateKey as error:
         raise refusals.Taken(error.column) from error
     if not inserted.rowcount:
-        await customers.require_active(transaction, values["customer_id"])
+        await _refuse_insert(transaction, values)
+        # The customer was restored after the INSERT looked.
+        raise errors.Overtaken
     order = Order(id=inserted.lastrowid, **columns)
     await lines.insert_many(transaction, {order.id: sent})
     await changes.created(transaction, order, sent)
@@ -71,9 +75,26 @@ async def update(
 ) -> Order:
     """Change what `values` names, and the total or the lines while PENDING.
 
-    Raises NotFound, VersionConflict, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange.
+    Raises NotFound, VersionConflict, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange, or
+    Several of them.
     """
     order = await lock(transaction, order_id)
+    try:
+        return await _update(transaction, order, values, total, sent, expected)
+    except refusals.Refused as refused:
+        content = "lines" if sent else "total" if total else None
+        found = await _refused_update(transaction, order, values, content, expected)
+        raise refusals.combined([refused, *found]) from refused
+
+
+async def _update(
+    transaction: Transaction,
+    order: Order,
+    values: Mapping[str, Any],
+    total: Money | None,
+    sent: Sequence[Line],
+    expected: int | None,
+) -> Order:
     await changes.expect(transaction, order, expected)
     if total or sent:
         _require_pending(order, "lines" if sent else "total")
@@ -111,6 +132,99 @@ async def delete(transaction: Transaction, order_id: int, expected: int | None =
     await transaction.execute(orders.delete().where(orders.c.id == order.id))
     await changes.deleted(transaction, order, stored)
     return order_id
+
+
+async def refused_insert(transaction: Transaction, values: Mapping[str, Any]) -> list[Refused]:
+    """All that is wrong with a new order of some of these values; nothing is locked or written."""
+    found: list[Refused] = []
+    if "customer_id" in values:
+        customer_id = values["customer_id"]
+        archived = sa.select(customer_rows.c.archived_at).where(customer_rows.c.id == customer_id)
+        rows = await transaction.fetch(archived)
+        if not rows:
+            found.append(refusals.NotFound("Customer", customer_id, "customer_id"))
+        elif rows[0][0]:
+            found.append(refusals.CustomerArchived())
+    return [*found, *await _taken(transaction, values)]
+
+
+async def refused_update(
+    transaction: Transaction,
+    order_id: int,
+    values: Mapping[str, Any],
+    content: str | None = None,
+    expected: int | None = None,
+) -> list[Refused]:
+    """All that is wrong with a change to some of these values; nothing is locked or written.
+
+    `content` says what else is to be changed, "total" or "lines".
+    """
+    order = await _unlocked(transaction, order_id)
+    if order is None:
+        return [refusals.NotFound("Order", order_id)]
+    return await _refused_update(transaction, order, values, content, expected)
+
+
+async def refused_transition(
+    transaction: Transaction, order_id: int, to: str, expected: int | None = None
+) -> list[Refused]:
+    """All that is wrong with a transition; nothing is locked or written."""
+    if found := await refused_update(transaction, order_id, {}, None, expected):
+        return found
+    order = await _unlocked(transaction, order_id)
+    try:
+        require_transition(order, to)
+    except refusals.IllegalTransition as refused:
+        return [refused]
+    return []
+
+
+async def refused_delete(
+    transaction: Transaction, order_id: int, expected: int | None = None
+) -> list[Refused]:
+    """All that is wrong with a deletion; nothing is locked or written."""
+    if found := await refused_update(transaction, order_id, {}, None, expected):
+        return found
+    order = await _unlocked(transaction, order_id)
+    return [] if order.status in DELETABLE else [refusals.NotDeletable(order.status)]
+
+
+async def _unlocked(transaction: Transaction, order_id: int) -> Any:
+    rows = await transaction.fetch(sa.select(*orders.c).where(orders.c.id == order_id))
+    return Order._make(rows[0]) if rows else None
+
+
+async def _refused_update(
+    transaction: Transaction,
+    order: Order,
+    values: Mapping[str, Any],
+    content: str | None,
+    expected: int | None,
+) -> list[Refused]:
+    """After a VersionConflict the order's own rules are not judged: its caller has not seen its status."""
+    found = await changes.conflict(transaction, order, expected)
+    if content and not found:
+        if order.status != PENDING:
+            found.append(refusals.NotEditable(order.status, content))
+        elif content == "total" and await lines.exist(transaction, order.id):
+            found.append(refusals.HasLines())
+    return [*found, *await _taken(transaction, values, order.id)]
+
+
+async def _taken(transaction: Transaction, values: Mapping[str, Any], order_id: int = 0) -> list[Refused]:
+    """Taken, if another order has the reference."""
+    if values.get("reference") is None:
+        return []
+    same = sa.select(orders.c.id).where(orders.c.reference == values["reference"], orders.c.id != order_id)
+    return [refusals.Taken("reference")] if await transaction.fetch_anybodys(same) else []
+
+
+async def _refuse_insert(transaction: Transaction, values: Mapping[str, Any]) -> None:
+    """Raises why no order was inserted for the customer."""
+    try:
+        await customers.require_active(transaction, values["customer_id"])
+    except refusals.Refused as refused:
+        raise refusals.combined([refused, *await _taken(transaction, values)]) from refused
 
 
 def require_transition(order: Order, to: str) -> None:

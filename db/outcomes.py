@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from db import history, models, personal
+from db import history, models, personal, refusals
 from db.history import PERSONAL
 from db.items import Item
 from db.models import Customer
@@ -52,9 +52,10 @@ def _refusals(outcome: Any) -> list[Refused | None]:
         case BatchRefused(items=items):
             return _refusals(items)
         case Refused():
-            return [outcome]
+            return [*refusals.flat(outcome)]
         case tuple() if type(outcome) is tuple:
-            return [item.refused for item in outcome if isinstance(item, Item)]
+            refused = [item.refused for item in outcome if isinstance(item, Item)]
+            return [each for several in refused for each in refusals.flat(several)]
         case _:
             return []
 

@@ -5,6 +5,7 @@ Refused
 ├── Taken            another object has this unique value
 ├── KeyReused        the idempotency key belongs to another change
 ├── VersionConflict  the caller changes an older version than there is
+├── Several          more than one of these, of one input
 ├── BatchRefused, Repeated
 ├── CustomerArchived, CustomerHasOrders, OtherCustomer, NothingExpected
 ├── IllegalTransition, NotEditable, NotDeletable
@@ -12,6 +13,7 @@ Refused
 └── AmountOutOfRange, MixedCurrencies
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,29 @@ class Refused(DatabaseError):
     """A rule says no. `field` names the input's field, in snake_case; None is the whole input."""
 
     field: str | None
+
+
+@dataclass(eq=False)
+class Several(Refused):
+    """All that is wrong with one input."""
+
+    refused: tuple[Refused, ...]
+    field: str | None = None
+
+
+def flat(refused: Refused | None) -> Iterator[Refused]:
+    """Each refusal by itself."""
+    if isinstance(refused, Several):
+        yield from refused.refused
+    elif refused is not None:
+        yield refused
+
+
+def combined(refused: Iterable[Refused]) -> Refused:
+    """One or more refusals as one, without those that say the same of the same field."""
+    unique = {(type(each), each.field): each for each in refused}
+    first, *others = unique.values()
+    return Several((first, *others)) if others else first
 
 
 @dataclass(eq=False)

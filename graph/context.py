@@ -12,16 +12,21 @@ from uuid import uuid4
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from db.author import Author
 from db.database import Database
 from db.deadline import Deadline
+from db.errors import DatabaseError
 from db.idempotency import Key, Once
 from db.reader import Reader, Transaction
 from db.receipt import Receipt
+from db.refusals import Refused
 from graph.access.callers import ANONYMOUS, Caller
 from graph.times import Place, Times
 
 T = TypeVar("T")
 Batch: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
+# Finds what the database knows to be wrong with an input, and changes nothing.
+Check: TypeAlias = Callable[[Transaction], Awaitable[list[Refused]]]
 Step: TypeAlias = Callable[[], Awaitable[None]]
 Loader: TypeAlias = DataLoader[Any, Any]
 
@@ -193,6 +198,19 @@ class Context:
             return cast(T, outcome)
         finally:
             self.loaders.clear()
+
+    async def check(self, check: Check) -> list[Refused]:
+        """What `check` finds to be wrong, in a transaction that locks and writes nothing.
+
+        Without the database, nothing: it is only asked in addition to mistakes that are known already.
+        """
+        author = Author(self.principal, self.request_id, owner=self.caller.customer_id)
+        try:
+            return await self.database.write(
+                check, self.deadline, self.receipt, author=author, attempts=self._attempts
+            )
+        except DatabaseError:
+            return []
 
     async def end_rehearsal(self) -> None:
         """Roll back what a dry run did; everything after it is read from the database again."""

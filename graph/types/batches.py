@@ -72,7 +72,7 @@ def decoded(item: Any, place: int) -> Any:
 
 
 def result(item: Item, sent: Any, place: int) -> Result:
-    refused = [user_error(item.refused, sent, prefix_of(place))] if item.refused else []
+    refused = [user_error(each, sent, prefix_of(place)) for each in refusals.flat(item.refused)]
     return Result(item.row, item.done, refused)
 
 

@@ -1,11 +1,14 @@
 """Inputs: each decodes itself into what `db` takes, or raises InvalidInput with all its mistakes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 import strawberry
 
+from db import customers, orders
 from db.money import Line, Money
 from graph.types.asking import MutationInput, VersionedInput
 from graph.types.rules import LONGEST_KEY, MOST_LINES, Problems, unset
@@ -53,7 +56,7 @@ class CreateCustomerInput(MutationInput):
             "name": problems.name(self.name),
             "email": None if unset(self.email) else problems.email(self.email),
         }
-        problems.done()
+        problems.done(partial(customers.refused_insert, values=problems.valid(values)))
         return values
 
 
@@ -79,7 +82,10 @@ class UpdateCustomerInput(VersionedInput):
             values["name"] = problems.name(self.name.value)
         if self.email:
             values["email"] = problems.email(self.email.value)
-        problems.done()
+        known = known_object(problems, self, "Customer", customer_id)
+        problems.done(
+            None if not known else partial(customers.refused_update, **known, values=problems.valid(values))
+        )
         return customer_id, values, expected
 
 
@@ -88,7 +94,7 @@ class ArchiveCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self)
+        return decode_id("Customer", self, partial(customers.refused_update, values={}))
 
 
 @strawberry.input(description="Which customer to take out of the archive.")
@@ -96,7 +102,7 @@ class RestoreCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self)
+        return decode_id("Customer", self, partial(customers.refused_update, values={}))
 
 
 @strawberry.input(description="Which customer to delete; it must have no orders.")
@@ -104,7 +110,7 @@ class DeleteCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self)
+        return decode_id("Customer", self, customers.refused_delete)
 
 
 @strawberry.input(description="Which customer's personal data to erase.")
@@ -114,7 +120,7 @@ class EraseCustomerInput(VersionedInput):
     )
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self)
+        return decode_id("Customer", self, partial(customers.refused_update, values={}))
 
 
 class OrderContent(NamedTuple):
@@ -164,7 +170,7 @@ class CreateOrderInput(NewOrder, MutationInput):
     def decode(self) -> OrderContent:
         problems = Problems()
         content = self.content(problems, self.reference)
-        problems.done()
+        problems.done(partial(orders.refused_insert, values=problems.valid(content.values)))
         return content
 
 
@@ -194,7 +200,12 @@ class UpdateOrderInput(VersionedInput):
         if self.placed_at:
             values["placed_at"] = required(problems, self.placed_at.value, "placed_at")
         total, lines = self._decode_content(problems)
-        problems.done()
+        known = known_object(problems, self, "Order", order_id)
+        content = "lines" if self.lines else "total" if self.total else None
+        valid = problems.valid(values)
+        problems.done(
+            None if not known else partial(orders.refused_update, **known, values=valid, content=content)
+        )
         return order_id, OrderContent(values, total, lines), expected
 
     def _decode_content(self, problems: Problems) -> tuple[Money | None, tuple[Line, ...]]:
@@ -215,7 +226,7 @@ class TransitionOrderInput(VersionedInput):
     to: OrderStatus = strawberry.field(description="The status to move to.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Order", self)
+        return decode_id("Order", self, partial(orders.refused_transition, to=str(self.to.value)))
 
 
 @strawberry.input(description="Which order to delete; it must be PENDING or CANCELLED.")
@@ -223,7 +234,7 @@ class DeleteOrderInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The order's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Order", self)
+        return decode_id("Order", self, orders.refused_delete)
 
 
 def required(problems: Problems, value: Any, field: str) -> Any:
@@ -232,12 +243,23 @@ def required(problems: Problems, value: Any, field: str) -> Any:
     return value
 
 
-def decode_id(kind: str, sent: Any) -> tuple[int, int | None]:
+def decode_id(kind: str, sent: Any, check: Callable[..., Any]) -> tuple[int, int | None]:
     """The row's id and the version that is expected of it. Raises InvalidInput."""
     problems = Problems()
     row_id, expected = problems.row_id(kind, sent.id), problems.version(sent.expected_version)
-    problems.done()
+    known = known_object(problems, sent, kind, row_id)
+    problems.done(None if not known else partial(check, **known))
     return row_id, expected
+
+
+def known_object(problems: Problems, sent: Any, kind: str, row_id: int) -> dict[str, Any]:
+    """What of `id` and `expectedVersion` has no mistake; empty without the id: then nothing else is known."""
+    if problems.has("id"):
+        return {}
+    expected = (
+        None if problems.has("expected_version") or unset(sent.expected_version) else sent.expected_version
+    )
+    return {f"{kind.lower()}_id": row_id, "expected": expected}
 
 
 def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tuple[Line, ...]:
@@ -246,4 +268,6 @@ def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tupl
     elif len(lines) > MOST_LINES:
         problems.add(UserErrorCode.TOO_LONG, f"At most {MOST_LINES} lines.", "lines")
         return ()
-    return tuple(line.decode(problems, f"lines.{index}") for index, line in enumerate(lines or ()))
+    decoded = tuple(line.decode(problems, f"lines.{index}") for index, line in enumerate(lines or ()))
+    problems.lines(decoded)
+    return decoded

@@ -33,9 +33,10 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
             write = partial(info.context.write, asked(info.field_name, input))
             return Answer(await resolver(write, input), [])
         except InvalidInput as invalid:
-            return Answer(None, invalid.user_errors)
+            also = await info.context.check(invalid.check) if invalid.check else []
+            return Answer(None, [*invalid.user_errors, *(user_error(each, input) for each in also)])
         except refusals.Refused as refused:
-            return Answer(None, [user_error(refused, input)])
+            return Answer(None, [user_error(each, input) for each in refusals.flat(refused)])
 
     return answer
 

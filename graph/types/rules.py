@@ -1,14 +1,16 @@
 """What a well-formed value must satisfy before the database is asked; every mistake is found at once."""
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import strawberry
 
 from db import money, unique_text
-from db.money import Money
+from db.money import Line, Money
 from graph import ids
+from graph.context import Check
 from graph.types import currencies
 from graph.types.user_errors import (
     InvalidInput,
@@ -17,6 +19,7 @@ from graph.types.user_errors import (
     UserErrorCode,
     not_found,
     path_of,
+    user_error,
 )
 
 LONGEST_HANDLE, LONGEST_NAME, LONGEST_EMAIL, LONGEST_KEY = 250, 250, 254, 64
@@ -35,13 +38,27 @@ class Problems:
         self.found: list[UserError] = []
         self._prefix = prefix
 
-    def done(self) -> None:
-        """Raises InvalidInput when any rule found a mistake."""
+    def done(self, check: Check | None = None) -> None:
+        """Raises InvalidInput when any rule found a mistake; `check` asks the database about the rest."""
         if self.found:
-            raise InvalidInput(*self.found)
+            raise InvalidInput(self.found, check)
+
+    def valid(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of the fields without a mistake."""
+        return {name: value for name, value in values.items() if not self.has(name)}
+
+    def has(self, field: str) -> bool:
+        """Whether a rule found a mistake in the field, or in a part of it."""
+        path = self._path(field)
+        return any(each.path[: len(path)] == path for each in self.found)
 
     def add(self, code: UserErrorCode, message: str, field: str) -> None:
         self.found.append(InvalidInputError(code=code, message=message, path=self._path(field)))
+
+    def lines(self, lines: Sequence[Line], field: str = "lines") -> None:
+        """Rules about an order's lines together, for those without a mistake of their own."""
+        valid = [None if self.has(f"{field}.{place}") else line for place, line in enumerate(lines)]
+        self.found.extend(user_error(each, None, self._prefix) for each in money.refused_lines(valid))
 
     def text(self, value: str | None, field: str, longest: int) -> str:
         """Stored as it was sent: 1 to `longest` characters."""

@@ -1,5 +1,6 @@
 """Mistakes that a user can mend: data in the payload, one type for each kind of detail."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -7,6 +8,7 @@ import strawberry
 
 from db import refusals, unique_text
 from graph import ids
+from graph.context import Check
 from graph.ids import GlobalId
 from graph.types.fields import column
 from graph.types.history import Change
@@ -127,11 +129,12 @@ USER_ERRORS = [
 
 
 class InvalidInput(Exception):
-    """What the input's own rules found, all of it; raised before the database is asked."""
+    """All that the input's own rules found. `check` finds what is wrong with the rest by the database."""
 
-    def __init__(self, *user_errors: UserError) -> None:
+    def __init__(self, user_errors: Sequence[UserError], check: Check | None = None) -> None:
         super().__init__()
         self.user_errors = list(user_errors)
+        self.check = check
 
 
 RULES: dict[type[refusals.Refused], tuple[UserErrorCode, str]] = {

@@ -82,12 +82,13 @@ def codes(answer: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(("request_", "code"), REQUESTS.values(), ids=REQUESTS)
 def test_a_mistake_gets_its_code_and_changes_nothing(request_: Any, code: str, server: Serving) -> None:
-    """Over a socket, and the server is none the worse for it."""
+    """Over a socket, and the server is none the worse for it. The customer's NOT_FOUND may come after it."""
     before = server.post(STORED)
     body = {"query": request_} if isinstance(request_, str) else request_
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     answer = httpx2.post(f"{server.url}/graphql", content=content, headers=headers, verify=False)
 
-    assert [code] == codes(answer.json())
+    first, *others = codes(answer.json())
+    assert (code, True) == (first, others in ([], ["NOT_FOUND"]))
     assert before == server.post(STORED)
