@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from db import search
+from db.compiled import Prepared
 from db.database import Database
 from db.filters import ACTIVE
 from db.pages import Page, Scope
@@ -22,14 +23,20 @@ class Explaining(Reader):
 
     def __init__(self, database: Database) -> None:
         reader = database.reader()
-        super().__init__(reader._execute, reader.deadline, reader.receipt)
+        super().__init__(reader._execute, reader.deadline, reader.receipt, dialect=reader.dialect)
         self._engine = database.reads
         self.plans: list[tuple[str, str]] = []
 
-    async def fetch(self, statement: sa.Executable, parameters: Parameters = None) -> Sequence[Any]:
-        text = statement.compile(self._engine.sync_engine, compile_kwargs={"literal_binds": True})
+    async def fetch(
+        self, statement: sa.Executable | Prepared, parameters: Parameters = None
+    ) -> Sequence[Any]:
+        if isinstance(statement, Prepared):
+            text, values = statement.text, statement.values
+        else:
+            literal = {"literal_binds": True}
+            text, values = str(statement.compile(self._engine.sync_engine, compile_kwargs=literal)), None
         async with self._engine.connect() as connection:
-            plan = await connection.exec_driver_sql(f"EXPLAIN FORMAT = 'brief' {text}")
+            plan = await connection.exec_driver_sql(f"EXPLAIN FORMAT = 'brief' {text}", values)
             self.plans += [(row.id.strip("│├└─ "), row[3]) for row in plan]
             warnings = (await connection.exec_driver_sql("SHOW WARNINGS")).all()
 
