@@ -59,6 +59,8 @@ def _build(folder: Path, commands: list[list[str]], more: Iterable[Path]) -> Non
         changed = max(path.stat().st_mtime for path in [*sources(folder), *more])
         if built.exists() and built.stat().st_mtime >= changed:
             return
+        # Not every builder makes the folder that it writes to.
+        built.parent.mkdir(exist_ok=True)
         for command in commands:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             assert not done.returncode, done.stdout + done.stderr
