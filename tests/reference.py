@@ -8,6 +8,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from db import unique_text
+
 Row = dict[str, Any]
 Where = dict[str, Any]
 
@@ -56,8 +58,18 @@ def _meets(row: Row, name: str, sent: Any) -> bool:
             amount = {key: _decimal(value) for key, value in (sent.get("amount") or {}).items()}
             currency = sent.get("currency") or {}
             return compare(Decimal(row["amount"]), amount) and compare(row["currency"], currency)
+        case "username" | "email" | "reference":
+            return compare(row[name], {key: _normal(name, key, value) for key, value in sent.items()})
         case _:
             return compare(row[name], sent)
+
+
+def _normal(column: str, operator: str, sent: Any) -> Any:
+    """What is compared with unique text: a value in its normal form, or a part of one."""
+    form = unique_text.PARTS[column] if operator in {"startsWith", "contains"} else unique_text.KEYS[column]
+    if isinstance(sent, list):
+        return [form(each) for each in sent]
+    return form(sent) if isinstance(sent, str) else sent
 
 
 def _decimal(value: Any) -> Any:
