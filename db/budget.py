@@ -150,11 +150,12 @@ def _execute(
 
 async def _convert(result: sa.CursorResult[Any]) -> Sequence[Any]:
     """All rows, their values converted; other tasks run between the parts of a large result."""
-    rows = part = result.fetchmany(PART)
+    part = result.fetchmany(PART)
+    rows = list(part)
     while len(part) == PART:
         await asyncio.sleep(0)
         part = result.fetchmany(PART)
-        rows = [*rows, *part]
+        rows += part
     result.close()
     return rows
 
