@@ -92,10 +92,7 @@ class ArgumentCheck:
 
     def _arguments(self, selected: Selected) -> dict[str, Any]:
         return convert_arguments(
-            selected.arguments(),
-            selected.field.extensions[DEFINITION].arguments,
-            scalar_registry=self._schema.schema_converter.scalar_registry,
-            config=self._schema.config,
+            selected.arguments(), selected.field.extensions[DEFINITION].arguments, self._schema
         )
 
     def _plan(self, batched: Batched, arguments: dict[str, Any]) -> None:

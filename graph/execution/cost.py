@@ -100,12 +100,7 @@ class Costs:
             name = selected.nodes[0].name.value
             message = f"The arguments of {name} hold more than {MOST_VALUES} values."
             raise Rejected(coded(message, BAD_USER_INPUT))
-        return convert_arguments(
-            sent,
-            selected.field.extensions[DEFINITION].arguments,
-            scalar_registry=self._schema.schema_converter.scalar_registry,
-            config=self._schema.config,
-        )
+        return convert_arguments(sent, selected.field.extensions[DEFINITION].arguments, self._schema)
 
 
 def leaves(selected: Selected) -> int:

@@ -218,15 +218,8 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
     def _read_arguments(self, field: GraphQLField, info: Any) -> Arguments:
         node, hide = info.field_nodes[0], self.hide_suggestions
         sent = get_argument_values(field, node, self.variable_values, hide_suggestions=hide)
-        strawberry = info.schema._strawberry_schema
-        return Arguments(
-            convert_arguments(
-                sent,
-                field.extensions[DEFINITION].arguments,
-                scalar_registry=strawberry.schema_converter.scalar_registry,
-                config=strawberry.config,
-            )
-        )
+        known = field.extensions[DEFINITION].arguments
+        return Arguments(convert_arguments(sent, known, info.schema._strawberry_schema))
 
     async def _execute_mutation(
         self, field: GraphQLField, parent_type: Any, source: Any, details: Any, path: Any, position: Any

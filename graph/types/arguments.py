@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from strawberry.schema import BaseSchema
 from strawberry.types import arguments as strawberry
 from strawberry.types.arguments import StrawberryArgument
 
@@ -13,14 +14,18 @@ WHERE = "where"
 
 
 def convert_arguments(
-    sent: Mapping[str, Any], known: Iterable[StrawberryArgument], **options: Any
+    sent: Mapping[str, Any], known: Iterable[StrawberryArgument], schema: BaseSchema
 ) -> dict[str, Any]:
     """As Strawberry does, but a filter stays the mapping that graphql-core makes of it.
 
     It may have hundreds of objects, and Strawberry looks at every field that each of them could have.
     """
     others = {name: value for name, value in sent.items() if name != WHERE}
-    converted = strawberry.convert_arguments(others, list(known), **options)
+    core: Any = schema
+    registry = core.schema_converter.scalar_registry
+    converted = strawberry.convert_arguments(
+        others, list(known), scalar_registry=registry, config=schema.config
+    )
     return {**converted, WHERE: sent[WHERE]} if WHERE in sent else converted
 
 
