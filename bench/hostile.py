@@ -124,7 +124,7 @@ def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
 
 
 def watch(host: str, port: int, pid: int, ceiling: int, control: Connection) -> None:
-    """The quiet client: polls until it is told to end, answers with its longest wait in seconds.
+    """The quiet client: polls until it is stopped, answers with its longest wait in seconds.
 
     It also kills the server when that has become larger than `ceiling`.
     """

@@ -1,6 +1,6 @@
 """What must agree in the data: looked through in bounded batches.
 
-Others may write meanwhile, so what looks wrong is read again before it is reported.
+Others may write at the same time, so what looks wrong is read again before it is reported.
 """
 
 from collections import defaultdict

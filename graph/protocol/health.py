@@ -53,7 +53,7 @@ class Health:
     """The probes' routes.
 
     Requests are served while `schema_fits`; it is False at the start where the database did not answer.
-    `draining` is set when the process was told to end.
+    `draining` is set when the process begins to shut down.
     """
 
     database: Database
@@ -161,7 +161,7 @@ class Health:
 
 
 def described(database: Database, schema: Schema) -> str:
-    """What an operator is told of a schema."""
+    """The log message about a schema."""
     match schema.state:
         case State.CURRENT:
             return f"the schema of {database.url} fits this program"

@@ -77,7 +77,7 @@ class PersistedQueries:
         return len(self._texts)
 
     def get(self, principal: str, sha256: str) -> str | None:
-        """The document, whoever registered it: its hash was verified."""
+        """The document, whichever caller registered it: its hash was verified."""
         text = self._texts.get(sha256)
         if text is not None:
             self._use(principal, sha256, text)
