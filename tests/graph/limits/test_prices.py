@@ -64,9 +64,7 @@ class Place(NamedTuple):
     def decoded(self, **sent: Any) -> dict[str, Any]:
         """Arguments as a request's are decoded."""
         given = {name: coerce_input_value(each, self.field.args[name].type) for name, each in sent.items()}
-        registry = SCHEMA.schema_converter.scalar_registry
-        known = self.field.extensions[DEFINITION].arguments
-        return convert_arguments(given, known, scalar_registry=registry, config=SCHEMA.config)
+        return convert_arguments(given, self.field.extensions[DEFINITION].arguments, SCHEMA)
 
 
 PLACES = [
