@@ -16,7 +16,7 @@ from bench.meter import Meter
 from bench.queries import CREATE, LIST, NESTED, POINT, UPSERT
 from bench.writes_by_hand import Writing
 from db.money import as_text
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 
 CUSTOMERS = (
     "SELECT id, username, name FROM customers WHERE archived_at IS NULL"

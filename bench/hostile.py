@@ -33,7 +33,7 @@ STALL, PEAK, ADDED, LOG_LINE = 100, 100, 20, 8_192
 # A server that grows by this much is killed: the benchmark must not take the machine down.
 CEILING = 2_000 * MEGABYTE
 REPETITIONS, SETTLING, START_SECONDS = 10, 1.0, 60
-SERVE = [sys.executable, "-c", "from graph.cli import main; main()", "serve", "--port", "0"]
+SERVE = [sys.executable, "-c", "from graph.cli.commands import main; main()", "serve", "--port", "0"]
 WARM_UP = [
     "{ customers(first: 5) { nodes { name orders { nodes { lines { name } } } } } }",
     "{ __schema { types { name } } }",

@@ -14,16 +14,19 @@ from urllib.parse import urlsplit
 import httpx2
 import orjson
 
-from db import changes, history, migrate, orders, words
-from db.database import Database
-from db.history import Entry, content
+from db import orders
+from db.audit import audit_log, changes
+from db.audit.audit_log import Entry, content
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from db.models import Customer
 from db.models import customers as customer_table
 from db.models import orders as order_table
 from db.money import Line, Money
 from db.reader import Transaction
-from db.urls import DatabaseUrl
-from graph.ids import GlobalId
+from db.search import search_index
+from graph.global_ids import GlobalId
 
 CUSTOMERS, ORDERS_EACH, LINES, CHANGES = 100, 2, 200, 100
 CODE = re.compile(rb'"extensions":\s*\{[^{}]*?"code":\s*"([A-Z_]+)"')
@@ -49,7 +52,7 @@ async def prepare(url: str) -> Shop:
         await database.write(_insert_customers)
         found = await database.reader().fetch(customer_table.select().order_by(customer_table.c.username))
         rows = [Customer._make(row) for row in found]
-        await database.write(lambda transaction: words.insert(transaction, rows))
+        await database.write(lambda transaction: search_index.insert(transaction, rows))
         for row in rows:
             await database.write(lambda transaction, owner=row.id: _insert_orders(transaction, owner))
         ids = [row.id for row in await database.reader().fetch(order_table.select())]
@@ -91,8 +94,10 @@ async def _change(transaction: Transaction, order_id: int) -> None:
     for change in range(CHANGES):
         before, after = _lines(change), _lines(change + 1)
         order = changes.changed_row(order, {}, touched=True)
-        entry = Entry(order, history.UPDATED, order.updated_at, content(order, before), content(order, after))
-        await history.record(transaction, [entry])
+        entry = Entry(
+            order, audit_log.UPDATED, order.updated_at, content(order, before), content(order, after)
+        )
+        await audit_log.record(transaction, [entry])
     await transaction.execute(
         order_table.update().where(order_table.c.id == order_id).values(version=order.version)
     )

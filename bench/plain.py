@@ -12,7 +12,7 @@ from strawberry.asgi import GraphQL
 
 from bench.meter import Meter
 from db import models
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from graph.types.scalars import SCALARS, CurrencyCode
 
 

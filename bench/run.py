@@ -21,11 +21,11 @@ from bench.queries import CASES, READS, WRITES
 from bench.report import report, report_doors
 from bench.requests import Shop
 from bench.running import Running, started
-from db import migrate, seed
-from db.database import Database
-from db.sample import Sample
-from db.urls import DatabaseUrl
-from graph.ids import GlobalId
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate, seed
+from db.maintenance.sample_data import Sample
+from graph.global_ids import GlobalId
 from tests.tidb.server import TidbServer
 
 DRIVERS = ("asyncmy", "aiomysql")

@@ -12,11 +12,11 @@ import uvicorn
 from bench.by_hand import by_hand
 from bench.meter import Meter
 from bench.plain import plain
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 from graph.app import create_app
-from graph.limits.turns import Turns
-from graph.process.http1 import Http1
+from graph.http.http1 import Http1
+from graph.limits.concurrency_limit import Turns
 from graph.settings import Settings
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from bench.meter import Meter
-from db import folding
 from db.money import as_text
-from graph.ids import GlobalId
+from db.search import text_folding
+from graph.global_ids import GlobalId
 
 Row = Sequence[Any]
 
@@ -164,4 +164,4 @@ def places(values: Sequence[Any]) -> str:
 
 
 def words_of(customer: dict[str, Any]) -> list[str]:
-    return sorted(folding.words(customer["username"], customer["name"], customer["email"]))
+    return sorted(text_folding.words(customer["username"], customer["name"], customer["email"]))

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from db import customers, errors, refusals
-from db.changes import now
+from db import customers, domain_errors, errors
+from db.audit.changes import now
 from db.models import ApiKey
 from db.models import api_keys as keys
 from db.reader import Reader, Transaction
@@ -41,7 +41,7 @@ async def insert(
     try:
         await transaction.execute(keys.insert().values(key._asdict()))
     except errors.DuplicateKey as error:
-        raise refusals.Taken("name") from error
+        raise domain_errors.Taken("name") from error
     return key
 
 

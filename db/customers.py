@@ -5,15 +5,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, errors, keyed, refusals, unique_text, words
+from db import domain_errors, errors, select_by_key, unique_text
+from db.audit import changes
+from db.domain_errors import Refused
 from db.models import Customer, customers, orders
 from db.reader import Reader, Transaction
-from db.refusals import Refused
+from db.search import search_index
 
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Customer]:
     """The customers whose `column`, a unique one, has one of `values`; in no order, archived too."""
-    found = await keyed.fetch(reader, customers, column, values)
+    found = await select_by_key.fetch(reader, customers, column, values)
     return [Customer._make(row) for row in found]
 
 
@@ -21,7 +23,7 @@ async def lock(transaction: Transaction, customer_id: int, field: str = "id") ->
     """The customer, locked until the transaction ends. Raises NotFound."""
     rows = await transaction.lock(customers, [customer_id])
     if not rows:
-        raise refusals.NotFound("Customer", customer_id, field)
+        raise domain_errors.NotFound("Customer", customer_id, field)
     return Customer._make(rows[0])
 
 
@@ -34,7 +36,7 @@ def active(customer_id: int) -> sa.Select[Any]:
 async def require_active(transaction: Transaction, customer_id: int, field: str = "customer_id") -> None:
     """Raises NotFound or CustomerArchived."""
     if (await lock(transaction, customer_id, field)).archived_at:
-        raise refusals.CustomerArchived
+        raise domain_errors.CustomerArchived
 
 
 async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
@@ -46,9 +48,9 @@ async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Custome
         customer_id = await transaction.insert(customers, columns)
     except errors.DuplicateKey as error:
         found = await refused_insert(transaction, values)
-        raise refusals.combined([refusals.Taken(error.column), *found]) from error
+        raise domain_errors.combined([domain_errors.Taken(error.column), *found]) from error
     customer = Customer(id=customer_id, **columns)
-    await words.insert(transaction, [customer])
+    await search_index.insert(transaction, [customer])
     await changes.created(transaction, customer)
     return customer
 
@@ -61,13 +63,13 @@ async def update(
     try:
         await changes.expect(transaction, customer, expected)
         changed = await changes.apply(transaction, customers, customer, with_email_key(values))
-    except refusals.VersionConflict as conflict:
-        raise refusals.combined([conflict, *await _taken(transaction, values, customer_id)]) from None
+    except domain_errors.VersionConflict as conflict:
+        raise domain_errors.combined([conflict, *await _taken(transaction, values, customer_id)]) from None
     except errors.DuplicateKey as error:
         found = await _taken(transaction, values, customer_id)
-        raise refusals.combined([refusals.Taken(error.column), *found]) from error
-    if words.of(changed) != words.of(customer):
-        await words.replace(transaction, [changed])
+        raise domain_errors.combined([domain_errors.Taken(error.column), *found]) from error
+    if search_index.of(changed) != search_index.of(customer):
+        await search_index.replace(transaction, [changed])
     return changed
 
 
@@ -93,7 +95,7 @@ async def delete(transaction: Transaction, customer_id: int, expected: int | Non
     try:
         await transaction.execute(customers.delete().where(customers.c.id == customer_id))
     except errors.BrokenReference as error:
-        raise refusals.CustomerHasOrders from error
+        raise domain_errors.CustomerHasOrders from error
     await changes.deleted(transaction, customer)
     return customer_id
 
@@ -118,7 +120,7 @@ async def refused_update(
     """All that is wrong with a change to some of these values; nothing is locked or written."""
     found = await transaction.fetch(sa.select(*customers.c).where(customers.c.id == customer_id))
     if not found:
-        return [refusals.NotFound("Customer", customer_id)]
+        return [domain_errors.NotFound("Customer", customer_id)]
     conflict = await changes.conflict(transaction, Customer._make(found[0]), expected)
     return [*conflict, *await _taken(transaction, values, customer_id)]
 
@@ -130,7 +132,7 @@ async def refused_delete(
     if found := await refused_update(transaction, customer_id, {}, expected):
         return found
     theirs = sa.select(orders.c.id).where(orders.c.customer_id == customer_id).limit(1)
-    return [refusals.CustomerHasOrders()] if await transaction.fetch(theirs) else []
+    return [domain_errors.CustomerHasOrders()] if await transaction.fetch(theirs) else []
 
 
 async def _taken(transaction: Transaction, values: Mapping[str, Any], customer_id: int = 0) -> list[Refused]:
@@ -145,4 +147,4 @@ async def _taken(transaction: Transaction, values: Mapping[str, Any], customer_i
     ]
     taken = {row[0] for row in await transaction.fetch_anybodys(sa.union_all(*others))}
     # TiDB returns the parts of a union in any order.
-    return [refusals.Taken(name) for name in unique if name in taken]
+    return [domain_errors.Taken(name) for name in unique if name in taken]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from db.columns import (
+from db.column_types import (
     EXPIRY,
     KEYED_OPTIONS,
     TABLE_OPTIONS,

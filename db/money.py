@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from db import refusals
+from db import domain_errors
 
 LARGEST = Decimal("99999999999.9999")
 
@@ -38,19 +38,19 @@ def in_range(amount: Decimal) -> bool:
 def total_of(lines: Sequence[Line]) -> Money:
     """The sum of one or more lines. Raises MixedCurrencies and AmountOutOfRange, or Several of them."""
     if found := refused_lines(lines):
-        raise refusals.combined(found)
+        raise domain_errors.combined(found)
     return Money(_sum(lines), lines[0].unit_price.currency)
 
 
-def refused_lines(lines: Sequence[Line | None]) -> list[refusals.Refused]:
+def refused_lines(lines: Sequence[Line | None]) -> list[domain_errors.Refused]:
     """All that is wrong with the lines of an order together; None stands for one that is not judged."""
-    found: list[refusals.Refused] = []
+    found: list[domain_errors.Refused] = []
     if len({line.unit_price.currency for line in lines if line}) > 1:
-        found.append(refusals.MixedCurrencies())
+        found.append(domain_errors.MixedCurrencies())
     large = [place for place, line in enumerate(lines) if line and not in_range(_product(line))]
-    found.extend(refusals.AmountOutOfRange(f"lines.{place}") for place in large)
+    found.extend(domain_errors.AmountOutOfRange(f"lines.{place}") for place in large)
     if not found and not in_range(_sum(filter(None, lines))):
-        found.append(refusals.AmountOutOfRange("lines"))
+        found.append(domain_errors.AmountOutOfRange("lines"))
     return found
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db import changes, customers, errors, keyed, lines, money, refusals
-from db.changes import Lines
+from db import customers, domain_errors, errors, money, order_lines, select_by_key
+from db.audit import changes
+from db.audit.changes import Lines
+from db.domain_errors import Refused
 from db.models import Order, orders
 from db.models import customers as customer_rows
 from db.money import Line, Money
 from db.reader import Reader, Transaction
-from db.refusals import Refused
 
 PENDING = "PENDING"
 TRANSITIONS: dict[str, tuple[str, ...]] = {
@@ -26,7 +27,7 @@ DELETABLE = {PENDING, "CANCELLED"}
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Order]:
     """The orders whose `column`, a unique one, has one of `values`; in no order."""
-    found = await keyed.fetch(reader, orders, column, values)
+    found = await select_by_key.fetch(reader, orders, column, values)
     return [Order._make(row) for row in found]
 
 
@@ -34,7 +35,7 @@ async def lock(transaction: Transaction, order_id: int) -> Order:
     """The order, locked until the transaction ends. Raises NotFound."""
     rows = await transaction.lock(orders, [order_id])
     if not rows:
-        raise refusals.NotFound("Order", order_id)
+        raise domain_errors.NotFound("Order", order_id)
     return Order._make(rows[0])
 
 
@@ -47,20 +48,20 @@ async def insert(
     MixedCurrencies and AmountOutOfRange, or Several of them.
     """
     if transaction.owner not in (None, values["customer_id"]):
-        raise refusals.combined(await refused_insert(transaction, values))
+        raise domain_errors.combined(await refused_insert(transaction, values))
     moment = changes.now()
     columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(sent))}
     columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
     try:
         inserted = await transaction.execute(_insertion(columns), for_update=True)
     except errors.DuplicateKey as error:
-        raise refusals.Taken(error.column) from error
+        raise domain_errors.Taken(error.column) from error
     if not inserted.rowcount:
         await _refuse_insert(transaction, values)
         # The customer was restored after the INSERT looked.
         raise errors.Overtaken
     order = Order(id=inserted.lastrowid, **columns)
-    await lines.insert_many(transaction, {order.id: sent})
+    await order_lines.insert_many(transaction, {order.id: sent})
     await changes.created(transaction, order, sent)
     return order
 
@@ -81,10 +82,10 @@ async def update(
     order = await lock(transaction, order_id)
     try:
         return await _update(transaction, order, values, total, sent, expected)
-    except refusals.Refused as refused:
+    except domain_errors.Refused as refused:
         content = "lines" if sent else "total" if total else None
         found = await _refused_update(transaction, order, values, content, expected)
-        raise refusals.combined([refused, *found]) from refused
+        raise domain_errors.combined([refused, *found]) from refused
 
 
 async def _update(
@@ -101,15 +102,15 @@ async def _update(
     replaced = None
     if sent:
         total = money.total_of(sent)
-        before = await lines.replace(transaction, order.id, sent)
+        before = await order_lines.replace(transaction, order.id, sent)
         replaced = None if before is None else Lines(before, sent)
-    elif total and await lines.exist(transaction, order.id):
-        raise refusals.HasLines
+    elif total and await order_lines.exist(transaction, order.id):
+        raise domain_errors.HasLines
     try:
         stored = {**values, **(_columns(total) if total else {})}
         return await changes.apply(transaction, orders, order, stored, replaced)
     except errors.DuplicateKey as error:
-        raise refusals.Taken(error.column) from error
+        raise domain_errors.Taken(error.column) from error
 
 
 async def transition(transaction: Transaction, order_id: int, to: str, expected: int | None = None) -> Order:
@@ -125,10 +126,10 @@ async def delete(transaction: Transaction, order_id: int, expected: int | None =
     order = await lock(transaction, order_id)
     await changes.expect(transaction, order, expected)
     if order.status not in DELETABLE:
-        raise refusals.NotDeletable(order.status)
-    stored = (await lines.get_by_order(transaction, [order.id])).get(order.id, [])
+        raise domain_errors.NotDeletable(order.status)
+    stored = (await order_lines.get_by_order(transaction, [order.id])).get(order.id, [])
     if stored:
-        await lines.delete_many(transaction, [order.id])
+        await order_lines.delete_many(transaction, [order.id])
     await transaction.execute(orders.delete().where(orders.c.id == order.id))
     await changes.deleted(transaction, order, stored)
     return order_id
@@ -142,9 +143,9 @@ async def refused_insert(transaction: Transaction, values: Mapping[str, Any]) ->
         archived = sa.select(customer_rows.c.archived_at).where(customer_rows.c.id == customer_id)
         rows = await transaction.fetch(archived)
         if not rows:
-            found.append(refusals.NotFound("Customer", customer_id, "customer_id"))
+            found.append(domain_errors.NotFound("Customer", customer_id, "customer_id"))
         elif rows[0][0]:
-            found.append(refusals.CustomerArchived())
+            found.append(domain_errors.CustomerArchived())
     return [*found, *await _taken(transaction, values)]
 
 
@@ -161,7 +162,7 @@ async def refused_update(
     """
     order = await _unlocked(transaction, order_id)
     if order is None:
-        return [refusals.NotFound("Order", order_id)]
+        return [domain_errors.NotFound("Order", order_id)]
     return await _refused_update(transaction, order, values, content, expected)
 
 
@@ -174,7 +175,7 @@ async def refused_transition(
     order = await _unlocked(transaction, order_id)
     try:
         require_transition(order, to)
-    except refusals.IllegalTransition as refused:
+    except domain_errors.IllegalTransition as refused:
         return [refused]
     return []
 
@@ -186,7 +187,7 @@ async def refused_delete(
     if found := await refused_update(transaction, order_id, {}, None, expected):
         return found
     order = await _unlocked(transaction, order_id)
-    return [] if order.status in DELETABLE else [refusals.NotDeletable(order.status)]
+    return [] if order.status in DELETABLE else [domain_errors.NotDeletable(order.status)]
 
 
 async def _unlocked(transaction: Transaction, order_id: int) -> Any:
@@ -205,9 +206,9 @@ async def _refused_update(
     found = await changes.conflict(transaction, order, expected)
     if content and not found:
         if order.status != PENDING:
-            found.append(refusals.NotEditable(order.status, content))
-        elif content == "total" and await lines.exist(transaction, order.id):
-            found.append(refusals.HasLines())
+            found.append(domain_errors.NotEditable(order.status, content))
+        elif content == "total" and await order_lines.exist(transaction, order.id):
+            found.append(domain_errors.HasLines())
     return [*found, *await _taken(transaction, values, order.id)]
 
 
@@ -216,22 +217,22 @@ async def _taken(transaction: Transaction, values: Mapping[str, Any], order_id: 
     if values.get("reference") is None:
         return []
     same = sa.select(orders.c.id).where(orders.c.reference == values["reference"], orders.c.id != order_id)
-    return [refusals.Taken("reference")] if await transaction.fetch_anybodys(same) else []
+    return [domain_errors.Taken("reference")] if await transaction.fetch_anybodys(same) else []
 
 
 async def _refuse_insert(transaction: Transaction, values: Mapping[str, Any]) -> None:
     """Raises why no order was inserted for the customer."""
     try:
         await customers.require_active(transaction, values["customer_id"])
-    except refusals.Refused as refused:
-        raise refusals.combined([refused, *await _taken(transaction, values)]) from refused
+    except domain_errors.Refused as refused:
+        raise domain_errors.combined([refused, *await _taken(transaction, values)]) from refused
 
 
 def require_transition(order: Order, to: str) -> None:
     """Raises IllegalTransition."""
     allowed = TRANSITIONS[order.status]
     if to not in allowed:
-        raise refusals.IllegalTransition(order.status, to, allowed)
+        raise domain_errors.IllegalTransition(order.status, to, allowed)
 
 
 def _insertion(columns: Mapping[str, Any]) -> sa.Insert:
@@ -247,4 +248,4 @@ def _columns(total: Money) -> dict[str, Any]:
 
 def _require_pending(order: Order, field: str) -> None:
     if order.status != PENDING:
-        raise refusals.NotEditable(order.status, field)
+        raise domain_errors.NotEditable(order.status, field)

@@ -9,13 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import budget, errors, owned, past, retry
-from db.author import SYSTEM, Author
-from db.budget import STATEMENT_LIMIT, ResponseBudget
-from db.compiled import Prepared
-from db.deadline import Deadline
-from db.receipt import Receipt
-from db.time_limit import DEADLINE
+from db import errors, response_budget, row_level_security, stale_reads
+from db.audit.author import SYSTEM, Author
+from db.engine import retry
+from db.engine.compiled_sql import Prepared
+from db.engine.deadline import Deadline
+from db.engine.statement_timeout import DEADLINE
+from db.query_statistics import Receipt
+from db.response_budget import STATEMENT_LIMIT, ResponseBudget
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 AnyResult = sa.CursorResult[*tuple[Any, ...]]
@@ -37,7 +38,7 @@ async def send(
     What it reads counts towards the response, or up to a `limit` of its own. Raises ResponseTooLarge.
     """
     with receipt.statement():
-        result: AnyResult = await budget.execute(
+        result: AnyResult = await response_budget.execute(
             connection, statement, parameters, {DEADLINE: deadline}, limit or receipt.budget
         )
         return result
@@ -75,8 +76,8 @@ class Reader:
         Raises AsOfUnavailable, and so do its statements.
         """
         self.require_past()
-        past.check(moment)
-        moment = past.millisecond(moment)
+        stale_reads.check(moment)
+        moment = stale_reads.millisecond(moment)
         execute = partial(self._execute_at, moment)
         reader = Reader(
             execute, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner, keeps_past=True
@@ -87,7 +88,7 @@ class Reader:
     def require_past(self) -> None:
         """Raises AsOfUnavailable where only the present can be read."""
         if not self._keeps_past:
-            raise errors.AsOfUnavailable(past.NO_PAST)
+            raise errors.AsOfUnavailable(stale_reads.NO_PAST)
 
     async def pin(self) -> datetime:
         """A moment just past, a whole millisecond: what was committed before this call is seen as of it.
@@ -95,15 +96,17 @@ class Reader:
         That is so as far as the clocks of TiDB's nodes agree. Raises AsOfUnavailable.
         """
         self.require_past()
-        ((clock,),) = await self.fetch(past.CLOCK)
-        moment = past.after(clock)
+        ((clock,),) = await self.fetch(stale_reads.CLOCK)
+        moment = stale_reads.after(clock)
         await asyncio.sleep((moment - clock).total_seconds())
         return moment.replace(tzinfo=UTC)
 
     async def _execute_at(self, moment: datetime, statement: Statement, parameters: Parameters) -> AnyResult:
         # The statement's own comes last: of `reader.at(one).at(other)` it is the other.
-        as_of = statement.execution_options(**{past.AS_OF: moment, **statement.get_execution_options()})
-        return await past.read(partial(self._execute, as_of, parameters))
+        as_of = statement.execution_options(
+            **{stale_reads.AS_OF: moment, **statement.get_execution_options()}
+        )
+        return await stale_reads.read(partial(self._execute, as_of, parameters))
 
     async def fetch(self, statement: Statement, parameters: Parameters = None) -> Sequence[Any]:
         """All rows of a SELECT. Raises Unavailable, DeadlineExceeded or StatementFailed."""
@@ -122,7 +125,7 @@ class Reader:
             return statement, parameters
         if self.owner is None:
             return statement, parameters
-        return owned.narrowed(statement, parameters, self.owner)
+        return row_level_security.narrowed(statement, parameters, self.owner)
 
     def _counted(self, result: AnyResult, statement: Statement | None = None) -> Sequence[Any]:
         rows = result.all()
@@ -169,7 +172,7 @@ class Transaction(Reader):
         Raises StatementFailed for a locking read in an owner's transaction.
         """
         if self.owner is not None and not isinstance(statement, Prepared):
-            owned.require_unlocked(statement)
+            row_level_security.require_unlocked(statement)
         return self._counted(await self._run(*self._own(statement, parameters)), statement)
 
     async def fetch_anybodys(self, statement: sa.Executable) -> Sequence[AnyRow]:
@@ -202,7 +205,7 @@ class Transaction(Reader):
         return await self.fetch_for_update(statement.where(key.in_(ids)).order_by(key))
 
     async def _own_ids(self, table: sa.Table, ids: Collection[int]) -> Collection[int]:
-        if owned.COLUMNS[table.name] == table.c.id.name:
+        if row_level_security.COLUMNS[table.name] == table.c.id.name:
             return [each for each in ids if each == self.owner]
         # Without a lock: whose rows they are is not known yet.
         return [row.id for row in await self.fetch(sa.select(table.c.id).where(table.c.id.in_(ids)))]
@@ -217,7 +220,7 @@ class Transaction(Reader):
         if self.owner is None:
             return await self.fetch_for_update(statement.where(found))
         rows = await self.fetch_anybodys(statement.where(found))
-        whose = table.c[owned.COLUMNS[table.name]]
+        whose = table.c[row_level_security.COLUMNS[table.name]]
         ids = {row._mapping[table.c.id] for row in rows if row._mapping[whose] == self.owner}
         own = await self.fetch_for_update(statement.where(table.c.id.in_(ids))) if ids else []
         return [*own, *(row for row in rows if row._mapping[whose] != self.owner)]
@@ -231,7 +234,7 @@ class Transaction(Reader):
         read inside it says so by `for_update`.
         """
         if self.owner is not None and not for_update:
-            owned.require_unlocked(statement)
+            row_level_security.require_unlocked(statement)
         try:
             return await self._run(*self._own(statement, parameters))
         except sa.exc.DBAPIError as error:

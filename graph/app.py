@@ -13,20 +13,20 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from db import idempotency
-from db.database import Database
+from db.engine.database import Database
+from db.idempotency import idempotent_writes
 from graph import schema
-from graph.access.authentication import Authentication
-from graph.execution.documents import Documents
-from graph.http import GraphQLEndpoint
-from graph.limits.memory import MemoryLimit
-from graph.limits.rates import Rates
-from graph.limits.turns import Turns
-from graph.protocol.health import Health
-from graph.protocol.ide import Ide
-from graph.protocol.origins import Origins
-from graph.protocol.request_ids import REQUEST_ID, RequestIds
-from graph.protocol.security import SecurityHeaders
+from graph.auth.authentication import Authentication
+from graph.execution.document_cache import Documents
+from graph.http.csrf import Origins
+from graph.http.endpoint import GraphQLEndpoint
+from graph.http.graphiql import Ide
+from graph.http.health import Health
+from graph.http.request_ids import REQUEST_ID, RequestIds
+from graph.http.security_headers import SecurityHeaders
+from graph.limits.body_memory import MemoryLimit
+from graph.limits.concurrency_limit import Turns
+from graph.limits.rate_limit import Rates
 from graph.settings import Settings
 
 
@@ -107,7 +107,7 @@ def closing(database: Database, health: Health) -> Lifespan[Starlette]:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database, idempotency.swept(database), health.watch_schema():
+        async with database, idempotent_writes.swept(database), health.watch_schema():
             yield
 
     return lifespan

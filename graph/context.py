@@ -12,16 +12,16 @@ from uuid import uuid4
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from db.author import Author
-from db.database import Database
-from db.deadline import Deadline
+from db.audit.author import Author
+from db.domain_errors import Refused
+from db.engine.database import Database
+from db.engine.deadline import Deadline
 from db.errors import DatabaseError
-from db.idempotency import Key, Once
+from db.idempotency.idempotent_writes import Key, Once
+from db.query_statistics import Receipt
 from db.reader import Reader, Transaction
-from db.receipt import Receipt
-from db.refusals import Refused
-from graph.access.callers import ANONYMOUS, Caller
-from graph.times import Place, Times
+from graph.auth.callers import ANONYMOUS, Caller
+from graph.read_timestamps import Place, Times
 
 T = TypeVar("T")
 Batch: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]

@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from db import connections, customers, lines, orders, search, sums
-from db.connections import Count
+from db import customers, order_lines, orders
+from db.aggregation import order_aggregates
+from db.aggregation.order_aggregates import Group, Summary
 from db.errors import Gone
-from db.filters import Condition
 from db.models import Customer, Order, OrderLine
-from db.pages import Page, Scope, Slice
+from db.pagination import page_reads
+from db.pagination.filters import Condition
+from db.pagination.keyset import Page, Scope, Slice
+from db.pagination.page_reads import Count
 from db.reader import Reader
-from db.search import Search
-from db.sums import Group, Summary
-from graph.ids import GlobalId
+from db.search import customer_search
+from db.search.customer_search import Search
+from graph.global_ids import GlobalId
 
 
 class Unique(NamedTuple):
@@ -63,14 +66,14 @@ async def pages(
     reader: Reader, parents: Sequence[int | None], page: Page, columns: frozenset[str] | None = None
 ) -> list[Slice[Any]]:
     if isinstance(page.scope, Search):
-        return [await search.read(reader, page.scope, page) for _ in parents]
-    return await connections.read(reader, page, parents, columns)
+        return [await customer_search.read(reader, page.scope, page) for _ in parents]
+    return await page_reads.read(reader, page, parents, columns)
 
 
 async def counts(reader: Reader, parents: Sequence[int | None], scope: Scope, limit: int) -> list[Count]:
     if isinstance(scope, Search):
-        return [await search.count(reader, scope, limit) for _ in parents]
-    return await connections.count(reader, scope, parents, limit)
+        return [await customer_search.count(reader, scope, limit) for _ in parents]
+    return await page_reads.count(reader, scope, parents, limit)
 
 
 async def moments(reader: Reader, keys: Sequence[None]) -> list[datetime]:
@@ -79,19 +82,19 @@ async def moments(reader: Reader, keys: Sequence[None]) -> list[datetime]:
 
 
 async def lines_by_order_id(reader: Reader, ids: Sequence[int]) -> list[list[OrderLine]]:
-    found = await lines.get_by_order(reader, ids)
+    found = await order_lines.get_by_order(reader, ids)
     return [found.get(each, []) for each in ids]
 
 
 async def order_summary(reader: Reader, roots: Sequence[None], summary: Summary) -> list[list[Group]]:
-    found = await sums.summarise(reader, summary)
+    found = await order_aggregates.summarise(reader, summary)
     return [found for _ in roots]
 
 
 async def order_stats_by_customer_id(
     reader: Reader, ids: Sequence[int], where: Condition
 ) -> list[list[Group]]:
-    found = await sums.by_customer(reader, ids, where)
+    found = await order_aggregates.by_customer(reader, ids, where)
     return [found.get(each, []) for each in ids]
 
 

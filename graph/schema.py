@@ -8,22 +8,22 @@ from graphql import GraphQLOneOfDirective, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
-from graph.access.scopes import Scope
-from graph.resolvers import customers, orders
-from graph.types import batch_payloads, federation, payloads
-from graph.types.connections import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
+from graph.auth.scopes import Scope
+from graph.mutations import batch_payloads, customers, orders, payloads
+from graph.mutations.payloads import mutation
+from graph.mutations.user_errors import USER_ERRORS
+from graph.types import federation
+from graph.types.as_of import timed
+from graph.types.change_history import Change, history_of
+from graph.types.connections.connection import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
+from graph.types.connections.customer_connection import CustomerConnection
+from graph.types.connections.search import SEARCH
 from graph.types.fields import DEFINITION
-from graph.types.found import CustomerConnection
-from graph.types.history import Change, history_of
-from graph.types.lookups import CustomerBy, OrderBy, lookup, node, nodes
-from graph.types.nodes import Customer, Node, Order
-from graph.types.payloads import mutation
-from graph.types.requires import RequiresScope
+from graph.types.objects import Customer, Node, Order
+from graph.types.order_summary import OrderSummary, order_summary
+from graph.types.requires_scope import RequiresScope
+from graph.types.root_lookups import CustomerBy, OrderBy, lookup, node, nodes
 from graph.types.scalars import SCALARS
-from graph.types.searching import SEARCH
-from graph.types.summary import OrderSummary, order_summary
-from graph.types.timing import timed
-from graph.types.user_errors import USER_ERRORS
 
 DESCRIPTION = (
     "Customers and their orders. Lists are Relay connections, ids are global, amounts and times are strings. "

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from db.database import Database
-from db.engines import Limits
-from db.urls import DatabaseUrl
-from graph.access import jwks
+from db.engine.database import Database
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from graph.auth import jwks
 from graph.env_file import names_in
-from graph.limits.bounds import Bounds, Seconds
-from graph.protocol import trusted
-from graph.protocol.trusted import Trusted
+from graph.http import trusted_documents
+from graph.http.trusted_documents import Trusted
+from graph.limits.limit_settings import Bounds, Seconds
 
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
@@ -201,7 +201,7 @@ class Settings(Bounds, BaseSettings):
     @classmethod
     def _check_trusted_documents(cls, path: str) -> str:
         if path:
-            trusted.load(path)
+            trusted_documents.load(path)
         return path
 
     @field_validator("only_trusted_documents")
@@ -227,7 +227,7 @@ class Settings(Bounds, BaseSettings):
 
     def trusted(self) -> Trusted:
         """The documents of the file as it is now."""
-        documents = trusted.load(self.trusted_documents) if self.trusted_documents else {}
+        documents = trusted_documents.load(self.trusted_documents) if self.trusted_documents else {}
         return Trusted(documents, only=self.only_trusted_documents)
 
     def database(self) -> Database:

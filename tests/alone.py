@@ -8,8 +8,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from db import models
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 from tests.db.sql import run
 
 OTHERS = {

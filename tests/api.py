@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from db.database import Database
+from db.engine.database import Database
 from graph.app import create_app
 from graph.settings import Settings
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.util import LRUCache
 
-from db.database import Database
+from db.engine.database import Database
 
 # As an engine has them: the dialect first, and what else tells one statement from another.
 Key = tuple[Any, ...]

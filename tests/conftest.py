@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from db import migrate, models
-from db.database import Database
-from db.engines import Limits
-from db.urls import DatabaseUrl
-from graph.process import logs
+from db import models
+from db.engine.database import Database
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
+from graph import logs
 from tests import compiled
 from tests.api import Api
 from tests.faults import figures

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from db import customers, orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer, Order
 from db.money import Line, Money
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 
 NUMBERS = itertools.count(1)
 TEN_EUROS = Money(Decimal(10), "EUR")

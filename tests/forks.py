@@ -11,14 +11,14 @@ from pathlib import Path
 # What the commands import; the process that is copied does so once, and runs none of it.
 IMPORTED = [
     "graph.app",
-    "graph.cli",
-    "graph.process.keyring",
-    "graph.process.logs",
-    "graph.process.operations",
-    "graph.process.server",
+    "graph.cli.commands",
+    "graph.cli.api_key_commands",
+    "graph.logs",
+    "graph.cli.database_commands",
+    "graph.http.server",
 ]
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([*IMPORTED, "db.sample", "db.seed"])
+FORKS.set_forkserver_preload([*IMPORTED, "db.maintenance.sample_data", "db.maintenance.seed"])
 
 
 # Each of them may be ignored by whoever started the tests: nohup ignores SIGHUP, a background job of a script
@@ -86,6 +86,6 @@ def become(
         os.close(opened)
     # The old one may be a terminal's, which is written to line by line.
     sys.stdout = TextIOWrapper(FileIO(1, "w", closefd=False))
-    from graph.cli import main
+    from graph.cli.commands import main
 
     main()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from db.database import Database
+from db.engine.database import Database
 from db.reader import Transaction
 
 T = TypeVar("T")

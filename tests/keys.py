@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from db import api_keys
-from db.database import Database
-from graph.access.api_keys import digest, new_secret
+from db.engine.database import Database
+from graph.auth.api_keys import digest, new_secret
 
 
 async def create_key(

@@ -17,7 +17,7 @@ import httpx2
 from tests.forks import Fork
 
 # A new process; `Spawn` takes copies of one that is there, which do the same in a tenth of the time.
-COMMAND = [sys.executable, "-c", "from graph.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from graph.cli.commands import main; main()"]
 START_SECONDS = 30
 
 

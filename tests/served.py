@@ -7,9 +7,9 @@ from typing import Any
 
 import uvicorn
 
-from graph.limits.bounds import Bounds
-from graph.process.http1 import Http1Connections
-from graph.process.server import bind
+from graph.http.http1 import Http1Connections
+from graph.http.server import bind
+from graph.limits.limit_settings import Bounds
 
 
 @asynccontextmanager

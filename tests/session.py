@@ -7,8 +7,8 @@ from typing import Any, Self
 import pytest
 import sqlalchemy as sa
 
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 from tests.tidb import build
 from tests.tidb.server import TidbServer
 

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from db import models
-from db.database import Database
+from db.engine.database import Database
 from db.money import as_text
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from graph.types.scalars import serialize_date_time
 from tests.reference import Row
 

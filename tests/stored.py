@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.database import Database
+from db.engine.database import Database
 from db.models import Change, Customer, Order, history, idempotency_keys, metadata, orders
 
 Rows = list[tuple[Any, ...]]

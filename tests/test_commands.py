@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from graph.process.server import CannotListen, bind
+from graph.http.server import CannotListen, bind
 from tests.conftest import KINDS
 from tests.processes import Spawn
 from tests.session import SharedTidb, execute
@@ -51,7 +51,9 @@ def test_help_lists_every_command(spawn: Spawn) -> None:
 
 def test_help_waits_for_no_library() -> None:
     """Help and version answer without what only a server needs."""
-    program = "import sys, graph.cli; print({'sqlalchemy', 'strawberry', 'pydantic'} & {*sys.modules})"
+    program = (
+        "import sys, graph.cli.commands; print({'sqlalchemy', 'strawberry', 'pydantic'} & {*sys.modules})"
+    )
 
     assert "set()\n" == subprocess.check_output([sys.executable, "-c", program], text=True)
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from graph import settings
-from graph.process.server import GRACE
+from graph.http.server import GRACE
 from graph.settings import Settings
 
 ROOT = Path(__file__).parents[1]

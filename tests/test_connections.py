@@ -12,10 +12,10 @@ import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph.limits.bounds import Bounds
-from graph.limits.connection import HELD, SMALLEST_READ
-from graph.limits.memory import FREE, MemoryLimit, Reservation
-from graph.protocol.sending import PIECE, gzip, send_response
+from graph.http.response_sending import PIECE, gzip, send_response
+from graph.limits.body_memory import FREE, MemoryLimit, Reservation
+from graph.limits.client_connections import HELD, SMALLEST_READ
+from graph.limits.limit_settings import Bounds
 from tests.served import connected, served
 from tests.test_heads import CHUNKED, PING, POST
 

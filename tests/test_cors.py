@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 from tests.api import Api
 
 APP = "https://app.example.com"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from graph.limits.bounds import Bounds
+from graph.limits.limit_settings import Bounds
 from tests.conftest import on_sqlite
 from tests.processes import Serving, Spawn
 from tests.served import connected, served

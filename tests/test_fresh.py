@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer

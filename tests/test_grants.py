@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from db import migrate, privileges
-from db.database import Database
-from db.urls import DatabaseUrl
-from graph.process import operations
-from graph.process.operations import Failed
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate, privileges
+from graph.cli import database_commands
+from graph.cli.database_commands import Failed
 from graph.settings import Settings
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
@@ -124,7 +124,7 @@ async def test_the_migrating_user_brings_rows_along(users: Users, tidb: SharedTi
     async with Database(DatabaseUrl.parse(url)) as database:
         await migrate.upgrade(database, "0004")
     await execute(url, f"INSERT INTO customers (username, name, version, created_at, updated_at) {row}")
-    await operations.migrate(Settings(_env_file=None, database_url=users.migrating))
+    await database_commands.migrate(Settings(_env_file=None, database_url=users.migrating))
     async with Database(DatabaseUrl.parse(users.serving)) as database:
         words = await database.reader().fetch(sa.text("SELECT word FROM customer_words ORDER BY word"))
 
@@ -134,7 +134,7 @@ async def test_the_migrating_user_brings_rows_along(users: Users, tidb: SharedTi
 async def test_the_serving_user_cannot_migrate(users: Users) -> None:
     """What it was not granted stays undone, and the reason is one line."""
     with pytest.raises(Failed) as caught:
-        await operations.migrate(Settings(_env_file=None, database_url=users.serving))
+        await database_commands.migrate(Settings(_env_file=None, database_url=users.serving))
 
     user = sa.make_url(users.serving).username
     reason = f"CREATE command denied to user '{user}'@'%' for table 'alembic_version'"
@@ -143,7 +143,7 @@ async def test_the_serving_user_cannot_migrate(users: Users) -> None:
 
 async def check(url: str, **options: bool) -> tuple[bool, list[str]]:
     """Whether all is well, and the lines after the one on the schema."""
-    report = await operations.check(Settings(_env_file=None, database_url=url), **options)
+    report = await database_commands.check(Settings(_env_file=None, database_url=url), **options)
     return report.ok, report.lines[4:]
 
 
@@ -151,7 +151,7 @@ async def test_check_verifies_grants(users: Users, tidb: SharedTidb) -> None:
     """Those for serving by what the user may do, through roles too; those for migrating by SHOW GRANTS."""
     name = sa.make_url(users.serving).database
     serving = f"{name}_s"
-    await operations.migrate(Settings(_env_file=None, database_url=users.migrating))
+    await database_commands.migrate(Settings(_env_file=None, database_url=users.migrating))
     fine = ["variables   ok", "grants      ok"]
     assert (True, fine) == await check(users.serving)
     assert (True, [*fine, "migration   ok"]) == await check(users.migrating, migration=True)

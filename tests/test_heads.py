@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph.limits.bounds import Bounds
+from graph.limits.limit_settings import Bounds
 from tests.processes import Serving
 from tests.served import connected, served
 from tests.sockets import connect, exchange

@@ -5,7 +5,7 @@ import re
 import httpx2
 import pytest
 
-from graph.ids import LARGEST, GlobalId
+from graph.global_ids import LARGEST, GlobalId
 from tests.conftest import KINDS
 from tests.keys import bearer
 from tests.processes import Serving, Spawn, wait_until

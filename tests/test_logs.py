@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from graph.process import logs
+from graph import logs
 
 PROGRAM = """
 import logging, sys
 import structlog
-from graph.process import logs
+from graph import logs
 
 def fail():
     password = "s3" + "cret"
@@ -66,7 +66,7 @@ def test_development_logs_for_people() -> None:
 LONG = """
 import logging, sys, warnings
 import structlog
-from graph.process import logs
+from graph import logs
 
 logs.configure(development=sys.argv[1] == "development")
 for log in (structlog.get_logger("tidegraph"), logging.getLogger("uvicorn.error")):
@@ -120,7 +120,7 @@ def test_short_fields_stay_as_they_are(fields: dict[str, Any]) -> None:
 
 UNCAUGHT = """
 import asyncio, threading, warnings
-from graph.process import logs
+from graph import logs
 
 logs.configure(development=False)
 

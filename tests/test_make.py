@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from db.urls import DatabaseUrl
+from db.engine.urls import DatabaseUrl
 from tests.conftest import KINDS
 from tests.processes import environment
 from tests.session import SharedTidb, execute

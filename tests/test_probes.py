@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from db import migrate
-from db.database import Database
+from db.engine.database import Database
+from db.maintenance import migrate
 from graph.app import create_app
-from graph.protocol import health
+from graph.http import health
 from graph.settings import Settings
 from tests.api import Api
 from tests.conftest import KINDS, on_sqlite, on_tidb

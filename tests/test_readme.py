@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from graph.access.scopes import Scope
-from graph.limits.bounds import Bounds
+from graph.auth.scopes import Scope
+from graph.limits.limit_settings import Bounds
 from graph.settings import PREFIX, Settings
 from tests import pages
 from tests.keys import bearer
@@ -172,7 +172,7 @@ def test_paths_exist() -> None:
 
     assert len(named) > 20
     assert set() == {path for path in named if not (root / path).exists()}
-    assert ("OrderStatus", "graph/types/status.py") in inside
+    assert ("OrderStatus", "graph/types/order_status.py") in inside
     assert [] == [
         found for found in inside if not re.search(rf"\b{found[0]}\b", (root / found[1]).read_text())
     ]

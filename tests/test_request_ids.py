@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from starlette.datastructures import Headers
 
-from graph.protocol.request_ids import ids
+from graph.http.request_ids import ids
 from tests.conftest import on_sqlite
 from tests.processes import Serving, Spawn
 from tests.sockets import exchange, request

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from graph.access.api_keys import digest, new_secret
+from graph.auth.api_keys import digest, new_secret
 from tests.conftest import KINDS
 from tests.keys import bearer
 from tests.processes import Serving, Spawn

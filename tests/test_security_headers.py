@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from graph.protocol.ide import DIST
+from graph.http.graphiql import DIST
 from tests.processes import Serving
 from tests.sockets import Answer, exchange, request
 

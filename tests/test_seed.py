@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import migrate, seed
-from db.database import Database
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate, seed
+from db.maintenance.sample_data import Sample
 from db.models import customers, order_lines, orders
 from db.orders import TRANSITIONS
-from db.sample import Sample
-from db.urls import DatabaseUrl
-from graph.process.progress import progress
+from graph.progress_bar import progress
 from tests.api import Api
 from tests.processes import COMMAND, Spawn, environment
 from tests.terminal import Terminal

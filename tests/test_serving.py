@@ -12,11 +12,11 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from db.database import Database
+from db.engine.database import Database
 from db.models import customers
 from graph.app import create_app
-from graph.process.notes import Notes
-from graph.process.server import Server
+from graph.console import Notes
+from graph.http.server import Server
 from tests.api import read as read_settings
 from tests.conftest import KINDS, on_sqlite
 from tests.factories import create_customer, global_id

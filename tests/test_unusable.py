@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from graph.process import operations
-from graph.process.operations import Failed
+from graph.cli import database_commands
+from graph.cli.database_commands import Failed
 from tests.conftest import on_tidb
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
 from tests.session import SharedTidb, execute
@@ -31,7 +31,7 @@ async def test_serve_starts_before_its_database() -> None:
 
 async def test_check_of_a_closed_port() -> None:
     """No server is one line, without the password."""
-    report = await operations.check(settings_of(CLOSED_PORT))
+    report = await database_commands.check(settings_of(CLOSED_PORT))
 
     assert not report.ok
     assert report.lines == [
@@ -63,9 +63,9 @@ async def account(tidb: SharedTidb, database_url: str) -> AsyncIterator[sa.URL]:
 async def failures(url: sa.URL) -> set[str]:
     """How each command fails there."""
     settings = settings_of(url.render_as_string(hide_password=False))
-    report = await operations.check(settings)
+    report = await database_commands.check(settings)
     messages = {report.lines[2].removeprefix("reachable   no: ")}
-    for work in (operations.migrate(settings), operations.seed(settings, FEW)):
+    for work in (database_commands.migrate(settings), database_commands.seed(settings, FEW)):
         with pytest.raises(Failed) as caught:
             await work
         messages.add(str(caught.value).removeprefix(f"{settings.shown_database}: "))
@@ -92,14 +92,14 @@ async def test_a_missing_privilege_is_refused(account: sa.URL) -> None:
 
 async def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts a connection and says nothing costs a command seconds, no more."""
-    monkeypatch.setattr(operations, "PATIENCE", 0.2)
+    monkeypatch.setattr(database_commands, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = sa.make_url(CLOSED_PORT).set(port=silent.getsockname()[1])
         reason = "it did not answer within 0.2 seconds"
         settings = settings_of(url.render_as_string(hide_password=False))
         shown = settings.shown_database
 
-        assert f"reachable   no: {reason}" == (await operations.check(settings)).lines[-1]
+        assert f"reachable   no: {reason}" == (await database_commands.check(settings)).lines[-1]
         assert f"{shown}: {reason}" == await failure_of_prepare(settings.database_url, migrate=True)
         assert [f"{shown} does not answer yet; serving, but not ready"] == await prepare(
             settings.database_url
@@ -114,7 +114,7 @@ async def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 async def test_an_address_that_does_not_answer_is_explained(driver: str, address: str, reason: str) -> None:
     """By the system's own word for it, whatever the driver makes of it."""
     url = f"mysql+{driver}://shop:s3cret@{address}/shop"
-    report = await operations.check(settings_of(url))
+    report = await database_commands.check(settings_of(url))
 
     assert report.lines[-1].startswith("reachable   no: the database cannot be reached: ")
     assert reason in report.lines[-1]
@@ -124,7 +124,7 @@ async def test_an_address_that_does_not_answer_is_explained(driver: str, address
 @on_tidb
 async def test_a_server_without_tls_is_explained(database_url: str) -> None:
     """Each driver has its own word for it."""
-    report = await operations.check(settings_of(f"{database_url}?tls=true"))
+    report = await database_commands.check(settings_of(f"{database_url}?tls=true"))
     reason = "the server offers no TLS" if "aiomysql" in database_url else "WRONG_VERSION_NUMBER"
 
     assert reason in report.lines[-1]
@@ -141,17 +141,17 @@ async def test_a_server_without_tls_is_explained(database_url: str) -> None:
 async def test_a_file_without_a_place_is_explained(path: str, reason: str) -> None:
     """By every command, before SQLite only says that it cannot."""
     url = f"sqlite:///{path}"
-    report = await operations.check(settings_of(url))
+    report = await database_commands.check(settings_of(url))
 
     assert (False, f"reachable   no: {reason}") == (report.ok, report.lines[-1])
     assert f"{url}: {reason}" == await failure_of_prepare(url)
     with pytest.raises(Failed, match=reason):
-        await operations.migrate(settings_of(url))
+        await database_commands.migrate(settings_of(url))
 
 
 @on_tidb
 async def test_check_names_the_driver(database_url: str) -> None:
     """`tidb://` takes the fastest that is installed, and nothing else says which that was."""
-    report = await operations.check(settings_of(database_url))
+    report = await database_commands.check(settings_of(database_url))
 
     assert report.lines[2].endswith(f", by {sa.make_url(database_url).get_driver_name()}")

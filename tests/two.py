@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from db import models
-from db.author import Author
-from db.database import Database
+from db.audit.author import Author
+from db.engine.database import Database
 from db.models import Customer, Order, order_lines
 from db.reader import Reader
 from tests.factories import create_customer, create_order, line

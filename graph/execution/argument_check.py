@@ -22,7 +22,7 @@ from db.errors import AsOfUnavailable
 from graph.context import Context
 from graph.errors import BAD_USER_INPUT, MISTAKES, MOST_ERRORS, BadUserInput, Rejected, public, with_code
 from graph.execution.executor import RowExecutor
-from graph.execution.outline import Fields, Selected
+from graph.execution.field_tree import Fields, Selected
 from graph.types.arguments import convert_arguments
 from graph.types.fields import DEFINITION, Batched
 

@@ -8,12 +8,12 @@ from graphql import GraphQLError, get_nullable_type, is_list_type
 
 from graph.errors import BAD_USER_INPUT, COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.execution.executor import RowExecutor
-from graph.execution.outline import Fields, Selected
-from graph.limits.values import size
+from graph.execution.field_tree import Fields, Selected
+from graph.limits.value_count import size
 from graph.types.arguments import WHERE, convert_arguments
+from graph.types.connections.where import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
+from graph.types.field_costs import ONE, VALUES_PER_POINT, Price, mutation
 from graph.types.fields import DEFINITION, Batched, Column, Computed, Mutating
-from graph.types.filters import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
-from graph.types.prices import ONE, VALUES_PER_POINT, Price, mutation
 
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000

@@ -26,10 +26,10 @@ from graphql.execution.executor import to_nodes
 from graphql.pyutils import is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from db.budget import ResponseBudget
 from db.errors import ResponseTooLarge
+from db.response_budget import ResponseBudget
 from graph.errors import MOST_FIELD_ERRORS, NotCarriedOut
-from graph.execution.outline import INTROSPECTION, Fields, Outline
+from graph.execution.field_tree import INTROSPECTION, Fields, Outline
 from graph.types.arguments import Arguments, Remembered, convert_arguments
 from graph.types.fields import DEFINITION, Batched, Column, Computed, DeclaredField, Mutating, declaration
 

@@ -7,16 +7,16 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
-from db.receipt import Receipt
+from db.query_statistics import Receipt
 from graph.context import Context
 from graph.errors import BAD_USER_INPUT, MOST_ERRORS, Rejected, public, too_large, with_code
 from graph.execution.argument_check import check_arguments
-from graph.execution.columns import Columns
+from graph.execution.authorization import permit
 from graph.execution.cost import charge
-from graph.execution.documents import Document
+from graph.execution.document_cache import Document
 from graph.execution.executor import RowExecutor, is_pending
-from graph.execution.permission import permit
-from graph.execution.variables import variable_errors
+from graph.execution.selected_columns import Columns
+from graph.execution.variable_errors import variable_errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graph.limits.bounds import Bounds
+from graph.limits.limit_settings import Bounds
 
 LONGEST_ALIAS = 250
 

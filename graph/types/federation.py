@@ -14,13 +14,13 @@ from graphql import ObjectTypeDefinitionNode, Visitor, parse, print_ast, visit
 from strawberry.types.scalar import ScalarDefinition
 
 from graph import loaders
-from graph.access.scopes import Scope
+from graph.auth.scopes import Scope
 from graph.errors import BadUserInput
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
+from graph.types.field_costs import Price, each
 from graph.types.fields import Load, argument, batched, column, computed
-from graph.types.nodes import Customer, Order
-from graph.types.prices import Price, each
-from graph.types.requires import READING
+from graph.types.objects import Customer, Order
+from graph.types.requires_scope import READING
 
 MAX_REPRESENTATIONS = 1_000
 LINK = """extend schema @link(

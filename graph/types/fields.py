@@ -17,13 +17,13 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from db.errors import AsOfUnavailable
-from graph.access.scopes import Scope
+from graph.auth.scopes import Scope
 from graph.context import Batch, Context, Info, Loaders
 from graph.loaders import moments
-from graph.times import Place, When, place_of
-from graph.types.identities import is_enough
-from graph.types.prices import ONE, Price, Pricing
-from graph.types.requires import ScopesOf, requires
+from graph.read_timestamps import Place, When, place_of
+from graph.types.field_costs import ONE, Price, Pricing
+from graph.types.id_only_rows import is_enough
+from graph.types.requires_scope import ScopesOf, requires
 
 KEY = "tidegraph"
 # Where Strawberry keeps its field in the extensions of graphql-core's.

@@ -13,7 +13,7 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.utilities import update_schema_scalars
 from graphql import GraphQLError, GraphQLScalarType
 
-from db.database import Database
+from db.engine.database import Database
 from tests.conftest import on_sqlite
 from tests.keys import bearer, create_key
 from tests.processes import Serving, Spawn

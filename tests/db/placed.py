@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from db import lines, orders
-from db.database import Database
+from db import order_lines, orders
+from db.engine.database import Database
 from db.models import Order, OrderLine
 from db.money import Line, Money
 from tests.db.sql import run
@@ -30,4 +30,4 @@ async def stored(database: Database, order: Order) -> list[Order]:
 
 
 async def lines_of(database: Database, order: Order) -> list[OrderLine]:
-    return (await lines.get_by_order(database.reader(), [order.id])).get(order.id, [])
+    return (await order_lines.get_by_order(database.reader(), [order.id])).get(order.id, [])

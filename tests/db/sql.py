@@ -4,8 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 
 
 async def run(database: Database, *statements: str, **parameters: Any) -> list[tuple[Any, ...]]:

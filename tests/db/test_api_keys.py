@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db import api_keys, refusals
-from db.database import Database
+from db import api_keys, domain_errors
+from db.engine.database import Database
 from db.models import ApiKey
 
 SOON = datetime(2036, 1, 1, microsecond=1, tzinfo=UTC)
@@ -36,7 +36,7 @@ async def test_a_name_is_given_out_once(database: Database) -> None:
     """Also after its key was revoked: the history says who did what by this name."""
     await insert(database, "web", "a" * 64)
     await database.write(lambda transaction: api_keys.revoke(transaction, "web"))
-    with pytest.raises(refusals.Taken):
+    with pytest.raises(domain_errors.Taken):
         await insert(database, "web", "b" * 64)
 
     assert ["a" * 64] == [key.digest for key in await api_keys.all_of(database.reader())]

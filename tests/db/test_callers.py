@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from db import errors
-from db.database import Database
-from db.deadline import Deadline
-from db.engines import Limits
-from db.shares import Shares
-from db.urls import DatabaseUrl
-from tests.db.test_stopping import slow
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.pool_quota import Shares
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from tests.db.test_query_cancellation import slow
 
 ONE = sa.text("SELECT 1")
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers, errors, money, orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import customers as customer_table
 from db.models import order_lines as line_table
 from db.models import orders as order_table

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from db import errors
-from db.filters import Compare
 from db.models import Order
-from db.pages import Scope
-from db.sorts import ORDER_SORTS
+from db.pagination.filters import Compare
+from db.pagination.keyset import Scope
+from db.pagination.sorts import ORDER_SORTS
 
 PLACED, _, TOTAL, STATUS = (Scope("Query.orders", "orders", sort) for sort in ORDER_SORTS)
 MOMENT = datetime(2026, 2, 28, 9, 30, 0, 123_456, tzinfo=UTC)

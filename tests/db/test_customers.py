@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from db import changes, customers, refusals
-from db.database import Database
+from db import customers, domain_errors
+from db.audit import changes
+from db.engine.database import Database
 from db.models import Customer, Order
 from tests.factories import create_customer, create_order
 
@@ -74,9 +75,9 @@ async def test_a_value_that_is_taken_is_refused(
     """By a new customer and by a changed one; nothing changes."""
     zoe = await create_customer(database, username="zoe", email="zoe@example.com")
     ann = await create_customer(database, username="ann", email="ann@example.com")
-    with pytest.raises(refusals.Taken) as by_insert:
+    with pytest.raises(domain_errors.Taken) as by_insert:
         await create_customer(database, **values)
-    with pytest.raises(refusals.Taken) as by_update:
+    with pytest.raises(domain_errors.Taken) as by_update:
         await _update(database, ann, name="Changed", **values)
 
     assert field == by_insert.value.field
@@ -91,7 +92,7 @@ async def test_a_value_that_is_taken_is_refused(
 async def test_a_taken_value_may_say_anything(database: Database, username: str) -> None:
     """Also what looks like another error's message."""
     await create_customer(database, username=username)
-    with pytest.raises(refusals.Taken) as taken:
+    with pytest.raises(domain_errors.Taken) as taken:
         await create_customer(database, username=username)
 
     assert "username" == taken.value.field
@@ -100,7 +101,7 @@ async def test_a_taken_value_may_say_anything(database: Database, username: str)
 async def test_an_archived_customer_keeps_its_handle(database: Database) -> None:
     """Nobody else gets it."""
     await _archive(database, await create_customer(database, username="zoe"))
-    with pytest.raises(refusals.Taken):
+    with pytest.raises(domain_errors.Taken):
         await create_customer(database, username="zoe")
 
 
@@ -152,11 +153,11 @@ async def test_archiving_twice_is_archiving_once(database: Database) -> None:
 async def test_who_is_not_there_is_not_found(database: Database) -> None:
     """By the id that was named, in the field of the input."""
     for work in (customers.archive, customers.restore, customers.delete, customers.lock):
-        with pytest.raises(refusals.NotFound) as missing:
+        with pytest.raises(domain_errors.NotFound) as missing:
             await database.write(lambda transaction, each=work: each(transaction, NOBODY))
 
         assert ("Customer", NOBODY, "id") == (missing.value.kind, missing.value.id, missing.value.field)
-    with pytest.raises(refusals.NotFound):
+    with pytest.raises(domain_errors.NotFound):
         await database.write(lambda transaction: customers.update(transaction, NOBODY, {"name": "Zoe"}))
 
 
@@ -174,10 +175,10 @@ async def test_a_customer_with_orders_is_not_deleted(database: Database) -> None
     """Archived or not."""
     customer = await create_customer(database)
     await create_order(database, customer)
-    with pytest.raises(refusals.CustomerHasOrders):
+    with pytest.raises(domain_errors.CustomerHasOrders):
         await _delete(database, customer.id)
     archived = await _archive(database, customer)
-    with pytest.raises(refusals.CustomerHasOrders):
+    with pytest.raises(domain_errors.CustomerHasOrders):
         await _delete(database, customer.id)
 
     assert [archived] == await _stored(database, customer)
@@ -196,4 +197,4 @@ async def test_of_a_deletion_and_a_new_order_at_once_one_wins(database: Database
         )
 
         outcome = (type(order), type(deleted))
-        assert outcome in {(Order, refusals.CustomerHasOrders), (refusals.NotFound, int)}
+        assert outcome in {(Order, domain_errors.CustomerHasOrders), (domain_errors.NotFound, int)}

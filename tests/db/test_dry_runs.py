@@ -9,20 +9,20 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers, errors
-from db.author import Author
-from db.database import Database
-from db.deadline import Deadline
+from db.audit.author import Author
+from db.engine.database import Database
+from db.engine.deadline import Deadline
 from db.models import Customer
+from db.query_statistics import Receipt
 from db.reader import Reader
-from db.receipt import Receipt
-from tests.db.test_stopping import slow
+from tests.db.test_query_cancellation import slow
 from tests.factories import create_customer
 
 
 @pytest.fixture
 async def customer(database: Database, monkeypatch: pytest.MonkeyPatch) -> Customer:
     """A customer; dry runs have a twentieth of a second."""
-    monkeypatch.setattr("db.database.REHEARSAL", 0.05)
+    monkeypatch.setattr("db.engine.database.REHEARSAL", 0.05)
     return await create_customer(database)
 
 

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import changes, customers, errors, idempotency, refusals
-from db.database import Database
-from db.deadline import Deadline
-from db.engines import Limits
-from db.idempotency import Key, Once
+from db import customers, domain_errors, errors
+from db.audit import changes
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.idempotency import idempotent_writes
+from db.idempotency.idempotent_writes import Key, Once
 from db.models import Customer
 from db.models import idempotency_keys as keys
+from db.query_statistics import Receipt
 from db.reader import Transaction
-from db.receipt import Receipt
-from db.urls import DatabaseUrl
 from tests.conftest import on_tidb
 from tests.factories import create_customer
 from tests.two import Two
@@ -91,7 +93,7 @@ async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: Two) -> None:
 
     assert renamed == await rename(two.bob.id)
     for owner in (two.ada.id, None):
-        with pytest.raises(refusals.KeyReused):
+        with pytest.raises(domain_errors.KeyReused):
             await rename(owner)
 
 
@@ -114,14 +116,14 @@ async def test_a_row_of_the_first_version_matches(database: Database, owner: int
         key(digest="a")._replace(owner=owner, legacy_hash=lambda: "b"),
         key(digest="a")._replace(owner=2, legacy_hash=lambda: "a"),
     ):
-        with pytest.raises(refusals.KeyReused):
+        with pytest.raises(domain_errors.KeyReused):
             await insert(database, "ada", other)
 
 
 async def test_an_expired_key_counts_as_absent(database: Database) -> None:
     """Although its row is there: it may be used for something else, and is kept for that then."""
     await insert(database, "ada", key(digest="a"))
-    with pytest.raises(refusals.KeyReused):
+    with pytest.raises(domain_errors.KeyReused):
         await insert(database, "grace", key(digest="b"))
     await expire(database)
     grace = await insert(database, "grace", key(digest="b"))
@@ -155,7 +157,7 @@ async def test_a_sweep_deletes_what_has_expired(database: Database) -> None:
     await insert(database, "ada", key("me"))
     await expire(database)
     await insert(database, "grace", key("you"))
-    swept = await idempotency.sweep(database)
+    swept = await idempotent_writes.sweep(database)
 
     assert 1 == swept
     assert [("you", "2:a")] == await stored(database)
@@ -165,10 +167,10 @@ async def test_sweeps_come_by_themselves_on_sqlite(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TiDB needs none, and gets none."""
-    monkeypatch.setattr(idempotency, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(idempotent_writes, "SWEEP_SECONDS", 0.01)
     await insert(database, "ada", key())
     await expire(database)
-    async with idempotency.swept(database):
+    async with idempotent_writes.swept(database):
         await asyncio.sleep(0.3)
 
     assert ([] if database.url.is_sqlite else [("me", "2:a")]) == await stored(database)
@@ -203,11 +205,11 @@ async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
     """The same one; of a change without a key of the client's nothing is kept."""
     await create_customer(database, username="ada")
     for _ in range(2):
-        with pytest.raises(refusals.Taken) as refused:
+        with pytest.raises(domain_errors.Taken) as refused:
             await insert(database, "ada", key())
 
         assert "username" == refused.value.field
-    with pytest.raises(refusals.Taken):
+    with pytest.raises(domain_errors.Taken):
         await insert(database, "ada", key(text="made here")._replace(given=False))
 
     assert [("me", "2:a")] == await stored(database)

@@ -1,8 +1,8 @@
 """What a migration makes of rows that are there already."""
 
-from db import migrate
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from tests.db.sql import run
 
 

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from alembic.util import CommandError
 from sqlalchemy.util import await_only
 
-from db import errors, migrate, models
-from db.database import Database
-from db.deadline import Deadline
-from db.migrate import State
-from db.urls import DatabaseUrl
+from db import errors, models
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
+from db.maintenance.migrate import State
 from tests.conftest import KINDS
 from tests.db.sql import run, run_on
 from tests.factories import create_customer

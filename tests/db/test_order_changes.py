@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from db import refusals
-from db.database import Database
+from db import domain_errors
+from db.engine.database import Database
 from db.money import Line, Money
 from tests.db.placed import STATUSES, lines_of, place, stored, update
 from tests.factories import TEN_EUROS, line
@@ -79,7 +79,7 @@ async def test_an_order_without_lines_may_get_some(database: Database) -> None:
     order = await update(database, await place(database), line())
 
     assert (Decimal("12.5"), 2) == (order.total, order.version)
-    with pytest.raises(refusals.HasLines) as refused:
+    with pytest.raises(domain_errors.HasLines) as refused:
         await update(database, order, total=TEN_EUROS)
     assert "total" == refused.value.field
     assert [order] == await stored(database, order)
@@ -89,9 +89,9 @@ async def test_an_order_without_lines_may_get_some(database: Database) -> None:
 async def test_lines_and_total_change_only_while_pending(database: Database, status: str) -> None:
     """The reference and the moment do later, too."""
     order = await place(database, status=status)
-    with pytest.raises(refusals.NotEditable) as by_lines:
+    with pytest.raises(domain_errors.NotEditable) as by_lines:
         await update(database, order, line())
-    with pytest.raises(refusals.NotEditable) as by_total:
+    with pytest.raises(domain_errors.NotEditable) as by_total:
         await update(database, order, total=TEN_EUROS)
     changed = await update(database, order, reference="SO-1")
 

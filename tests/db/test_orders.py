@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from db import customers, lines, orders, refusals
-from db.database import Database
+from db import customers, domain_errors, order_lines, orders
+from db.engine.database import Database
 from db.models import Order, OrderLine
 from db.money import Line, Money
 from tests.db.placed import STATUSES, lines_of, place, stored, update
@@ -74,7 +74,7 @@ async def test_lines_come_by_order(database: Database) -> None:
         await place(database),
         await place(database, line("C")),
     )
-    found = await lines.get_by_order(database.reader(), [last.id, first.id, bare.id, NOTHING])
+    found = await order_lines.get_by_order(database.reader(), [last.id, first.id, bare.id, NOTHING])
 
     assert {first.id: ["A", "B"], last.id: ["C"]} == {
         order_id: [each.sku for each in rows] for order_id, rows in found.items()
@@ -84,13 +84,13 @@ async def test_lines_come_by_order(database: Database) -> None:
 @pytest.mark.parametrize(
     ("sent", "error", "field"),
     [
-        ([line(currency="EUR"), line(currency="USD")], refusals.MixedCurrencies, "lines"),
-        ([line(), line(quantity=2, price="50000000000")], refusals.AmountOutOfRange, "lines.1"),
-        ([line(price="99999999999.9999"), line(price="0.0001")], refusals.AmountOutOfRange, "lines"),
+        ([line(currency="EUR"), line(currency="USD")], domain_errors.MixedCurrencies, "lines"),
+        ([line(), line(quantity=2, price="50000000000")], domain_errors.AmountOutOfRange, "lines.1"),
+        ([line(price="99999999999.9999"), line(price="0.0001")], domain_errors.AmountOutOfRange, "lines"),
     ],
 )
 async def test_lines_that_make_no_total_are_refused(
-    database: Database, sent: list[Line], error: type[refusals.Refused], field: str
+    database: Database, sent: list[Line], error: type[domain_errors.Refused], field: str
 ) -> None:
     """Of a new order and of a changed one; nothing is stored."""
     order = await place(database, line())
@@ -108,9 +108,9 @@ async def test_an_order_needs_a_customer_who_buys(database: Database) -> None:
     """Neither a stranger nor one who is archived."""
     customer = await create_customer(database)
     await database.write(lambda transaction: customers.archive(transaction, customer.id))
-    with pytest.raises(refusals.CustomerArchived) as archived:
+    with pytest.raises(domain_errors.CustomerArchived) as archived:
         await create_order(database, customer)
-    with pytest.raises(refusals.NotFound) as missing:
+    with pytest.raises(domain_errors.NotFound) as missing:
         await create_order(database, customer._replace(id=NOTHING))
 
     assert "customer_id" == archived.value.field
@@ -122,9 +122,9 @@ async def test_an_order_needs_a_customer_who_buys(database: Database) -> None:
 async def test_a_reference_that_is_taken_is_refused(database: Database) -> None:
     """By a new order, with its lines, and by a changed one."""
     taken, other = await place(database, reference="SO-1"), await place(database, reference="SO-2")
-    with pytest.raises(refusals.Taken) as by_insert:
+    with pytest.raises(domain_errors.Taken) as by_insert:
         await place(database, line(), reference="SO-1")
-    with pytest.raises(refusals.Taken) as by_update:
+    with pytest.raises(domain_errors.Taken) as by_update:
         await update(database, other, reference="SO-1", total=Money(Decimal(1), "USD"))
 
     assert "reference" == by_insert.value.field
@@ -143,7 +143,7 @@ async def test_every_transition_is_allowed_or_refused(database: Database) -> Non
             assert order._replace(status=wanted, version=2, updated_at=moved.updated_at) == moved
             assert [moved] == await stored(database, order)
             continue
-        with pytest.raises(refusals.IllegalTransition) as illegal:
+        with pytest.raises(domain_errors.IllegalTransition) as illegal:
             await _transition(database, order, wanted)
 
         allowed = {to for status, to in ALLOWED if status == current}
@@ -159,7 +159,7 @@ async def test_of_two_transitions_at_once_one_wins(database: Database) -> None:
         *(_transition(database, order, to) for to in ("PAID", "CANCELLED")), return_exceptions=True
     )
     (won,) = (result for result in results if isinstance(result, Order))
-    (lost,) = (result for result in results if isinstance(result, refusals.IllegalTransition))
+    (lost,) = (result for result in results if isinstance(result, domain_errors.IllegalTransition))
 
     assert 2 == won.version
     assert won.status == lost.current
@@ -174,7 +174,7 @@ async def test_only_pending_and_cancelled_orders_are_deleted(database: Database,
         assert order.id == await _delete(database, order.id)
         assert [] == await stored(database, order) + await lines_of(database, order)
     else:
-        with pytest.raises(refusals.NotDeletable) as refused:
+        with pytest.raises(domain_errors.NotDeletable) as refused:
             await _delete(database, order.id)
         assert (status, "id") == (refused.value.status, refused.value.field)
         assert [order] == await stored(database, order)
@@ -191,7 +191,7 @@ async def test_what_is_not_there_is_not_found(database: Database) -> None:
         _transition(database, missing, "PAID"),
         _delete(database, NOTHING),
     ):
-        with pytest.raises(refusals.NotFound) as error:
+        with pytest.raises(domain_errors.NotFound) as error:
             await attempt
 
         assert ("Order", NOTHING, "id") == (error.value.kind, error.value.id, error.value.field)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors, refusals, session_variables
-from db.database import Database
+from db import customers, domain_errors, errors
+from db.engine import session_variables
+from db.engine.database import Database
 from db.models import customers as table
 from db.reader import Transaction
 from tests.conftest import on_tidb
@@ -79,9 +80,9 @@ async def test_a_write_that_is_given_up_is_rolled_back_once(proxied: Database, p
 
     async def give_up(transaction: Transaction) -> None:
         await transaction.execute(table.update().values(name="New"))
-        raise refusals.NotFound("Customer", 7)
+        raise domain_errors.NotFound("Customer", 7)
 
-    with pytest.raises(refusals.NotFound):
+    with pytest.raises(domain_errors.NotFound):
         await proxied.write(give_up)
 
     assert ["UPDATE customers SET name='New'", "ROLLBACK"] == [packet.text for packet in proxy.packets]

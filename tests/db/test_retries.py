@@ -10,9 +10,10 @@ import asyncmy.errors
 import pytest
 import sqlalchemy as sa
 
-from db import errors, retry
-from db.deadline import Deadline
-from db.retry import (
+from db import errors
+from db.engine import retry
+from db.engine.deadline import Deadline
+from db.engine.retry import (
     CONFLICT,
     DEADLOCK,
     LOCKED,

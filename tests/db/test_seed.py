@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from db import errors, seed
-from db.database import Database
+from db import errors
+from db.engine.database import Database
+from db.maintenance import seed
+from db.maintenance.sample_data import Sample
 from db.models import customers, order_lines, orders
 from db.reader import Transaction
-from db.sample import Sample
 from tests.db.sql import run
 from tests.factories import create_customer
 from tests.session import Statements

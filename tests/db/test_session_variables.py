@@ -4,16 +4,18 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from db import customers, errors, migrate, models, orders, refusals, seed, session_variables
-from db.database import Database
-from db.deadline import Deadline
-from db.engines import Limits
-from db.migrate import Schema, State
+from db import customers, domain_errors, errors, models, orders
+from db.engine import session_variables
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate, seed
+from db.maintenance.migrate import Schema, State
+from db.maintenance.sample_data import Sample
+from db.query_statistics import Receipt
 from db.reader import Transaction
-from db.receipt import Receipt
-from db.sample import Sample
-from db.urls import DatabaseUrl
-from graph.process import operations
+from graph.cli import database_commands
 from tests.api import Api
 from tests.db.sql import run, run_on
 from tests.factories import TEN_EUROS, create_customer, create_order, line
@@ -155,7 +157,7 @@ async def test_bulk_writes_arrive_whole(database: Database) -> None:
     """Sample data goes in by many rows a statement; all of it agrees afterwards."""
     await seed.fill(database, Sample(1), customer_count=20, orders_each=3, progress=lambda _rows: None)
     counts = await run(database, "SELECT (SELECT COUNT(*) FROM customers), (SELECT COUNT(*) FROM orders)")
-    report = await operations.check_data(database, Schema(State.CURRENT))
+    report = await database_commands.check_data(database, Schema(State.CURRENT))
 
     assert [(20, 60)] == counts
     assert report.ok, report.lines
@@ -164,7 +166,7 @@ async def test_bulk_writes_arrive_whole(database: Database) -> None:
 async def test_a_duplicate_is_named_although_messages_are_redacted(database: Database) -> None:
     """Its column is read from the message."""
     await create_customer(database, username="ada")
-    with pytest.raises(refusals.Taken) as taken:
+    with pytest.raises(domain_errors.Taken) as taken:
         await create_customer(database, username="ada")
 
     assert "username" == taken.value.field
@@ -172,13 +174,13 @@ async def test_a_duplicate_is_named_although_messages_are_redacted(database: Dat
 
 async def test_check_names_the_variables_that_keep_it_from_serving(database: Database) -> None:
     """Those that no session can set; and a session that something between has changed."""
-    fine = await operations.check(settings_of(str(database.url)))
+    fine = await database_commands.check(settings_of(str(database.url)))
     for variable, value in UNSUITABLE.items():
         await run_as_root(database, f"SET GLOBAL {variable} = {value}")
     async with database.reads.connect() as connection:
         await connection.exec_driver_sql("SET foreign_key_checks = OFF, sql_select_limit = 7")
         changed = await session_variables.different(connection, database.limits.session_variables)
-    report = await operations.check(settings_of(str(database.url)))
+    report = await database_commands.check(settings_of(str(database.url)))
     for variable in UNSUITABLE:
         await run_as_root(database, f"SET GLOBAL {variable} = DEFAULT")
 
@@ -207,7 +209,7 @@ async def test_a_server_that_lacks_a_variable_is_not_used(
     monkeypatch.setattr(session_variables, "FIXED", {**session_variables.FIXED, "tidb_no_such_variable": 1})
     async with Database(database.url) as older, Api.of(older) as api:
         codes = {await api.code(query) for query in (READ, CREATE)}
-    report = await operations.check(settings_of(str(database.url)))
+    report = await database_commands.check(settings_of(str(database.url)))
 
     assert {"SERVICE_UNAVAILABLE"} == codes
     assert not report.ok

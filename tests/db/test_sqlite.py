@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import errors, migrate
-from db.database import Database
-from db.drivers import AiosqliteConnection
-from db.engines import Limits
-from db.urls import DatabaseUrl
+from db import errors
+from db.engine.database import Database
+from db.engine.drivers import AiosqliteConnection
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 
 sqlite_only = pytest.mark.parametrize("new_url", ["sqlite"], indirect=True)
 

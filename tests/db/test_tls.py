@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from db import errors
-from db.database import Database, ping
-from db.deadline import Deadline
-from db.urls import DatabaseUrl
+from db.engine.database import Database, ping
+from db.engine.deadline import Deadline
+from db.engine.urls import DatabaseUrl
 from tests.certificates import write_authority, write_certificate
 from tests.faults.proxy import TidbProxy
 from tests.session import SharedTidb

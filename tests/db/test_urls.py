@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from db.database import Database
-from db.urls import BadUrl, DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import BadUrl, DatabaseUrl
 from tests.session import SharedTidb, execute
 
 PASSWORD = "s3cr3t"
@@ -32,7 +32,7 @@ class Hidden(PathFinder):
         return None if name.partition(".")[0] == "asyncmy" else super().find_spec(name, path, target)
 
 sys.meta_path[:] = [Hidden if finder is PathFinder else finder for finder in sys.meta_path]
-from db.urls import BadUrl, DatabaseUrl
+from db.engine.urls import BadUrl, DatabaseUrl
 try:
     print(DatabaseUrl.parse(sys.argv[1]).driver_url.drivername)
 except BadUrl as error:

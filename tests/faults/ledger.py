@@ -6,11 +6,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
-from db import history as changes
-from db import lines
-from db.database import Database
+from db import order_lines
+from db.audit import audit_log as changes
+from db.engine.database import Database
 from db.models import Change, Customer, Order, customers, history, idempotency_keys, orders
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.faults.client import Acknowledged
 
 # A change: an idempotency key, a kind of object, its id, and the version that the change made.
@@ -90,7 +90,7 @@ async def _stored(database: Database) -> dict[tuple[str, int], dict[str, Any]]:
     reader = database.reader()
     found: list[Customer | Order] = [Customer._make(row) for row in await reader.fetch(sa.select(customers))]
     some = [Order._make(row) for row in await reader.fetch(sa.select(orders))]
-    by_order = await lines.get_by_order(reader, [order.id for order in some])
+    by_order = await order_lines.get_by_order(reader, [order.id for order in some])
     content = {("Customer", row.id): {"version": row.version, **changes.content(row)} for row in found}
     for order in some:
         shown = changes.content(order, by_order.get(order.id, []))

@@ -13,14 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from db import errors, orders
-from db.database import Database
-from db.deadline import Deadline
-from db.idempotency import Key, Once
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.idempotency.idempotent_writes import Key, Once
 from db.models import Order, history
 from db.models import orders as table
 from db.money import Money
+from db.query_statistics import Receipt
 from db.reader import Reader, Transaction
-from db.receipt import Receipt
 from tests.conftest import on_tidb
 from tests.factories import create_customer, create_order
 from tests.faults import figures
@@ -129,7 +129,7 @@ async def test_no_money_is_made_or_lost(
         for transfer in left:
             await bank.carry_out(transfer)
 
-    monkeypatch.setattr("db.database.ENDING", 0.3)
+    monkeypatch.setattr("db.engine.database.ENDING", 0.3)
     reading = asyncio.create_task(_read(database, ended))
     proxy.at_random(Chance(random))
     await asyncio.gather(*(work() for _ in range(CLIENTS)))

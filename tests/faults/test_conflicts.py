@@ -10,15 +10,17 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors, migrate, order_batches, refusals
-from db.database import Database
-from db.deadline import Deadline
-from db.engines import Limits
+from db import customers, domain_errors, errors
+from db.batches import order_batches
+from db.batches.order_changes import New
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from db.models import Customer, Order, orders
 from db.money import Money
-from db.order_plans import New
 from db.reader import Transaction
-from db.urls import DatabaseUrl
 from tests.conftest import KINDS, on_tidb
 from tests.factories import create_customer, create_order
 from tests.session import execute
@@ -134,7 +136,7 @@ async def test_every_optimistic_change_is_counted_once(optimistic: Database) -> 
 async def test_an_optimistic_duplicate_is_found_by_its_statement(optimistic: Database) -> None:
     """Not only at COMMIT, where nobody knows which input it was."""
     await create_customer(optimistic, username="taken")
-    with pytest.raises(refusals.Taken) as taken:
+    with pytest.raises(domain_errors.Taken) as taken:
         await create_customer(optimistic, username="taken")
 
     assert "username" == taken.value.field

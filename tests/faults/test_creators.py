@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers
-from db.database import Database
-from db.deadline import Deadline
+from db.engine.database import Database
+from db.engine.deadline import Deadline
 from db.models import Customer
+from db.query_statistics import Receipt
 from db.reader import Transaction
-from db.receipt import Receipt
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id

@@ -17,15 +17,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import customers, errors, refusals
-from db.database import Database, ping
-from db.deadline import Deadline
-from db.engines import Limits
-from db.idempotency import Key, Once
+from db import customers, domain_errors, errors
+from db.engine.database import Database, ping
+from db.engine.deadline import Deadline
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.idempotency.idempotent_writes import Key, Once
 from db.models import customers as table
+from db.query_statistics import Receipt
 from db.reader import Transaction
-from db.receipt import Receipt
-from db.urls import DatabaseUrl
 from tests import compiled
 from tests.certificates import write_authority, write_certificate
 from tests.faults.packets import Break, Fault
@@ -99,8 +99,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ping or COMMIT without an answer is given up sooner."""
-    monkeypatch.setattr("db.liveness.PING_TIMEOUT", SHORT)
-    monkeypatch.setattr("db.database.ENDING", SHORT)
+    monkeypatch.setattr("db.engine.connection_health.PING_TIMEOUT", SHORT)
+    monkeypatch.setattr("db.engine.database.ENDING", SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -261,10 +261,10 @@ async def test_a_refused_change_is_refused(case: Case, proxy: TidbProxy, databas
 
     async def refuse(transaction: Transaction) -> None:
         await change.insert(transaction)
-        raise refusals.NotFound("Customer", 7)
+        raise domain_errors.NotFound("Customer", 7)
 
     proxy.break_at("ROLLBACK", Fault.BEFORE, case.way)
-    with pytest.raises(refusals.NotFound):
+    with pytest.raises(domain_errors.NotFound):
         await database.write(refuse)
 
     assert proxy.struck.is_set()

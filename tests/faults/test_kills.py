@@ -9,10 +9,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from db import migrate
-from db.database import Database
-from db.engines import Limits
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.faults import figures

@@ -10,10 +10,10 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from db import migrate
-from db.database import Database
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from db.models import Customer, orders
-from db.urls import DatabaseUrl
 from tests.factories import create_customer, global_id
 from tests.faults.packets import Break
 from tests.faults.proxy import TidbProxy

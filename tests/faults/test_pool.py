@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers, errors
-from db.database import Database
-from db.deadline import Deadline
-from db.engines import Limits
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
 from db.reader import Transaction
-from db.urls import DatabaseUrl
 from tests.conftest import on_tidb
 from tests.factories import create_customer
 from tests.faults.packets import Break, Packet
@@ -305,7 +305,7 @@ async def test_a_silent_server_is_pinged_before_each_connection_is_trusted(
     proxied: Database, proxy: TidbProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One deadline is lost, whichever pool the next statements use; one ping clears a pool."""
-    monkeypatch.setattr("db.liveness.PING_TIMEOUT", 0.2)
+    monkeypatch.setattr("db.engine.connection_health.PING_TIMEOUT", 0.2)
     await create_customer(proxied)
     async with _held(proxied, 3):
         pass

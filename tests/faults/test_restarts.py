@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import customers, errors, migrate
-from db.database import Database
-from db.engines import Limits
+from db import customers, errors
+from db.engine.database import Database
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from db.reader import Transaction
-from db.urls import DatabaseUrl
 from tests.factories import create_customer
 from tests.tidb.server import DURABLE, TidbServer
 

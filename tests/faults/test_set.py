@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from db import errors, orders
-from db.database import Database
-from db.deadline import Deadline
-from db.idempotency import Key, Once
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.idempotency.idempotent_writes import Key, Once
 from db.models import Customer, Order
 from db.models import orders as table
 from db.money import Money
+from db.query_statistics import Receipt
 from db.reader import Transaction
-from db.receipt import Receipt
 from tests.conftest import on_tidb
 from tests.factories import create_customer
 from tests.faults import figures
@@ -103,7 +103,7 @@ async def test_a_set_keeps_what_it_was_given(
         for element in left:
             await elements.add(element, customer)
 
-    monkeypatch.setattr("db.database.ENDING", 0.3)
+    monkeypatch.setattr("db.engine.database.ENDING", 0.3)
     proxy.at_random(Chance(random))
     await asyncio.gather(*(work(owner) for owner in owners))
     stored = Counter(int(row[0]) for row in await database.reader().fetch(sa.select(table.c.total)))

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from db import customers
-from db.database import Database
+from db.engine.database import Database
 from tests.conftest import KINDS
 from tests.factories import create_customer, global_id
 from tests.processes import Spawn

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 from tests.api import Api
 from tests.plans import shop
 from tests.plans.explain import Explain

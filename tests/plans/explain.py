@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
-from db.database import Database
+from db.engine.database import Database
 
 # The parts that read rows of a table or entries of an index; all others read what these give.
 READERS = re.compile(r"(Table|Index)\w*Scan|Point_Get|MemTableScan")

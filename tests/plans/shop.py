@@ -9,9 +9,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import migrate
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from tests.session import SharedTidb, execute
 
 CUSTOMERS, BUYERS, ORDERS_EACH, WHALE_ORDERS = 50_000, 4_000, 5, 100_000

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from db import customers
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer
-from db.sorts import SORTS, Sort
+from db.pagination.sorts import SORTS, Sort
 from tests.api import Api
 from tests.keys import bearer, create_key
 from tests.plans.explain import Explain

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db.indexes import INDEXED_COLUMNS, INDEXED_OPERATORS, indexes
+from db.pagination.index_usage import INDEXED_COLUMNS, INDEXED_OPERATORS, indexes
 from tests.api import Api
 from tests.plans.explain import Explain
 from tests.plans.shop import WHALE

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db.sorts import ORDER_SORTS, Sort
+from db.pagination.sorts import ORDER_SORTS, Sort
 from tests.api import Api
 from tests.plans.explain import Explain, Plan
 from tests.plans.shop import WHALE, WHALE_ORDERS

@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
-from db import personal
-from db.database import Database
+from db.audit import personal_data
+from db.engine.database import Database
 from db.models import customers
 from tests.graph.execution.test_batching import table_of
 from tests.plans.explain import Explain
@@ -19,7 +19,7 @@ async def test_customers_and_their_changes_are_read_by_key(
     """Rows by their ids, and of the history the range of each customer alone."""
     ids = [row.id for row in await large.reader().fetch(sa.select(customers.c.id).limit(count))]
     await explain.plans()
-    await personal.then(large.reader(), [(each, 0) for each in ids])
+    await personal_data.then(large.reader(), [(each, 0) for each in ids])
     rows, changes = await explain.plans()
 
     assert ["customers", "history"] == [table_of(plan.statement) for plan in (rows, changes)]

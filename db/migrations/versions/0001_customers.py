@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import TABLE_OPTIONS, UtcDateTime, auto_random_id, index
+from db.column_types import TABLE_OPTIONS, UtcDateTime, auto_random_id, index
 
 revision = "0001"
 down_revision = None

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import TABLE_OPTIONS, Amount, RowId, UtcDateTime, auto_random_id, index
+from db.column_types import TABLE_OPTIONS, Amount, RowId, UtcDateTime, auto_random_id, index
 
 revision = "0002"
 down_revision = "0001"

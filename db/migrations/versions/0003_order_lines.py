@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import KEYED_OPTIONS, Amount, RowId, auto_random_id
+from db.column_types import KEYED_OPTIONS, Amount, RowId, auto_random_id
 
 revision = "0003"
 down_revision = "0002"

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db import folding
-from db.columns import KEYED_OPTIONS, RowId, auto_random_id, index
+from db.column_types import KEYED_OPTIONS, RowId, auto_random_id, index
+from db.search import text_folding
 
 revision = "0005"
 down_revision = "0004"
@@ -54,7 +54,7 @@ def _fill(connection: sa.Connection, customers: sa.Table, words: sa.Table) -> No
             [
                 {"word": word, "customer_id": row.id}
                 for row in rows
-                for word in sorted(folding.words(row.username, row.name, row.email))
+                for word in sorted(text_folding.words(row.username, row.name, row.email))
             ],
         )
         if connection.dialect.name == "mysql":

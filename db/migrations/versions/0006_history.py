@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import KEYED_OPTIONS, LongText, RowId, UtcDateTime
+from db.column_types import KEYED_OPTIONS, LongText, RowId, UtcDateTime
 
 revision = "0006"
 down_revision = "0005"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import EXPIRY, KEYED_OPTIONS, LongText, UtcDateTime
+from db.column_types import EXPIRY, KEYED_OPTIONS, LongText, UtcDateTime
 
 revision = "0007"
 down_revision = "0006"

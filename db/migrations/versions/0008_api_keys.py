@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import KEYED_OPTIONS, UtcDateTime
+from db.column_types import KEYED_OPTIONS, UtcDateTime
 
 revision = "0008"
 down_revision = "0007"

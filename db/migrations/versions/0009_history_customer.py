@@ -7,7 +7,7 @@ import orjson
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import LongText, RowId
+from db.column_types import LongText, RowId
 
 revision = "0009"
 down_revision = "0008"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import RowId
+from db.column_types import RowId
 
 revision = "0010"
 down_revision = "0009"

@@ -8,7 +8,7 @@ seconds, and stop serving.
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import KEYED_OPTIONS
+from db.column_types import KEYED_OPTIONS
 
 revision = "0011"
 down_revision = "0010"

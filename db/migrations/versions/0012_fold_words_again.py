@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db import folding
-from db.columns import RowId, auto_random_id
+from db.column_types import RowId, auto_random_id
+from db.search import text_folding
 
 revision = "0012"
 down_revision = "0011"
@@ -29,7 +29,7 @@ def upgrade() -> None:
         found = [
             {"word": word, "customer_id": row.id}
             for row in rows
-            for word in sorted(folding.beginnings(folding.words(row.username, row.name, row.email)))
+            for word in sorted(text_folding.beginnings(text_folding.words(row.username, row.name, row.email)))
         ]
         if found:
             connection.execute(words.insert(), found)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from db import unique_text
-from db.columns import RowId, UtcDateTime
+from db.column_types import RowId, UtcDateTime
 
 revision = "0013"
 down_revision = "0012"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from graph.execution import executor
-from graph.types import connections
+from graph.types.connections import connection
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer
@@ -36,7 +36,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     watch(executor, "get_argument_values")
     watch(executor, "convert_arguments")
-    watch(connections, "condition")
+    watch(connection, "condition")
     return seen
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from db import models, seed
-from db.database import Database
-from db.sample import Sample
+from db import models
+from db.engine.database import Database
+from db.maintenance import seed
+from db.maintenance.sample_data import Sample
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.session import Statements

@@ -1,7 +1,7 @@
 """What every field of a request is given."""
 
-from db.database import Database
-from db.deadline import Deadline
+from db.engine.database import Database
+from db.engine.deadline import Deadline
 from graph.context import Context
 from tests.conftest import on_sqlite
 

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from db import customers
-from db.database import Database
-from db.deadline import Deadline
-from db.engines import Limits
+from db.engine.database import Database
+from db.engine.deadline import Deadline
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
 from db.models import Customer
+from db.query_statistics import Receipt
 from db.reader import Transaction
-from db.receipt import Receipt
-from db.urls import DatabaseUrl
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id

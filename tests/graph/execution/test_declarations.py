@@ -9,22 +9,23 @@ import pytest
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
-from db import models, seed
-from db.buckets import Bucket
-from db.connections import Count
-from db.database import Database
+from db import models
+from db.aggregation.order_aggregates import Group
+from db.aggregation.time_buckets import Bucket
+from db.engine.database import Database
+from db.maintenance import seed
+from db.maintenance.sample_data import Sample
 from db.models import Customer, Order, OrderLine
 from db.money import Money
-from db.pages import Slice, Snapshot
-from db.sample import Sample
-from db.sums import Group
+from db.pagination.keyset import Slice, Snapshot
+from db.pagination.page_reads import Count
 from graph import loaders
+from graph.mutations.batches import Result
+from graph.mutations.payloads import Answer
 from graph.schema import build
-from graph.types.batches import Result
-from graph.types.connections import EdgeRow
+from graph.types.change_history import FieldChangeRow
+from graph.types.connections.connection import EdgeRow
 from graph.types.fields import Batched, Column, Computed, DeclaredField, Mutating, declaration
-from graph.types.history import FieldChangeRow
-from graph.types.payloads import Answer
 from tests.api import Api
 from tests.session import Statements
 

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from graph import schema
-from graph.limits.bounds import Bounds
-from graph.execution.documents import Documents
+from graph.limits.limit_settings import Bounds
+from graph.execution.document_cache import Documents
 from graph.errors import Rejected
 
 def megabytes():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 

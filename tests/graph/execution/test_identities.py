@@ -2,8 +2,8 @@
 
 import pytest
 
-from db.database import Database
-from graph.ids import GlobalId
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order
 from tests.session import Statements

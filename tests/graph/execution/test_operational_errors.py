@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from db import migrate
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.db.sql import run, run_on
@@ -143,8 +143,8 @@ async def test_a_file_that_was_replaced(database: Database, database_url: str, r
 WITHOUT_MEMORY = """
 import asyncio, sqlite3, sys
 from db import errors
-from db.database import Database
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
 import sqlalchemy as sa
 
 async def main():

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from db import covering
-from db.database import Database
-from graph.ids import GlobalId
+from db.engine.database import Database
+from db.pagination import covering_indexes
+from graph.global_ids import GlobalId
 from graph.schema import build
 from tests.api import Api
 from tests.factories import create_customer, create_order
@@ -154,7 +154,7 @@ async def test_the_row_of_a_mutation_has_its_own_pages(database: Database, api: 
 
 def test_a_column_that_was_not_fetched_cannot_be_read() -> None:
     """It is no null; the row's class has the name that its type is told by."""
-    row = covering.row_type("orders", ("id", "placed_at"))(1, None)
+    row = covering_indexes.row_type("orders", ("id", "placed_at"))(1, None)
 
     assert "Order" == type(row).__name__
     with pytest.raises(AttributeError):

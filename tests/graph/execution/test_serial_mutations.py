@@ -1,6 +1,6 @@
 """Several mutations in one request, and what their payloads read."""
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.session import Statements

@@ -8,9 +8,9 @@ from graphql import GraphQLError, GraphQLInputType, get_variable_values, is_inpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.database import Database
+from db.engine.database import Database
 from graph import schema
-from graph.execution.variables import MAX_ERRORS, variable_errors
+from graph.execution.variable_errors import MAX_ERRORS, variable_errors
 from tests.api import Api
 from tests.session import Statements
 

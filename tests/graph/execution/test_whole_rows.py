@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from graph.execution.executor import RowExecutor
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, line

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
-from db.database import Database
+from db.engine.database import Database
 from graph import schema as schemas
 from graph.types.fields import Batched, Column, Computed, Mutating, declaration
 from tests.api import Api

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from db.database import Database
+from db.engine.database import Database
 from graph.errors import Rejected
-from graph.limits.bounds import Bounds
-from graph.limits.rates import Rates
-from graph.limits.turns import Turns
+from graph.limits.concurrency_limit import Turns
+from graph.limits.limit_settings import Bounds
+from graph.limits.rate_limit import Rates
 from tests.api import Api
 from tests.conftest import on_sqlite
 

@@ -5,7 +5,7 @@ import time
 
 import sqlalchemy as sa
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id

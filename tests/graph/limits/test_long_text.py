@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from db import folding, unique_text
-from db.database import Database
+from db import unique_text
+from db.engine.database import Database
+from db.search import text_folding
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
@@ -96,7 +97,7 @@ def normalized(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return normalize(form, text)
 
     monkeypatch.setattr(unicodedata, "normalize", spy)
-    monkeypatch.setattr(folding, "TABLE", folding.Table())
+    monkeypatch.setattr(text_folding, "TABLE", text_folding.Table())
     return found
 
 

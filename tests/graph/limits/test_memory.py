@@ -12,10 +12,10 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from db.database import Database
+from db.engine.database import Database
 from graph.app import create_app
 from graph.errors import Rejected
-from graph.limits.memory import COLLECTED, FREE, MemoryLimit, Reservation
+from graph.limits.body_memory import COLLECTED, FREE, MemoryLimit, Reservation
 from tests.api import Api, read
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id

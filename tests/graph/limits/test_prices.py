@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 from graphql import coerce_input_value, get_named_type, get_nullable_type, is_list_type, parse
 
-from db.filters import Compare
-from db.indexes import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
-from db.sorts import SORTS, Sort
+from db.pagination.filters import Compare
+from db.pagination.index_usage import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
+from db.pagination.sorts import SORTS, Sort
 from graph.execution.cost import LARGEST, charge
 from graph.execution.executor import RowExecutor
 from graph.schema import build

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from db.database import Database
-from graph.limits.processor import TURNS, Processor
+from db.engine.database import Database
+from graph.limits.fair_scheduler import TURNS, Processor
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order
@@ -60,7 +60,7 @@ async def test_the_loop_turns_between_long_steps(monkeypatch: pytest.MonkeyPatch
     processor, seen = Processor(), list[list[int]]()
     # Every step is longer than the one, and none than the other.
     for long in (0, 60):
-        monkeypatch.setattr("graph.limits.processor.LONG", long)
+        monkeypatch.setattr("graph.limits.fair_scheduler.LONG", long)
         done, counts = list[str](), list[int]()
         task = asyncio.create_task(steps(processor, "ada", 4, done))
         while not task.done():

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from db import orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import Change, Customer, Order, OrderLine
 from db.money import Money
-from graph.ids import MAX_LENGTH
+from graph.global_ids import MAX_LENGTH
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line

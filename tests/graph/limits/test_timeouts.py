@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from db import migrate
-from db.database import Database
+from db.engine.database import Database
+from db.engine.urls import DatabaseUrl
+from db.maintenance import migrate
 from db.models import customers
-from db.urls import DatabaseUrl
 from tests.api import Api
 from tests.session import Statements
 

@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 
-from db import customers, orders, past
-from db.database import Database
-from graph.ids import GlobalId
+from db import customers, orders, stale_reads
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from graph.schema import build
 from graph.types.scalars import serialize_date_time
 from tests.api import Api
-from tests.db.test_past import forgotten, on_sqlite, on_tidb
+from tests.db.test_stale_reads import forgotten, on_sqlite, on_tidb
 from tests.factories import create_customer, create_order, line
 from tests.session import Statements
 
@@ -114,10 +114,10 @@ async def test_as_of_is_cut_to_the_millisecond(database: Database, api: Api) -> 
 @pytest.mark.parametrize(
     ("moment", "reason"),
     [
-        ("2037-01-01T00:00:00Z", past.FUTURE),
-        ("9999-12-31T23:59:59Z", past.FUTURE),
-        ("2020-01-01T00:00:00Z", past.NO_SCHEMA),
-        ("1000-01-01T00:00:00Z", past.NO_SCHEMA),
+        ("2037-01-01T00:00:00Z", stale_reads.FUTURE),
+        ("9999-12-31T23:59:59Z", stale_reads.FUTURE),
+        ("2020-01-01T00:00:00Z", stale_reads.NO_SCHEMA),
+        ("1000-01-01T00:00:00Z", stale_reads.NO_SCHEMA),
     ],
 )
 async def test_a_moment_out_of_reach_is_a_coded_error(api: Api, moment: str, reason: str) -> None:
@@ -130,13 +130,13 @@ async def test_a_moment_no_longer_kept_is_a_coded_error(database: Database, api:
     """What a cluster answers once its garbage is collected."""
     moment = serialize_date_time(await now(database))
     with forgotten(database, 9006):
-        assert ("AS_OF_UNAVAILABLE", past.FORGOTTEN) == await failure(api, moment)
+        assert ("AS_OF_UNAVAILABLE", stale_reads.FORGOTTEN) == await failure(api, moment)
 
 
 @on_sqlite
 async def test_sqlite_refuses_as_of(api: Api) -> None:
     """It keeps no past; null is as if absent."""
-    assert ("AS_OF_UNAVAILABLE", past.NO_PAST) == await failure(api, "2026-01-01T00:00:00Z")
+    assert ("AS_OF_UNAVAILABLE", stale_reads.NO_PAST) == await failure(api, "2026-01-01T00:00:00Z")
     assert {"customers": {"nodes": []}} == await api.data(NAMES, asOf=None)
 
 
@@ -149,7 +149,8 @@ async def test_sqlite_refuses_as_of(api: Api) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    ("moment", "reason"), [("9999-12-31T23:59:59Z", past.FUTURE), ("1000-01-01T00:00:00Z", past.NO_SCHEMA)]
+    ("moment", "reason"),
+    [("9999-12-31T23:59:59Z", stale_reads.FUTURE), ("1000-01-01T00:00:00Z", stale_reads.NO_SCHEMA)],
 )
 async def test_a_moment_is_refused_where_nothing_is_read(
     database: Database, api: Api, field: str, moment: str, reason: str
@@ -158,7 +159,7 @@ async def test_a_moment_is_refused_where_nothing_is_read(
     (error,) = (await api.send(f"query ($asOf: DateTime) {{ {field} }}", asOf=moment))["errors"]
     keeps_past = database.reads.dialect.name == "mysql"
 
-    assert (reason if keeps_past else past.NO_PAST) == error["message"]
+    assert (reason if keeps_past else stale_reads.NO_PAST) == error["message"]
     assert "AS_OF_UNAVAILABLE" == error["extensions"]["code"]
 
 

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from db import orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import Order
 from db.money import Money, as_text
 from db.reader import Transaction
 from graph.types.scalars import serialize_date_time
 from tests.api import Api
-from tests.db.test_past import on_tidb
+from tests.db.test_stale_reads import on_tidb
 from tests.factories import create_customer, create_order
 from tests.graph.reading.test_as_of import now
 

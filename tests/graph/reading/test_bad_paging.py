@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line

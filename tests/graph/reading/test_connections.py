@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from db import models
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id

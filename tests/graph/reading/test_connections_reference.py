@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.database import Database
+from db.engine.database import Database
 from tests import reference
 from tests.api import Api
 from tests.reference import Row

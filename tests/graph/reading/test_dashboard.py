@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from db import orders
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer, create_order, line
 from tests.graph.reading.test_sums import MARCH

@@ -1,7 +1,7 @@
 """What connections leave out, and how a cursor depends on it."""
 
 from db import customers
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from db import customers, orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
 from tests.session import Statements

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from db import customers
-from db.database import Database
+from db.engine.database import Database
 from graph.types.scalars import serialize_date_time
 from tests.api import Api
 from tests.conftest import on_tidb

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from db import customers
-from db.database import Database
-from graph.ids import GlobalId
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line

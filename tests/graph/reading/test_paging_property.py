@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db import models
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer, Order
 from tests.api import Api
 from tests.factories import create_customer, global_id

@@ -3,10 +3,10 @@
 from functools import partial
 
 from db import orders
-from db.database import Database
-from graph.ids import GlobalId
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from tests.api import Api
-from tests.db.test_past import on_tidb
+from tests.db.test_stale_reads import on_tidb
 from tests.graph.reading.test_snapshots import NESTED, WALK, store
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.database import Database
+from db.engine.database import Database
 from db.models import customers, orders
 from tests.api import Api
 from tests.factories import create_customer, create_order

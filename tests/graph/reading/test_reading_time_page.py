@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from db.database import Database
-from graph.ids import GlobalId
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from graph.types.scalars import serialize_date_time
 from tests.api import Api
-from tests.db.test_past import on_tidb
+from tests.db.test_stale_reads import on_tidb
 from tests.factories import create_customer, create_order
 
 PAGE = Path(__file__).parents[3] / "docs" / "reading-time.md"

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer, customer_words
 from tests.api import Api
 from tests.factories import create_customer

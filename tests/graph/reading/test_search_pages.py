@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import search as searching
-from db import words
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer
 from db.models import customers as customers_table
+from db.search import customer_search as searching
+from db.search import search_index
 from tests.api import Api
 from tests.factories import create_customer
 from tests.graph.reading.test_search import SEARCH
@@ -55,7 +55,7 @@ async def create_many(database: Database, count: int, name: str) -> None:
         for start in range(0, count, 500):
             await transaction.execute(customers_table.insert(), rows[start : start + 500])
         stored = await transaction.fetch(sa.select(*customers_table.c))
-        await words.insert(transaction, [Customer._make(row) for row in stored])
+        await search_index.insert(transaction, [Customer._make(row) for row in stored])
 
     await database.write(write)
 

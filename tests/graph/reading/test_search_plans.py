@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db import search
-from db.compiled import Prepared
-from db.database import Database
-from db.filters import ACTIVE
-from db.pages import Page, Scope
+from db.engine.compiled_sql import Prepared
+from db.engine.database import Database
+from db.pagination.filters import ACTIVE
+from db.pagination.keyset import Page, Scope
+from db.pagination.sorts import CUSTOMER_SORTS
 from db.reader import Parameters, Reader
-from db.search import Search
-from db.sorts import CUSTOMER_SORTS
+from db.search import customer_search
+from db.search.customer_search import Search
 from tests.factories import create_customer
 from tests.graph.reading.test_search_pages import create_many
 
@@ -52,7 +52,7 @@ async def test_words_are_read_by_range(
     database: Database, monkeypatch: pytest.MonkeyPatch, limit: int, query: str
 ) -> None:
     """The look and the matches; past the limit the newest, too."""
-    monkeypatch.setattr(search, "MOST_RANKED", limit)
+    monkeypatch.setattr(customer_search, "MOST_RANKED", limit)
     await create_many(database, 1_000, "Berta Lind")
     for _ in range(25):
         await create_customer(database, name="Anna Lind")
@@ -60,7 +60,7 @@ async def test_words_are_read_by_range(
         await connection.exec_driver_sql("ANALYZE TABLE customers, customer_words")
     reader = Explaining(database)
     scope = Search.of(Scope("Query.customers", "customers", CUSTOMER_SORTS[0], ACTIVE), query)
-    slice_ = await search.read(reader, scope, Page(scope, 20))
+    slice_ = await customer_search.read(reader, scope, Page(scope, 20))
     words = [name for name, table in reader.plans if "customer_words" in table or "table:w" in table]
 
     assert 20 == len(slice_.rows)

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db import words
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer, customers
+from db.search import search_index
 from graph.types.scalars import serialize_date_time
 from tests.api import Api
 from tests.graph.reading.test_search_pages import usernames
@@ -165,7 +165,7 @@ async def store(database: Database, rows: list[dict[str, Any]]) -> list[Customer
         await transaction.execute(customers.delete())
         await transaction.execute(customers.insert(), rows)
         stored = [Customer._make(row) for row in await transaction.fetch(sa.select(*customers.c))]
-        await words.insert(transaction, stored)
+        await search_index.insert(transaction, stored)
         return stored
 
     return await database.write(write)

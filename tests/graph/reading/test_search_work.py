@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from db import search
-from db.database import Database
-from db.filters import ACTIVE
-from db.pages import Page, Scope
+from db.engine.database import Database
+from db.pagination.filters import ACTIVE
+from db.pagination.keyset import Page, Scope
+from db.pagination.sorts import CUSTOMER_SORTS
 from db.reader import Parameters, Reader
-from db.search import Search
-from db.sorts import CUSTOMER_SORTS
+from db.search import customer_search
+from db.search.customer_search import Search
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer
@@ -73,7 +73,7 @@ async def test_sqlite_takes_steps_by_the_words(database: Database, query: str) -
         await database.write(delete_all)
         await create_crowded(database, each)
         reader = Counting(database)
-        await search.read(reader, scope(query), Page(scope(query), 20))
+        await customer_search.read(reader, scope(query), Page(scope(query), 20))
         steps.append(reader.steps)
 
     assert 0 < steps[1] < 3 * steps[0]
@@ -89,7 +89,7 @@ async def test_tidb_reads_rows_by_the_words(database: Database, query: str) -> N
         await database.write(delete_all)
         await create_crowded(database, each)
         with Explain(database) as explain:
-            await search.read(database.reader(), scope(query), Page(scope(query), 20))
+            await customer_search.read(database.reader(), scope(query), Page(scope(query), 20))
             rows.append(sum(plan.rows_read for plan in await explain.plans()))
 
     assert 0 < rows[1] < 3 * rows[0]
@@ -105,4 +105,4 @@ async def test_crowded_words_are_ranked(database: Database, api: Api) -> None:
 
 
 async def delete_all(transaction: Any) -> None:
-    await transaction.execute(search.customers.delete())
+    await transaction.execute(customer_search.customers.delete())

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from db import orders, past
-from db.database import Database
+from db import orders, stale_reads
+from db.engine.database import Database
 from db.models import Customer, Order
-from db.pages import Scope
-from db.sorts import ORDER_SORTS
-from graph.ids import GlobalId
+from db.pagination.keyset import Scope
+from db.pagination.sorts import ORDER_SORTS
+from graph.global_ids import GlobalId
 from tests.api import Api
-from tests.db.test_past import forgotten, on_sqlite, on_tidb
+from tests.db.test_stale_reads import forgotten, on_sqlite, on_tidb
 from tests.factories import create_customer, create_order, line
 from tests.session import Statements
 
@@ -225,6 +225,6 @@ async def test_sqlite_refuses_a_pin(database: Database, api: Api) -> None:
     for after in (None, cursor):
         (error,) = (await api.send(WALK, after=after, snapshot="PINNED"))["errors"]
 
-        assert ("AS_OF_UNAVAILABLE", past.NO_PAST) == (error["extensions"]["code"], error["message"])
+        assert ("AS_OF_UNAVAILABLE", stale_reads.NO_PAST) == (error["extensions"]["code"], error["message"])
     page = (await api.data(WALK, after=cursor, snapshot="LATEST"))["orders"]
     assert [[], None] == [page["nodes"], page["pageInfo"]["snapshot"]]

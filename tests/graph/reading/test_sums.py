@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from db import orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer
 from db.money import Money
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order
 from tests.session import Statements

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from graphql import coerce_input_value
 
-from db.database import Database
-from db.pages import Scope
-from db.sorts import ORDER_SORTS
+from db.engine.database import Database
+from db.pagination.keyset import Scope
+from db.pagination.sorts import ORDER_SORTS
 from graph.schema import build
-from graph.types.filters import OrderWhere, condition
+from graph.types.connections.where import OrderWhere, condition
 from tests.api import Api
 from tests.factories import create_customer, create_order
 from tests.session import Statements

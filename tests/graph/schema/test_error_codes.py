@@ -3,7 +3,7 @@
 import re
 
 from graph import errors
-from graph.types.user_errors import UserErrorCode
+from graph.mutations.user_errors import UserErrorCode
 from tests import pages
 
 PAGE = (pages.ROOT / "docs" / "errors.md").read_text()

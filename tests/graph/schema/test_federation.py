@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse
 
-from db.database import Database
+from db.engine.database import Database
 from graph import schema
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id

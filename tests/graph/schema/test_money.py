@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.database import Database
+from db.engine.database import Database
 from db.money import as_text
 from graph.types.scalars import parse_decimal
 from tests.api import Api

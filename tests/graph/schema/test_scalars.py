@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.database import Database
+from db.engine.database import Database
 from graph.types import currencies
 from graph.types.scalars import parse_date_time, serialize_date_time
 from tests.api import Api

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from db.database import Database
+from db.engine.database import Database
 from db.models import metadata
 from tests.api import Api
 from tests.graph.writing import mutations

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graph.ids import MAX_LENGTH
+from graph.global_ids import MAX_LENGTH
 
 PROBLEM = """
 fragment Problem on UserError {

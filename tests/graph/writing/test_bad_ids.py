@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from db import checks
-from db.database import Database
+from db.engine.database import Database
+from db.maintenance import data_checks
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
@@ -122,7 +122,7 @@ async def test_orders_are_created_changed_and_kept(database: Database, api: Api,
         )
         for done, row in shown
     ]
-    assert [] == (await checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.wrong_totals(database)).wrong
 
 
 async def test_new_orders_have_their_own_edges(database: Database, api: Api) -> None:

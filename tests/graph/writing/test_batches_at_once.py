@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from db import checks
-from db.database import Database
+from db.engine.database import Database
+from db.maintenance import data_checks
 from db.models import Customer, customers
 from tests.api import Api
 from tests.factories import create_customer, global_id
@@ -96,7 +96,7 @@ async def test_an_upsert_races_a_create(database: Database, api: Api) -> None:
             assert ("CREATED", [1]) == (upserted["results"][0]["outcome"], versions)
         assert 2 == row.total
     assert 2 * ROUNDS == len(await orders_of(database))
-    assert [] == (await checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.wrong_totals(database)).wrong
 
 
 async def test_two_creates_of_one_reference(database: Database, api: Api) -> None:

@@ -6,8 +6,8 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db import checks
-from db.database import Database
+from db.engine.database import Database
+from db.maintenance import data_checks
 from db.models import customers, history, idempotency_keys, metadata, orders
 from tests.api import Api
 from tests.factories import create_customer, global_id
@@ -117,7 +117,7 @@ async def test_upserts_of_orders_equal_single_ones(database: Database, api: Api,
 
     done = await done_together(api, mutations.UPSERT_ORDERS, await start())
     together = await left(database)
-    wrong = (await checks.wrong_totals(database)).wrong
+    wrong = (await data_checks.wrong_totals(database)).wrong
 
     await done_singly(api, mutations.UPSERT_ORDERS, await start(), done)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from db import customers
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer
 from tests.graph.writing.test_texts import create

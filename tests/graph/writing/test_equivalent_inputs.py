@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from db import changes, outcomes, refusals
-from db.database import Database
+from db import domain_errors
+from db.audit import changes
+from db.engine.database import Database
+from db.idempotency import stored_results
 from db.models import idempotency_keys as keys
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
@@ -193,7 +195,7 @@ async def write_legacy_row(database: Database, mutation: str, input_hash: str) -
         "idempotency_key": "key",
         "mutation": mutation,
         "input_hash": input_hash,
-        "outcome": outcomes.encode(refusals.CustomerHasOrders()),
+        "outcome": stored_results.encode(domain_errors.CustomerHasOrders()),
         "created_at": now,
         "expires_at": now + timedelta(hours=1),
     }

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from db import customers, erasure
-from db.database import Database
-from graph.ids import GlobalId
+from db import customers
+from db.audit import erasure
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, create_order, global_id

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from db import customers, history, refusals
-from db.database import Database
+from db import customers, domain_errors
+from db.audit import audit_log
+from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
@@ -76,7 +77,7 @@ async def test_a_refusal_from_before_brings_nothing_back(
     async def overtaken(*arguments: Any, **options: Any) -> Any:
         try:
             return await write(*arguments, **options)
-        except refusals.Refused:
+        except domain_errors.Refused:
             erased.append(await run(api, mutations.ERASE_CUSTOMER, id=node))
             raise
 
@@ -210,7 +211,7 @@ async def test_a_long_history_is_erased_whole(
     database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch, changes: int
 ) -> None:
     """Longer than what is read of it at once; each page of changes is written by one statement."""
-    monkeypatch.setattr(history, "BATCH", 2)
+    monkeypatch.setattr(audit_log, "BATCH", 2)
     customer = await create_customer(database)
     for number in range(changes):
         await database.write(

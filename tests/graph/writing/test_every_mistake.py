@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from db import customers, orders
-from db.database import Database
-from graph.ids import GlobalId
+from db.engine.database import Database
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers
-from db.database import Database
-from db.engines import Limits
+from db.engine.database import Database
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
 from db.models import idempotency_keys
-from db.urls import DatabaseUrl
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from db import orders
-from db.database import Database
+from db.engine.database import Database
 from db.models import Order
 from db.orders import TRANSITIONS
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing.problems import PROBLEM, illegal_transition, invalid, not_found

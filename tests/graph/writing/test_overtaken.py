@@ -3,8 +3,9 @@
 from functools import partial
 from typing import Any
 
-from db import checks, customers, orders
-from db.database import Database
+from db import customers, orders
+from db.engine.database import Database
+from db.maintenance import data_checks
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import TEN_EUROS, create_customer, create_order, global_id, line
@@ -39,7 +40,7 @@ async def test_lines_that_are_back_are_written_again(database: Database, api: Ap
         payload["order"]["version"],
         payload["userErrors"],
     )
-    assert [] == (await checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.wrong_totals(database)).wrong
 
 
 @on_tidb
@@ -54,7 +55,7 @@ async def test_a_total_is_not_written_past_new_lines(database: Database, api: Ap
     )
 
     assert [invalid("HAS_LINES", "total")] == payload["userErrors"]
-    assert [] == (await checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.wrong_totals(database)).wrong
 
 
 @on_tidb

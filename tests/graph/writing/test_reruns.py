@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from db import customers
-from db.database import Database
-from db.engines import Limits
-from db.urls import DatabaseUrl
+from db.engine.database import Database
+from db.engine.pools import Limits
+from db.engine.urls import DatabaseUrl
 from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id

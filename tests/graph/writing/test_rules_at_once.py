@@ -4,8 +4,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from db import checks, history
-from db.database import Database
+from db.audit import audit_log
+from db.engine.database import Database
+from db.maintenance import data_checks
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing.mutations import (
@@ -99,7 +100,7 @@ async def test_a_paid_order_is_never_changed(database: Database, api: Api) -> No
             run(api, TRANSITION_ORDER, id=global_id(order), to="PAID"),
         )
 
-        first = list(history.differences((await changes_of(database, order))[1]))
+        first = list(audit_log.differences((await changes_of(database, order))[1]))
         if changed["order"]:
             assert ["total", "lines"] == first
             assert ("PENDING", 2, 3) == (
@@ -112,4 +113,4 @@ async def test_a_paid_order_is_never_changed(database: Database, api: Api) -> No
             assert [invalid("NOT_EDITABLE", "lines")] == changed["userErrors"]
             assert ("PAID", 2) == (paid["order"]["status"], paid["order"]["version"])
 
-    assert [] == (await checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.wrong_totals(database)).wrong

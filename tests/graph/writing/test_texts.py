@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db import unique_text
-from db.database import Database
+from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id

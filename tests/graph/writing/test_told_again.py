@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from db import history, models
-from db.database import Database
-from graph.ids import row_id
+from db import models
+from db.audit import audit_log
+from db.engine.database import Database
+from graph.global_ids import row_id
 from tests.api import Api
 from tests.graph.execution.test_batching import table_of
 from tests.graph.writing import mutations
@@ -42,7 +43,7 @@ async def test_a_customer_is_told_as_it_was(
     database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     """After it was renamed, lost its address and got another one, and after it was deleted."""
-    monkeypatch.setattr(history, "BATCH", page)
+    monkeypatch.setattr(audit_log, "BATCH", page)
     node = (await run(api, mutations.CREATE_CUSTOMER, **ADA, idempotencyKey="create"))["customer"]["id"]
     await run(api, mutations.UPDATE_CUSTOMER, id=node, name="Ada B", email=None)
     await run(api, mutations.UPDATE_CUSTOMER, id=node, name="Ada C", email="c@example.com")

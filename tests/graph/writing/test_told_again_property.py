@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from db.database import Database
+from db.engine.database import Database
 from db.models import Customer, history, idempotency_keys, metadata
-from graph.ids import GlobalId
+from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.graph.writing import mutations
@@ -138,8 +138,8 @@ async def test_an_answer_stays_as_it_was_but_for_erasures(
     database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, steps: Any
 ) -> None:
     """Each change is rehearsed, made, and sent again in between and in the end; then all are erased."""
-    monkeypatch.setattr("db.history.BATCH", 2)
-    monkeypatch.setattr("db.history.MOST_SINCE", 2)
+    monkeypatch.setattr("db.audit.audit_log.BATCH", 2)
+    monkeypatch.setattr("db.audit.audit_log.MOST_SINCE", 2)
     await empty(database)
     told = Told(api, database)
     for name, asked in steps:

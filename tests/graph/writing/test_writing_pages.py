@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graph.types.user_errors import UserErrorCode
+from graph.mutations.user_errors import UserErrorCode
 from tests import pages
 from tests.api import Api
 from tests.processes import Serving

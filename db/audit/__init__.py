@@ -1,0 +1,1 @@
+"""The audit log of changes to customers and orders, and erasure of personal data."""

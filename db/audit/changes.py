@@ -1,0 +1,100 @@
+"""The one place that raises `version`, and writes down what was changed, in the change's transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from db import domain_errors
+from db.audit import audit_log
+from db.audit.audit_log import Entry, content
+from db.models import Customer, Order, OrderLine
+from db.money import Line
+from db.reader import Transaction
+
+RowT = TypeVar("RowT", Customer, Order)
+
+
+class Lines(NamedTuple):
+    """An order's lines, before a change and after it."""
+
+    before: Sequence[OrderLine]
+    after: Sequence[Line]
+
+
+def now() -> datetime:
+    """This moment in UTC, to the microsecond."""
+    return datetime.now(UTC)
+
+
+async def expect(transaction: Transaction, row: Customer | Order, version: int | None) -> None:
+    """Raises VersionConflict, with the changes since, when the caller knows another version of the row."""
+    try:
+        require_version(row, version)
+    except domain_errors.VersionConflict as conflict:
+        await audit_log.fill_since(transaction, [conflict])
+        raise
+
+
+async def conflict(
+    transaction: Transaction, row: Customer | Order, version: int | None
+) -> list[domain_errors.Refused]:
+    """The VersionConflict that `expect` raises, if it does."""
+    try:
+        await expect(transaction, row, version)
+    except domain_errors.VersionConflict as found:
+        return [found]
+    return []
+
+
+def require_version(row: Customer | Order, version: int | None) -> None:
+    """Raises VersionConflict without the changes since, for which the history must be asked."""
+    if version is not None and version != row.version:
+        raise domain_errors.VersionConflict(row, (), version)
+
+
+async def created(transaction: Transaction, row: Customer | Order, lines: Sequence[Line] = ()) -> None:
+    """Write down that a row was inserted."""
+    await audit_log.record(
+        transaction, [Entry(row, audit_log.CREATED, row.created_at, {}, content(row, lines))]
+    )
+
+
+async def apply(
+    transaction: Transaction,
+    table: sa.Table,
+    row: RowT,
+    values: Mapping[str, Any],
+    lines: Lines | None = None,
+) -> RowT:
+    """Store `values` where they differ from `row`, which is locked, and give back the row as it is then.
+
+    A change that changes nothing keeps the version, unless its `lines` were changed.
+    """
+    changed = changed_row(row, values, touched=lines is not None)
+    if changed is row:
+        return row
+    stored = {name: value for name, value in changed._asdict().items() if value != getattr(row, name)}
+    await transaction.execute(table.update().where(table.c.id == row.id).values(**stored))
+    await audit_log.record(transaction, [updated(row, changed, lines)])
+    return changed
+
+
+async def deleted(transaction: Transaction, row: Customer | Order, lines: Sequence[OrderLine] = ()) -> None:
+    """Write down that a row was deleted."""
+    gone = row._replace(version=row.version + 1)
+    await audit_log.record(transaction, [Entry(gone, audit_log.DELETED, now(), content(row, lines), {})])
+
+
+def changed_row(row: RowT, values: Mapping[str, Any], *, touched: bool = False) -> RowT:
+    """The row with `values`, its version raised where these, or what hangs on it, make a difference."""
+    if not touched and all(getattr(row, name) == value for name, value in values.items()):
+        return row
+    return row._replace(**values, version=row.version + 1, updated_at=now())
+
+
+def updated(row: RowT, changed: RowT, lines: Lines | None = None, action: str = audit_log.UPDATED) -> Entry:
+    """What a change of a row, and of its lines, is written down as."""
+    before, after = lines or ((), ())
+    return Entry(changed, action, changed.updated_at, content(row, before), content(changed, after))

@@ -1,0 +1,1 @@
+"""Bulk mutations: many customers or orders in a fixed number of statements."""

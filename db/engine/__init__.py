@@ -1,0 +1,1 @@
+"""Connections and transactions: URLs, drivers, pools, deadlines, retries, query cancellation."""

@@ -1,0 +1,1 @@
+"""Idempotent writes and their stored results."""

@@ -1,0 +1,1 @@
+"""What operators run: migrations, data checks, privilege checks, sample data."""

@@ -1,0 +1,1 @@
+"""Keyset pagination: filters, sorts, cursors and the SQL of pages and counts."""

@@ -1,0 +1,1 @@
+"""Customer search: text folding, the search index, and ranking."""

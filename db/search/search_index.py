@@ -1,0 +1,41 @@
+"""All SQL on the words of customers, which search looks up; they follow from the customer's row."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from db.models import Customer, customer_words
+from db.reader import Transaction
+from db.search import text_folding
+
+# A customer has about 6 words, and up to 380: preparing very many rows would take the event loop for long.
+BATCH = 5_000
+
+
+async def insert(transaction: Transaction, customers: Sequence[Customer]) -> None:
+    """Store the words of customers that have none yet."""
+    pairs = ((word, customer.id) for customer in customers for word in sorted(of(customer)))
+    while some := list(islice(pairs, BATCH)):
+        rows = [{"word": word, "customer_id": customer_id} for word, customer_id in some]
+        await transaction.execute(customer_words.insert(), rows)
+
+
+async def replace(transaction: Transaction, customers: Sequence[Customer]) -> None:
+    """Store the words of customers in the place of whatever is stored."""
+    await delete(transaction, [customer.id for customer in customers])
+    await insert(transaction, customers)
+
+
+async def delete(transaction: Transaction, customer_ids: Sequence[int]) -> None:
+    """Delete the words of customers; deleting the customer does it too."""
+    found = customer_words.c.customer_id.in_(customer_ids)
+    await transaction.execute(customer_words.delete().where(found))
+
+
+def of(customer: Customer) -> frozenset[str]:
+    """The words that a customer is found by."""
+    return text_folding.beginnings(exact(customer))
+
+
+def exact(customer: Customer) -> frozenset[str]:
+    """Those of them that are whole words."""
+    return text_folding.words(customer.username, customer.name, customer.shown_email)

@@ -1,1 +1,0 @@
-"""Who sends a request, and what it may do."""

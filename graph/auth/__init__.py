@@ -1,0 +1,1 @@
+"""Authentication and scopes: API keys, JSON Web Tokens, callers."""

@@ -1,0 +1,276 @@
+"""The command `tidegraph`: each command is a few lines over the layer that does the work."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from graph.auth.scopes import Scope
+from graph.cli import standard_streams
+
+# What a command needs is imported by that command: `tidegraph --help` does not wait for SQLAlchemy.
+if TYPE_CHECKING:
+    from graph.settings import Settings
+
+T = TypeVar("T")
+
+HELP = """A GraphQL API server for customers and orders on TiDB.
+
+Without settings it runs on SQLite, in the file tidegraph.db. For TiDB set TIDEGRAPH_DATABASE_URL
+to tidb://user:password@host:4000/name, in the environment or in the file .env.
+
+\b
+  tidegraph serve --seed   try it with sample data, on http://127.0.0.1:8000
+  tidegraph check          see whether the settings and the database will do
+"""
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="API keys, for TIDEGRAPH_AUTH=keys.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys, name="keys")
+
+
+def key_name(name: str) -> str:
+    """It stands in the log and in the history."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name, re.ASCII):
+        raise typer.BadParameter("Take up to 100 letters, digits, and . _ - inside.")
+    return name
+
+
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with authentication.")
+]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes a free one.")]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="Listen beyond loopback without authentication, too."),
+]
+Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
+Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
+TrustedDocuments = Annotated[
+    str, typer.Option(metavar="FILE", help="Documents by their ids, as a client's build writes them.")
+]
+OnlyTrusted = Annotated[
+    bool, typer.Option("--only-trusted-documents", help="Accept no document but those of the file.")
+]
+Customers = Annotated[int, typer.Option(metavar="N", min=0, help="How many customers.")]
+Orders = Annotated[int, typer.Option(metavar="N", min=0, help="How many orders for each customer.")]
+SeedValue = Annotated[
+    int, typer.Option(metavar="N", help="The same value gives the same data on the same day.")
+]
+Data = Annotated[
+    bool,
+    typer.Option("--data", help="Look through all rows, too; the search index is repaired where needed."),
+]
+Federation = Annotated[
+    bool, typer.Option("--federation", help="As a subgraph of Apollo Federation, for composition.")
+]
+Migration = Annotated[
+    bool, typer.Option("--migration", help="Check the grants of the user that migrates, too.")
+]
+KeyName = Annotated[
+    str, typer.Argument(metavar="NAME", callback=key_name, help="Letters, digits, and . _ - inside.")
+]
+KeyScopes = Annotated[
+    list[Scope],
+    typer.Option("--scope", metavar="SCOPE", help=f"One of {', '.join(Scope)}; repeat it for several."),
+]
+BoundTo = Annotated[
+    str | None,
+    typer.Option("--customer", metavar="ID", help="Show and change this customer's data alone, by its id."),
+]
+Days = Annotated[int, typer.Option("--expires-days", metavar="N", min=1, max=3650, help="For how many days.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    standard_streams.open_closed_streams()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        app(prog_name="tidegraph")
+    except OSError as error:
+        # Of what was to be written, most likely: a full disk, a terminal that is gone.
+        with suppress(OSError):
+            typer.echo(f"tidegraph: {error}", err=True)
+        sys.exit(1)
+    finally:
+        standard_streams.discard_unwritten_output()
+
+
+def terminate(_number: int, _frame: object) -> NoReturn:
+    """End with the exit code of SIGTERM, whose default the kernel ignores in process 1 of a container."""
+    sys.exit(TERMINATED)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """One line on standard error, and an exit code."""
+    typer.echo(f"tidegraph: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def load_settings(**given: Any) -> "Settings":
+    from graph import logs, settings
+
+    try:
+        loaded = settings.load(**given)
+    except settings.BadSettings as error:
+        fail(str(error))
+    logs.configure(development=loaded.is_development)
+    return loaded
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end; what keeps it from getting there is one line, not a traceback."""
+    from graph.cli.database_commands import Failed
+
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except Failed as error:
+        fail(str(error))
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tidegraph {version('tidegraph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    insecure: Insecure = False,
+    migrate: Migrate = False,
+    seed: Seed = False,
+    trusted_documents: TrustedDocuments = "",
+    only_trusted_documents: OnlyTrusted = False,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM.
+
+    On SQLite it migrates by itself; on TiDB it refuses a schema that is behind, unless --migrate.
+    """
+    standard_streams.drop_unwritable_output()
+    trust = {"trusted_documents": trusted_documents, "only_trusted_documents": only_trusted_documents}
+    loaded = load_settings(**{name: value for name, value in trust.items() if value})
+    from graph.app import create_app
+    from graph.cli import database_commands
+    from graph.console import Notes
+    from graph.http import server
+
+    notes = Notes(loaded)
+    try:
+        guarded = loaded.authenticates or insecure
+        listener = server.bind(host, port, guarded=guarded)
+        if not (loaded.authenticates or server.is_loopback(host)):
+            notes.warn("INSECURE: whoever reaches this server reads and changes everything")
+        plan = database_commands.Plan() if seed else None
+        fits = run(database_commands.prepare(loaded, notes, migrate=migrate, seed=plan))
+        made = create_app(loaded, schema_fits=fits, guarded=guarded)
+        server.serve(made, loaded, notes, listener, host)
+    except server.CannotListen as error:
+        fail(str(error))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date.
+
+    Creates the database where there is none and the user may.
+    """
+    loaded = load_settings()
+    from graph.cli import database_commands
+
+    typer.echo(run(database_commands.migrate(loaded)))
+
+
+@app.command()
+def seed(
+    customers: Customers = 1_000,
+    orders: Orders = 10,
+    seed_value: SeedValue = 1,
+) -> None:
+    """Fill an empty database with sample data."""
+    loaded = load_settings()
+    from graph.cli import database_commands
+
+    plan = database_commands.Plan(customers, orders, seed_value)
+    typer.echo(run(database_commands.seed(loaded, plan)))
+
+
+@app.command()
+def schema(federation: Federation = False) -> None:
+    """Print the GraphQL schema."""
+    from graph.schema import sdl, subgraph_sdl
+
+    typer.echo(subgraph_sdl() if federation else sdl(), nl=False)
+
+
+@app.command()
+def check(data: Data = False, migration: Migration = False) -> None:
+    """Check the settings, the database, its schema and grants.
+
+    The exit code is 0 when `tidegraph serve` would serve it and nothing was wrong, 1 when not.
+    """
+    loaded = load_settings()
+    from graph.cli import database_commands
+
+    report = run(database_commands.check(loaded, data=data, migration=migration))
+    typer.echo("\n".join(report.lines))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@keys.command("create")
+def create_key(name: KeyName, scope: KeyScopes, customer: BoundTo = None, expires_days: Days = 90) -> None:
+    """Create a key and print it, this once.
+
+    It goes to standard output alone, and only its SHA-256 is stored. A name is given out once.
+    """
+    loaded = load_settings()
+    from graph.cli import api_key_commands
+
+    typer.echo(run(api_key_commands.create(loaded, name, scope, expires_days, customer)))
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys: name, state, dates, customer and scopes."""
+    loaded = load_settings()
+    from graph.cli import api_key_commands
+
+    typer.echo("\n".join(run(api_key_commands.listed(loaded))))
+
+
+@keys.command("revoke")
+def revoke_key(name: KeyName) -> None:
+    """Revoke a key, for good and within seconds."""
+    loaded = load_settings()
+    from graph.cli import api_key_commands
+
+    typer.echo(run(api_key_commands.revoke(loaded, name)))

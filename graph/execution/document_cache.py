@@ -1,0 +1,125 @@
+"""Parsed and validated documents, cached so that a query is parsed and validated once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoFragmentCyclesRule,
+    OperationDefinitionNode,
+    parse,
+    validate,
+)
+
+from db.engine.compiled_sql import LRUCache
+from graph.errors import (
+    BAD_USER_INPUT,
+    GRAPHQL_PARSE_FAILED,
+    GRAPHQL_VALIDATION_FAILED,
+    MOST_ERRORS,
+    Rejected,
+    bad_request,
+    coded,
+    with_code,
+)
+from graph.execution.validation import rules, with_hint
+from graph.limits.document_size import Sizes
+from graph.limits.limit_settings import Bounds
+from graph.limits.value_count import NONE, Values, values
+
+# A character makes up to 300 bytes of a parsed document: these are 120 MB at the worst, and seldom 20. A
+# document counts as SMALLEST at least, so that there are 1,000 at most.
+MOST_CHARACTERS, SMALLEST = 400_000, 400
+NOTHING = DocumentNode(definitions=())
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document's text made ready, or the errors that stand in its way."""
+
+    node: DocumentNode
+    length: int
+    errors: tuple[GraphQLError, ...] = ()
+    values: Values = NONE
+
+    @property
+    def size(self) -> int:
+        """The characters that it counts as in the cache."""
+        return max(SMALLEST, self.length)
+
+    def check_values(self, sent: Mapping[str, int], most: int) -> None:
+        """Raises Rejected where its arguments hold more values than that, with `sent` by each variable."""
+        if (count := self.values.count(sent)) > most:
+            message = (
+                f"The operation's arguments hold {count} values, variables put in, and {most} are the limit."
+            )
+            raise Rejected(coded(message, BAD_USER_INPUT))
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The operation to run. Raises Rejected."""
+        operations = [node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)]
+        if name is None:
+            if len(operations) != 1:
+                reason = (
+                    "has no operation" if not operations else "has several operations: give operationName"
+                )
+                raise bad_request(f"The document {reason}.")
+            return operations[0]
+        for operation in operations:
+            if operation.name and operation.name.value == name:
+                return operation
+        raise bad_request("The document has no operation of this name.")
+
+
+class Documents:
+    """Documents by their text, in an LRU cache."""
+
+    def __init__(
+        self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool, introspection: bool = True
+    ) -> None:
+        self._schema = schema
+        self._bounds = bounds
+        self._rules = rules(bounds, introspection=introspection)
+        self._suggestions = suggestions
+        self._cache: LRUCache[str, Document] = LRUCache(MOST_CHARACTERS, lambda document: document.size)
+
+    def get(self, text: str) -> Document:
+        """Raises Rejected when the text is no document of this schema."""
+        document = self._cache.get_or_make(text, partial(self._prepare, text))
+        if document.errors:
+            raise Rejected(*document.errors)
+        return document
+
+    def _prepare(self, text: str) -> Document:
+        if len(text) > self._bounds.document_limit:
+            message = f"The document has more than {self._bounds.document_limit:,} characters. Use variables."
+            return Document(NOTHING, len(text), (coded(message, GRAPHQL_PARSE_FAILED),))
+        most = self._bounds.token_limit
+        try:
+            node = parse(text, max_lexical_tokens=most, max_comments=most)
+        except GraphQLError as error:
+            return Document(NOTHING, len(text), (with_code(error, GRAPHQL_PARSE_FAILED),))
+        try:
+            found = self._mistakes(node)
+            held = NONE if found else values(node)
+        except RecursionError:
+            found, held = [GraphQLError("The document is nested too deeply.")], NONE
+        errors = tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found)
+        return Document(node, len(text), errors, held)
+
+    def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
+        # Not with the other rules: what is too large is not gone through by them.
+        sizes = Sizes(node)
+        if excess := sizes.excess(self._bounds):
+            return [GraphQLError(excess)]
+        errors = validate(
+            self._schema,
+            node,
+            [NoFragmentCyclesRule] if sizes.is_circular else self._rules,
+            max_errors=MOST_ERRORS,
+            hide_suggestions=not self._suggestions,
+        )
+        return [with_hint(self._schema, error) for error in errors] if self._suggestions else errors

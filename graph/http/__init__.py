@@ -1,0 +1,1 @@
+"""GraphQL over HTTP: endpoint, server process, content negotiation, CSRF, ETags, probes."""

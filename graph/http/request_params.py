@@ -1,0 +1,130 @@
+"""The parameters of a GraphQL request: read from the URL or the body, checked by type, text by text."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+
+from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, bad_request, coded
+from graph.http.trusted_documents import Trusted
+from graph.limits.body_memory import Reservation
+from graph.limits.limit_settings import Bounds
+from graph.limits.value_count import size
+
+NO_QUERY = 'The request has no query. Send {"query": "…", "variables": {}}.'
+# Characters of a header that a message repeats.
+MAX_SHOWN = 100
+LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """One GraphQL request. `variables` hold what JSON said, not yet coerced by the schema.
+
+    `sizes` says how many values each of them is, `sha256` under which hash the query is to be registered.
+    """
+
+    query: str
+    variables: Mapping[str, Any]
+    operation_name: str | None
+    sizes: Mapping[str, int]
+    sha256: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        body: bytes,
+        bounds: Bounds,
+        trusted: Trusted,
+        find: Callable[[str], str | None],
+    ) -> "Params":
+        """Those in the URL of a GET, or in the body; `find` gets documents by hash. Raises Rejected."""
+        fields = _from_url(request) if request.method == "GET" else _from_json("The body", body)
+        return cls.check(fields, bounds, trusted, find)
+
+    @classmethod
+    def check(
+        cls, fields: object, bounds: Bounds, trusted: Trusted, find: Callable[[str], str | None]
+    ) -> "Params":
+        if not isinstance(fields, Mapping):
+            raise bad_request("The body must be one JSON object.")
+        query, sha256 = trusted.text(fields, find)
+        variables = fields.get("variables")
+        name, extensions = fields.get("operationName"), fields.get("extensions")
+        if not isinstance(query, str) or not query:
+            raise bad_request(NO_QUERY if query is None else "query must be a GraphQL document.")
+        for field, value in (("variables", variables), ("extensions", extensions)):
+            if value is not None and not isinstance(value, Mapping):
+                raise bad_request(f"{field} must be a JSON object.")
+        if name is not None and not isinstance(name, str):
+            raise bad_request("operationName must be a string.")
+        variables = variables or {}
+        sizes = {key: size([key, value], bounds.list_limit) for key, value in variables.items()}
+        if (count := sum(sizes.values())) > bounds.value_limit:
+            message = f"The variables hold {count} values, and {bounds.value_limit} are the limit."
+            raise Rejected(coded(message, BAD_USER_INPUT))
+        return cls(query, variables, name or None, sizes, sha256)
+
+
+async def read_body(request: Request, bounds: Bounds, reservation: Reservation) -> bytes:
+    """The body of a POST, none of a GET; charged to `reservation` as it comes. Raises Rejected."""
+    if request.method == "GET":
+        return b""
+    _check_kind(request.headers)
+    try:
+        async with asyncio.timeout(bounds.body_timeout):
+            return await _read(request, bounds.body_limit, reservation)
+    except ClientDisconnect:
+        raise bad_request("The body was cut off.") from None
+    except TimeoutError:
+        message = f"The body did not come within {bounds.body_timeout:g} seconds."
+        raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
+
+
+def _check_kind(headers: Headers) -> None:
+    """Raises Rejected for a body that is not JSON as it is."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        sent = f", not {media_type[:MAX_SHOWN]}" if media_type else ""
+        raise bad_request(f"Send Content-Type: application/json{sent}.", status=415)
+    codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
+    if not {each.strip() for each in codings} <= {"", "identity"}:
+        error = coded("Send the body as it is: it must not be compressed.", BAD_REQUEST)
+        raise Rejected(error, status=415, headers={"Accept-Encoding": "identity"})
+
+
+async def _read(request: Request, most: int, reservation: Reservation) -> bytes:
+    # Starlette's own limit answers in plain text.
+    parts, length = [], 0
+    async for each in request.stream():
+        length += len(each)
+        if length > most:
+            raise bad_request(f"The body is larger than {most:,} bytes.", status=413)
+        reservation.grow(length)
+        parts.append(each)
+    return b"".join(parts)
+
+
+def _from_url(request: Request) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if name in fields:
+            fields[name] = _from_json(name, fields[name].encode()) if fields[name] else None
+    return fields
+
+
+def _from_json(what: str, body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "surrogate" in str(error) and LONE_SURROGATE.search(body):
+            message = "Text must not contain a lone surrogate."
+            raise Rejected(coded(message, BAD_USER_INPUT)) from None
+        place = f"at line {error.lineno}, column {error.colno}"
+        raise bad_request(f"{what} is invalid JSON {place}.") from None

@@ -1,0 +1,1 @@
+"""Mutations: inputs, payloads, user errors and resolvers."""

@@ -1,0 +1,273 @@
+"""Inputs: each decodes itself into what `db` takes, or raises InvalidInput with all its mistakes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+import strawberry
+
+from db import customers, orders
+from db.money import Line, Money
+from graph.mutations.input_rules import LONGEST_KEY, MOST_LINES, Problems, unset
+from graph.mutations.options import MutationInput, VersionedInput
+from graph.mutations.user_errors import UserErrorCode
+from graph.types.order_status import OrderStatus
+from graph.types.scalars import CurrencyCode
+
+
+@strawberry.input(description="An amount of money.")
+class MoneyInput:
+    amount: Decimal = strawberry.field(description="The amount, from 0 to 99999999999.9999.")
+    currency: CurrencyCode = strawberry.field(description="A currency of ISO 4217, which may be withdrawn.")
+
+
+@strawberry.input(description="One line of an order; its position is its place in the list.")
+class OrderLineInput:
+    sku: str = strawberry.field(description="The article's number, 1 to 64 characters.")
+    name: str = strawberry.field(description="The article's name, 1 to 250 characters.")
+    quantity: int = strawberry.field(description="How many, from 1 to 1,000,000.")
+    unit_price: MoneyInput = strawberry.field(description="The price of one.")
+
+    def decode(self, problems: Problems, field: str) -> Line:
+        return Line(
+            problems.text(self.sku, f"{field}.sku", LONGEST_KEY),
+            problems.name(self.name, f"{field}.name"),
+            problems.quantity(self.quantity, f"{field}.quantity"),
+            problems.money(self.unit_price, f"{field}.unit_price"),
+        )
+
+
+@strawberry.input(description="Who the new customer is.")
+class CreateCustomerInput(MutationInput):
+    username: str = strawberry.field(
+        description="The unique handle, 1 to 250 characters in NFC, trimmed, without invisible ones."
+    )
+    name: str = strawberry.field(description="The name, 1 to 250 characters.")
+    email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The unique e-mail address, if there is one."
+    )
+
+    def decode(self) -> dict[str, Any]:
+        problems = Problems()
+        values = {
+            "username": problems.username(self.username),
+            "name": problems.name(self.name),
+            "email": None if unset(self.email) else problems.email(self.email),
+        }
+        problems.done(partial(customers.refused_insert, values=problems.valid(values)))
+        return values
+
+
+@strawberry.input(description="What to change of a customer: a field left out is kept.")
+class UpdateCustomerInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The customer's id.")
+    username: strawberry.Maybe[str | None] = strawberry.field(
+        description="The new handle; it cannot be cleared."
+    )
+    name: strawberry.Maybe[str | None] = strawberry.field(description="The new name; it cannot be cleared.")
+    email: strawberry.Maybe[str | None] = strawberry.field(
+        description="The new e-mail address; null clears it."
+    )
+
+    def decode(self) -> tuple[int, dict[str, Any], int | None]:
+        problems = Problems()
+        customer_id = problems.row_id("Customer", self.id)
+        expected = problems.version(self.expected_version)
+        values: dict[str, Any] = {}
+        if self.username:
+            values["username"] = problems.username(self.username.value)
+        if self.name:
+            values["name"] = problems.name(self.name.value)
+        if self.email:
+            values["email"] = problems.email(self.email.value)
+        known = known_object(problems, self, "Customer", customer_id)
+        problems.done(
+            None if not known else partial(customers.refused_update, **known, values=problems.valid(values))
+        )
+        return customer_id, values, expected
+
+
+@strawberry.input(description="Which customer to archive.")
+class ArchiveCustomerInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self, partial(customers.refused_update, values={}))
+
+
+@strawberry.input(description="Which customer to take out of the archive.")
+class RestoreCustomerInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self, partial(customers.refused_update, values={}))
+
+
+@strawberry.input(description="Which customer to delete; it must have no orders.")
+class DeleteCustomerInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The customer's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self, customers.refused_delete)
+
+
+@strawberry.input(description="Which customer's personal data to erase.")
+class EraseCustomerInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(
+        description="The customer's id, or that of a deleted one, of which no version can be expected."
+    )
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Customer", self, partial(customers.refused_update, values={}))
+
+
+class OrderContent(NamedTuple):
+    """What an order's input comes to: columns, and a total or lines."""
+
+    values: dict[str, Any]
+    total: Money | None
+    lines: tuple[Line, ...]
+
+
+@strawberry.input
+class NewOrder:
+    """What createOrder takes, and an item of createOrders and upsertOrders."""
+
+    customer_id: strawberry.ID = strawberry.field(description="Who places the order.")
+    total: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="What the order costs, where it has no lines."
+    )
+    lines: list[OrderLineInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="The order's lines, 1 to 200, in one currency."
+    )
+    placed_at: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="When it was placed: now, if left out."
+    )
+
+    def content(self, problems: Problems, reference: str | None) -> OrderContent:
+        values: dict[str, Any] = {
+            "customer_id": problems.row_id("Customer", self.customer_id, "customer_id"),
+            "reference": None if unset(reference) else problems.reference(reference),
+        }
+        if not unset(self.placed_at):
+            values["placed_at"] = self.placed_at
+        total = None if unset(self.total) else problems.money(self.total, "total")
+        lines = () if unset(self.lines) else decode_lines(problems, self.lines)
+        if unset(self.total) == unset(self.lines):
+            problems.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
+        return OrderContent(values, total, lines)
+
+
+@strawberry.input(description="A new order, with either a total or lines.")
+class CreateOrderInput(NewOrder, MutationInput):
+    reference: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
+    )
+
+    def decode(self) -> OrderContent:
+        problems = Problems()
+        content = self.content(problems, self.reference)
+        problems.done(partial(orders.refused_insert, values=problems.valid(content.values)))
+        return content
+
+
+@strawberry.input(description="What to change of an order: a field left out is kept.")
+class UpdateOrderInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The order's id.")
+    total: strawberry.Maybe[MoneyInput | None] = strawberry.field(
+        description="The new total of a PENDING order without lines; it cannot be cleared."
+    )
+    lines: strawberry.Maybe[list[OrderLineInput] | None] = strawberry.field(
+        description="All lines of a PENDING order, 1 to 200; they cannot be cleared."
+    )
+    reference: strawberry.Maybe[str | None] = strawberry.field(
+        description="The new unique key; null clears it."
+    )
+    placed_at: strawberry.Maybe[datetime | None] = strawberry.field(
+        description="The new time of placing; it cannot be cleared."
+    )
+
+    def decode(self) -> tuple[int, OrderContent, int | None]:
+        problems = Problems()
+        order_id = problems.row_id("Order", self.id)
+        expected = problems.version(self.expected_version)
+        values: dict[str, Any] = {}
+        if self.reference:
+            values["reference"] = problems.reference(self.reference.value)
+        if self.placed_at:
+            values["placed_at"] = required(problems, self.placed_at.value, "placed_at")
+        total, lines = self._decode_content(problems)
+        known = known_object(problems, self, "Order", order_id)
+        content = "lines" if self.lines else "total" if self.total else None
+        valid = problems.valid(values)
+        problems.done(
+            None if not known else partial(orders.refused_update, **known, values=valid, content=content)
+        )
+        return order_id, OrderContent(values, total, lines), expected
+
+    def _decode_content(self, problems: Problems) -> tuple[Money | None, tuple[Line, ...]]:
+        if self.total and self.lines:
+            problems.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
+        total: Money | None = None
+        lines: tuple[Line, ...] = ()
+        if self.total and required(problems, self.total.value, "total"):
+            total = problems.money(self.total.value, "total")
+        if self.lines:
+            lines = decode_lines(problems, self.lines.value)
+        return total, lines
+
+
+@strawberry.input(description="Which order to move, and to which status.")
+class TransitionOrderInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The order's id.")
+    to: OrderStatus = strawberry.field(description="The status to move to.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Order", self, partial(orders.refused_transition, to=str(self.to.value)))
+
+
+@strawberry.input(description="Which order to delete; it must be PENDING or CANCELLED.")
+class DeleteOrderInput(VersionedInput):
+    id: strawberry.ID = strawberry.field(description="The order's id.")
+
+    def decode(self) -> tuple[int, int | None]:
+        return decode_id("Order", self, orders.refused_delete)
+
+
+def required(problems: Problems, value: Any, field: str) -> Any:
+    if value is None:
+        problems.add(UserErrorCode.REQUIRED, "This cannot be null.", field)
+    return value
+
+
+def decode_id(kind: str, sent: Any, check: Callable[..., Any]) -> tuple[int, int | None]:
+    """The row's id and the version that is expected of it. Raises InvalidInput."""
+    problems = Problems()
+    row_id, expected = problems.row_id(kind, sent.id), problems.version(sent.expected_version)
+    known = known_object(problems, sent, kind, row_id)
+    problems.done(None if not known else partial(check, **known))
+    return row_id, expected
+
+
+def known_object(problems: Problems, sent: Any, kind: str, row_id: int) -> dict[str, Any]:
+    """What of `id` and `expectedVersion` has no mistake; empty without the id: then nothing else is known."""
+    if problems.has("id"):
+        return {}
+    expected = (
+        None if problems.has("expected_version") or unset(sent.expected_version) else sent.expected_version
+    )
+    return {f"{kind.lower()}_id": row_id, "expected": expected}
+
+
+def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tuple[Line, ...]:
+    if not lines:
+        problems.add(UserErrorCode.REQUIRED, "An order has at least one line.", "lines")
+    elif len(lines) > MOST_LINES:
+        problems.add(UserErrorCode.TOO_LONG, f"At most {MOST_LINES} lines.", "lines")
+        return ()
+    decoded = tuple(line.decode(problems, f"lines.{index}") for index, line in enumerate(lines or ()))
+    problems.lines(decoded)
+    return decoded

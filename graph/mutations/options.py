@@ -1,0 +1,119 @@
+"""What every mutation's input takes besides its change: a key, a dry run, and the version that is known."""
+
+import dataclasses
+import hashlib
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache, partial
+from typing import Any
+
+import orjson
+import strawberry
+from strawberry.types import has_object_definition
+
+from db import money, unique_text
+from graph.context import Asked
+from graph.mutations.input_rules import Problems, unset
+
+# Printed last, below what the mutation is about.
+KEY_AND_DRY_RUN = ("idempotency_key", "dry_run")
+OPTIONS = ("mode", "expected_version", *KEY_AND_DRY_RUN)
+
+
+@strawberry.input
+class MutationInput:
+    idempotency_key: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A key of your own, 1 to 128 printable characters. Sent again with it and an equivalent "
+        "input, within 24 hours, the mutation is not carried out again and answers as it did. If left out, "
+        "the server makes one.",
+    )
+    dry_run: bool = strawberry.field(
+        default=False,
+        description="Check and carry out everything, answer what would be, and then undo it.",
+    )
+
+
+@strawberry.input
+class VersionedInput(MutationInput):
+    expected_version: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The version that you know; any other is the user error VERSION_CONFLICT, which says "
+        "what was changed since. If left out, the last writer wins.",
+    )
+
+
+def asked(mutation: str, sent: MutationInput) -> Asked:
+    """How `sent` asks for its mutation. Raises InvalidInput for a key that is none."""
+    problems = Problems()
+    key = None if unset(sent.idempotency_key) else problems.key(sent.idempotency_key)
+    problems.done()
+    return Asked(mutation, input_hash(sent), key, sent.dry_run, partial(legacy_input_hash, sent))
+
+
+def input_hash(sent: MutationInput) -> str:
+    """The same for equivalent inputs, without the key and `dryRun`: 62 characters.
+
+    Amounts are compared as numbers, times as moments and unique text in its normal form. A field that is left
+    out equals its default, and null where null means nothing else. Fields added later do not change it.
+    """
+    content = {name: value for name, value in _canonical(sent).items() if name not in KEY_AND_DRY_RUN}
+    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=31).hexdigest()
+
+
+def legacy_input_hash(sent: MutationInput) -> str:
+    """The first version of the hash: rows that have it last for as long as their keys."""
+    content = {name: value for name, value in vars(sent).items() if name not in KEY_AND_DRY_RUN}
+    text = orjson.dumps(_legacy(content), default=str, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=32).hexdigest()
+
+
+def options_last(input_type: type) -> None:
+    """Show the fields that all mutations have below those of this one."""
+    fields = input_type.__strawberry_definition__.fields  # type: ignore[attr-defined]
+    fields.sort(key=lambda each: each.python_name in OPTIONS)
+
+
+def _canonical(value: Any, field: str = "") -> Any:
+    """JSON that is equal for equivalent values of a field."""
+    match value:
+        case str():
+            return unique_text.normalized(field, value)
+        case Enum():
+            return value.value
+        case Decimal():
+            return money.as_text(value)
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case strawberry.Some():
+            return _canonical(value.value, field)
+        case list():
+            return [_canonical(each, field) for each in value]
+    if not has_object_definition(value):
+        return value
+    input_type: Any = type(value)
+    defaults = _defaults(input_type)
+    sent = {
+        name: each for name, each in vars(value).items() if each is not None and each is not strawberry.UNSET
+    }
+    return {name: _canonical(each, name) for name, each in sent.items() if each != defaults[name]}
+
+
+@cache
+def _defaults(input_type: type) -> dict[str, Any]:
+    return {field.name: field.default for field in dataclasses.fields(input_type)}
+
+
+def _legacy(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case strawberry.Some():
+            # In a list, so that null is not the same as left out.
+            return [_legacy(value.value)]
+        case list():
+            return [_legacy(each) for each in value]
+        case dict():
+            return {name: _legacy(each) for name, each in value.items() if each is not strawberry.UNSET}
+    return _legacy(vars(value)) if has_object_definition(value) else value

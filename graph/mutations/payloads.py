@@ -1,0 +1,139 @@
+"""Payloads: the object as it is now, or why it is as it was."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
+from typing import Any, NamedTuple, get_type_hints
+
+import strawberry
+
+from db import domain_errors
+from db.models import Customer as CustomerRow
+from graph.auth.scopes import Scope
+from graph.context import Info
+from graph.global_ids import GlobalId
+from graph.mutations.options import MutationInput, asked, options_last
+from graph.mutations.user_errors import InvalidInput, UserError, user_error
+from graph.types.fields import argument, column, computed, mutating
+from graph.types.objects import Customer, Order
+
+
+class Answer(NamedTuple):
+    """What a payload is read from: the row (of one that is deleted, its id), or the user errors."""
+
+    row: Any
+    user_errors: list[UserError]
+
+
+def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Answer]]:
+    """Make an Answer of what a mutation's resolver returns, or of the mistake that it raises."""
+
+    @wraps(resolver)
+    async def answer(info: Info, input: MutationInput) -> Answer:
+        try:
+            write = partial(info.context.write, asked(info.field_name, input))
+            return Answer(await resolver(write, input), [])
+        except InvalidInput as invalid:
+            also = await info.context.check(invalid.check) if invalid.check else []
+            return Answer(None, [*invalid.user_errors, *(user_error(each, input) for each in also)])
+        except domain_errors.Refused as refused:
+            return Answer(None, [user_error(each, input) for each in domain_errors.flat(refused)])
+
+    return answer
+
+
+def mutation(*, resolver: Callable[..., Awaitable[Any]], scope: Scope, description: str) -> Any:
+    """A mutation; its one argument is the resolver's `input`."""
+    input_type = get_type_hints(resolver)["input"]
+    options_last(input_type)
+    input_argument = argument("input", input_type, "What to change, and how.")
+    return mutating(answering(resolver), [input_argument], scope=scope, description=description)
+
+
+def row(description: str) -> Any:
+    return computed(lambda answer: answer.row, description=description)
+
+
+def deleted(kind: str) -> Any:
+    def deleted_id(answer: Answer) -> strawberry.ID | None:
+        return None if answer.row is None else GlobalId(kind, answer.row).encode()
+
+    return computed(deleted_id, description="The id of what was deleted, null if nothing was.")
+
+
+def erased(answer: Answer) -> CustomerRow | None:
+    return answer.row if isinstance(answer.row, CustomerRow) else None
+
+
+def erased_id(answer: Answer) -> strawberry.ID | None:
+    customer = erased(answer)
+    row_id = customer.id if customer else answer.row
+    return None if row_id is None else GlobalId("Customer", row_id).encode()
+
+
+def user_errors() -> Any:
+    return column("Why nothing was written; empty if it was.")
+
+
+@strawberry.type(description="What createCustomer did.")
+class CreateCustomerPayload:
+    customer: Customer | None = row("The new customer.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What updateCustomer did.")
+class UpdateCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What archiveCustomer did.")
+class ArchiveCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What restoreCustomer did.")
+class RestoreCustomerPayload:
+    customer: Customer | None = row("The customer as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What deleteCustomer did.")
+class DeleteCustomerPayload:
+    deleted_id: strawberry.ID | None = deleted("Customer")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What eraseCustomer did.")
+class EraseCustomerPayload:
+    customer: Customer | None = computed(
+        erased, description="The customer as it is now, null if it was deleted."
+    )
+    erased_id: strawberry.ID | None = computed(
+        erased_id, description="The id of who was erased, also if deleted before; null if nobody was."
+    )
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What createOrder did.")
+class CreateOrderPayload:
+    order: Order | None = row("The new order.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What updateOrder did.")
+class UpdateOrderPayload:
+    order: Order | None = row("The order as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What transitionOrder did.")
+class TransitionOrderPayload:
+    order: Order | None = row("The order as it is now.")
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="What deleteOrder did.")
+class DeleteOrderPayload:
+    deleted_id: strawberry.ID | None = deleted("Order")
+    user_errors: list[UserError] = user_errors()

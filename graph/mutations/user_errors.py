@@ -1,0 +1,233 @@
+"""Mistakes that a user can mend: data in the payload, one type for each kind of detail."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from db import domain_errors, unique_text
+from graph import global_ids
+from graph.context import Check
+from graph.global_ids import GlobalId
+from graph.types.change_history import Change
+from graph.types.field_costs import CHANGES_SINCE
+from graph.types.fields import column
+from graph.types.naming import camel
+from graph.types.objects import Node
+from graph.types.order_status import OrderStatus
+
+
+@strawberry.enum(description="What a user error is about; programs decide by it, people read the message.")
+class UserErrorCode(Enum):
+    REQUIRED = strawberry.enum_value("REQUIRED", description="This cannot be null or empty.")
+    TOO_LONG = strawberry.enum_value("TOO_LONG", description="The text or list is too long.")
+    INVALID_EMAIL = strawberry.enum_value("INVALID_EMAIL", description="This is no e-mail address.")
+    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="The number is out of its range.")
+    AMOUNT_OUT_OF_RANGE = strawberry.enum_value(
+        "AMOUNT_OUT_OF_RANGE",
+        description="The amount, product or total is below 0 or above 99999999999.9999.",
+    )
+    UNKNOWN_CURRENCY = strawberry.enum_value(
+        "UNKNOWN_CURRENCY", description="ISO 4217 knows no such currency."
+    )
+    MIXED_CURRENCIES = strawberry.enum_value(
+        "MIXED_CURRENCIES", description="The lines of one order have one currency."
+    )
+    TOTAL_OR_LINES = strawberry.enum_value(
+        "TOTAL_OR_LINES", description="An order takes either a total or lines."
+    )
+    NOT_PRINTABLE = strawberry.enum_value(
+        "NOT_PRINTABLE", description="The text has characters that cannot be printed."
+    )
+    KEY_REUSED = strawberry.enum_value(
+        "KEY_REUSED", description="The idempotency key was used before, for another mutation or input."
+    )
+    VERSION_CONFLICT = strawberry.enum_value(
+        "VERSION_CONFLICT", description="The object has another version than the one that is expected."
+    )
+    TAKEN = strawberry.enum_value("TAKEN", description="Another object has this unique value.")
+    REPEATED = strawberry.enum_value(
+        "REPEATED", description="An earlier item of the same batch, with no mistake, has this unique value."
+    )
+    OTHER_CUSTOMER = strawberry.enum_value(
+        "OTHER_CUSTOMER", description="An order stays with the customer that it has."
+    )
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is no object with this id.")
+    CUSTOMER_ARCHIVED = strawberry.enum_value(
+        "CUSTOMER_ARCHIVED", description="An archived customer gets no new orders."
+    )
+    CUSTOMER_HAS_ORDERS = strawberry.enum_value(
+        "CUSTOMER_HAS_ORDERS",
+        description="A customer with orders cannot be deleted, only archived.",
+    )
+    ILLEGAL_TRANSITION = strawberry.enum_value(
+        "ILLEGAL_TRANSITION", description="The order's status does not lead there."
+    )
+    NOT_EDITABLE = strawberry.enum_value(
+        "NOT_EDITABLE", description="Lines and total change only while the order is PENDING."
+    )
+    NOT_DELETABLE = strawberry.enum_value(
+        "NOT_DELETABLE", description="An order is deleted only while PENDING or CANCELLED."
+    )
+    HAS_LINES = strawberry.enum_value(
+        "HAS_LINES", description="The order has lines, and its total follows from them."
+    )
+
+
+@strawberry.interface(description="A mistake in the input that its sender can mend; nothing was written.")
+class UserError:
+    code: UserErrorCode = strawberry.field(description="What is wrong, for programs.")
+    message: str = strawberry.field(description="What is wrong, for people.")
+    path: list[str] = strawberry.field(description="Where in the arguments, from input down.")
+
+
+@strawberry.type(description="A value that is not allowed, or a rule that forbids the change.")
+class InvalidInputError(UserError):
+    pass
+
+
+@strawberry.type(description="A value that must be unique and that another object has.")
+class ValueTakenError(UserError):
+    value: str = strawberry.field(description="The value that is taken.")
+
+
+@strawberry.type(description="An id in the input that names no object.")
+class NotFoundError(UserError):
+    # Not `id`: clients' caches would take the error for the object.
+    missing: strawberry.ID = strawberry.field(description="The id as it was sent.")
+
+
+@strawberry.type(description="A status that the order cannot go to.")
+class IllegalTransitionError(UserError):
+    status: OrderStatus = strawberry.field(description="The order's status.")
+    allowed: list[OrderStatus] = strawberry.field(description="Where the order can go now.")
+
+
+@strawberry.type(description="An idempotency key that belongs to another change.")
+class KeyReusedError(UserError):
+    mutation: str = strawberry.field(description="The mutation that it was used for.")
+
+
+@strawberry.type(description="Somebody else has changed the object since it was read.")
+class VersionConflictError(UserError):
+    current: Node = strawberry.field(description="The object as it is now.")
+    changes: list[Change] = column(
+        "What was changed since that version, by whom and when, the oldest first; at most 20.",
+        items=CHANGES_SINCE,
+    )
+
+
+USER_ERRORS = [
+    InvalidInputError,
+    ValueTakenError,
+    NotFoundError,
+    IllegalTransitionError,
+    KeyReusedError,
+    VersionConflictError,
+]
+
+
+class InvalidInput(Exception):
+    """All that the input's own rules found. `check` finds what is wrong with the rest by the database."""
+
+    def __init__(self, user_errors: Sequence[UserError], check: Check | None = None) -> None:
+        super().__init__()
+        self.user_errors = list(user_errors)
+        self.check = check
+
+
+RULES: dict[type[domain_errors.Refused], tuple[UserErrorCode, str]] = {
+    domain_errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
+    domain_errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    domain_errors.NothingExpected: (
+        UserErrorCode.NOT_FOUND,
+        "There is no object of any version with this key.",
+    ),
+    domain_errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
+    domain_errors.OtherCustomer: (
+        UserErrorCode.OTHER_CUSTOMER,
+        "This order belongs to another customer.",
+    ),
+    domain_errors.NotEditable: (UserErrorCode.NOT_EDITABLE, "This order is no longer PENDING."),
+    domain_errors.NotDeletable: (
+        UserErrorCode.NOT_DELETABLE,
+        "This order is neither PENDING nor CANCELLED.",
+    ),
+    domain_errors.HasLines: (UserErrorCode.HAS_LINES, "This order has lines: change those."),
+    domain_errors.AmountOutOfRange: (
+        UserErrorCode.AMOUNT_OUT_OF_RANGE,
+        "The result is more than 99999999999.9999.",
+    ),
+    domain_errors.MixedCurrencies: (UserErrorCode.MIXED_CURRENCIES, "The lines have several currencies."),
+}
+
+
+def user_error(refused: domain_errors.Refused, sent: Any, prefix: str = "") -> UserError:
+    """The payload's form of a rule that `db` enforces for the input, or item of one, that was `sent`.
+
+    Its field is named from `prefix` on.
+    """
+    path = path_of(f"{prefix}{refused.field or ''}".rstrip("."))
+    # Its frames hold all that was read for the change.
+    refused.__traceback__ = None
+    match refused:
+        case domain_errors.NotFound(kind=kind, id=row_id):
+            return not_found(kind, GlobalId(kind, row_id).encode(), path)
+        case domain_errors.Taken(field=str(field)):
+            return ValueTakenError(
+                code=UserErrorCode.TAKEN,
+                message=f"This {field} is taken.",
+                path=path,
+                value=_stored(sent, field),
+            )
+        case domain_errors.IllegalTransition(current=current, wanted=wanted, allowed=allowed):
+            return IllegalTransitionError(
+                code=UserErrorCode.ILLEGAL_TRANSITION,
+                message=f"An order that is {current} cannot become {wanted}.",
+                path=path,
+                status=OrderStatus(current),
+                allowed=[OrderStatus(each) for each in allowed],
+            )
+        case domain_errors.KeyReused(mutation=mutation):
+            message = f"This key was used for another input of {mutation}."
+            return KeyReusedError(
+                code=UserErrorCode.KEY_REUSED, message=message, path=path, mutation=mutation
+            )
+        case domain_errors.VersionConflict(current=row, since=since):
+            return VersionConflictError(
+                code=UserErrorCode.VERSION_CONFLICT,
+                message=f"The {_kind(row)} has changed since you read it: it is at version {row.version}.",
+                path=path,
+                current=row,
+                changes=list(since),
+            )
+    code, message = RULES[type(refused)]
+    return InvalidInputError(code=code, message=message, path=path)
+
+
+def _kind(row: Any) -> str:
+    return type(row).__name__.lower()
+
+
+def _stored(sent: Any, field: str) -> str:
+    value = getattr(sent, field)
+    return unique_text.normalized(field, value.value if isinstance(value, strawberry.Some) else value)
+
+
+def not_found(kind: str, sent: str, path: list[str]) -> UserError:
+    """For an id that is malformed, of another type, or of nothing: the sender sees no difference.
+
+    What is longer than any id comes back cut.
+    """
+    missing = sent if len(sent) <= global_ids.MAX_LENGTH else f"{sent[: global_ids.MAX_LENGTH - 1]}…"
+    message = f"There is no {kind.lower()} with this id."
+    return NotFoundError(
+        code=UserErrorCode.NOT_FOUND, message=message, path=path, missing=strawberry.ID(missing)
+    )
+
+
+def path_of(field: str | None, *rest: Any) -> list[str]:
+    """`unit_price.amount` as ["input", "unitPrice", "amount"]."""
+    parts = [*(field.split(".") if field else []), *rest]
+    return ["input", *(camel(str(part)) for part in parts)]

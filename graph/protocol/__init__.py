@@ -1,1 +1,0 @@
-"""GraphQL over HTTP, part by part: what a request may be and what its answer looks like."""

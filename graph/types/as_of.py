@@ -1,0 +1,47 @@
+"""`asOf` on root fields: the moment that its whole tree is read at."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from db import stale_reads
+from graph.errors import BadUserInput
+from graph.read_timestamps import When
+from graph.types.fields import KEY, Batched, DeclaredField, Load, argument, declaration
+
+QueryT = TypeVar("QueryT", bound=type)
+
+AS_OF = argument(
+    "as_of",
+    datetime | None,
+    "Read this field and all below it as it was then, to the millisecond; the present if left out. Only TiDB "
+    "keeps the past, by default for 10 minutes; what cannot be read is refused with AS_OF_UNAVAILABLE.",
+)
+
+
+def timed(query: QueryT) -> QueryT:
+    """Give `asOf` to every field of the root type that reads, but `node`."""
+    for name, field in vars(query).items():
+        # Relay refetches a fragment by a `node` that takes an id and nothing else.
+        if name == "node" or not isinstance(field, DeclaredField):
+            continue
+        declared = declaration(field)
+        if isinstance(declared, Batched):
+            field.arguments = [*field.arguments, AS_OF]
+            plan = partial(plan_as_of, declared.plan)
+            field.metadata = MappingProxyType({KEY: replace(declared, plan=plan)})
+    return query
+
+
+def plan_as_of(plan: Callable[..., Load], root: Any, arguments: Mapping[str, Any]) -> Load:
+    """The field's own plan, at the moment of `asOf`. Raises BadUserInput."""
+    load, moment = plan(root, arguments), arguments.get("as_of")
+    if moment is None:
+        return load
+    moment = stale_reads.millisecond(moment)
+    if load.when and load.when.moment not in (None, moment):
+        raise BadUserInput("asOf and the cursor name two moments: leave one of them out.")
+    return load._replace(when=When(moment))

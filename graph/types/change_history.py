@@ -1,0 +1,138 @@
+"""The history of an object: each change of it, by whom and when, and what it did."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, NamedTuple
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db.audit import audit_log as recorded
+from db.models import Change as ChangeRow
+from db.pagination.filters import Compare
+from db.pagination.keyset import Page, Scope
+from db.pagination.sorts import HISTORY_SORT
+from graph import loaders
+from graph.auth import scopes
+from graph.global_ids import GlobalId
+from graph.types import field_costs
+from graph.types.connections.connection import PAGING, page_of
+from graph.types.connections.operators import NO_ROW
+from graph.types.connections.snapshot import when_of
+from graph.types.field_costs import CHANGED_FIELDS, JSON_VALUES, Price
+from graph.types.fields import Load, argument, batched, column, computed
+from graph.types.naming import camel
+from graph.types.requires_scope import reading, requires
+
+TABLE = "history"
+NODE = argument("node", strawberry.ID, "The id of the object, which may have been deleted.")
+
+
+@strawberry.enum(description="What a change did to its object.")
+class ChangeAction(Enum):
+    CREATED = strawberry.enum_value("CREATED", description="It was created.")
+    UPDATED = strawberry.enum_value("UPDATED", description="Its fields, status or lines were changed.")
+    DELETED = strawberry.enum_value("DELETED", description="It was deleted.")
+    ERASED = strawberry.enum_value("ERASED", description="Its personal data were erased, here too.")
+
+
+class FieldChangeRow(NamedTuple):
+    """A field by the name it has in the schema, before and after."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+def fields_of(change: ChangeRow) -> list[FieldChangeRow]:
+    """The fields in the order in which they were written down."""
+    return [_field(name, *sides) for name, sides in recorded.differences(change).items()]
+
+
+def _field(name: str, before: Any, after: Any) -> FieldChangeRow:
+    shown = "customer" if name == "customer_id" else camel(name)
+    return FieldChangeRow(shown, _shown(name, before), _shown(name, after))
+
+
+def _shown(name: str, value: Any) -> Any:
+    """As the API shows it: the id of a customer, and the names of a line's fields."""
+    if name == "customer_id" and value is not None:
+        return GlobalId("Customer", value).encode()
+    if isinstance(value, list):
+        return [{camel(key): each for key, each in line.items()} for line in value]
+    return value
+
+
+@strawberry.type(description="A field of an object, before a change and after it.")
+class FieldChange:
+    field: str = column("The field's name in the schema.")
+    before: JSON | None = column(
+        "Its value before, as the schema shows it; null if there was none.", items=JSON_VALUES
+    )
+    after: JSON | None = column(
+        "Its value after, as the schema shows it; null if there is none.", items=JSON_VALUES
+    )
+
+
+@strawberry.type(description="One change of an object.", directives=requires(scopes.Scope.HISTORY_READ))
+class Change:
+    version: int = column("The object's version after the change.")
+    action: ChangeAction = column("What was done.")
+    at: datetime = column("When it was done.")
+    principal: str = column("Who did it: the caller, or system for a command of the operator's.")
+    request_id: str | None = column("The id of the request that did it.")
+    fields: list[FieldChange] = computed(
+        fields_of, "fields", description="What it changed.", items=CHANGED_FIELDS
+    )
+
+
+def history(kind: str, *, description: str) -> Any:
+    """The changes of a parent of `kind`."""
+
+    def plan(source: Any, sent: Mapping[str, Any]) -> Load:
+        return load(f"{kind}.history", kind, source.id, sent)
+
+    return batched(
+        loaders.pages,
+        plan,
+        PAGING,
+        scope=scopes.Scope.HISTORY_READ,
+        description=description,
+        price=price,
+        columns=("id",),
+    )
+
+
+def history_of(*, description: str) -> Any:
+    """`history(node)`: the changes of any object by its id; none for an id of nothing."""
+
+    def plan(_root: Any, sent: Mapping[str, Any]) -> Load:
+        found = GlobalId.decode(sent["node"]) or GlobalId("Customer", NO_ROW)
+        return load("Query.history", found.kind, found.row_id, sent)
+
+    return batched(
+        loaders.pages,
+        plan,
+        [NODE, *PAGING],
+        scope=scopes.Scope.HISTORY_READ,
+        scopes_of=reading("node"),
+        description=f"{description} It needs the scope to read such an object, too.",
+        price=price,
+    )
+
+
+def load(field: str, kind: str, object_id: int, sent: Mapping[str, Any]) -> Load:
+    page = page_asked(field, kind, sent)
+    return Load(object_id, (page,), when_of(page.scope, sent))
+
+
+def page_asked(field: str, kind: str, sent: Mapping[str, Any]) -> Page:
+    scope = Scope(field, TABLE, HISTORY_SORT, Compare("kind", "eq", kind), "object_id")
+    return page_of(scope, sent)
+
+
+def price(sent: Mapping[str, Any]) -> Price:
+    # Any kind will do: the size is what counts. A cursor names its own, and is not looked at.
+    sizes = {name: sent.get(name) for name in ("first", "last")}
+    return field_costs.page(page_asked("", "", sizes).size, served=True, within=True)

@@ -1,0 +1,1 @@
+"""Relay connections: pages and their arguments (where, orderBy, search, snapshot)."""

@@ -1,0 +1,218 @@
+"""Relay connections over the slices that `db` cuts: their arguments, edges and page info."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import strawberry
+from strawberry.types.arguments import StrawberryArgument
+
+from db.pagination import covering_indexes, filters, index_usage
+from db.pagination.filters import ACTIVE, Every
+from db.pagination.keyset import Page, Scope, Slice
+from graph import loaders
+from graph.auth import scopes
+from graph.errors import BadUserInput
+from graph.types import field_costs
+from graph.types.arguments import once
+from graph.types.connections.order_by import CustomerOrder, OrderOrder, sort
+from graph.types.connections.search import search_count, searched
+from graph.types.connections.snapshot import SNAPSHOT, Snapshot, is_pinned, when_of
+from graph.types.connections.where import WHERES, CustomerWhere, OrderWhere, condition
+from graph.types.field_costs import Price, counted
+from graph.types.fields import Load, argument, batched, column, computed
+
+NodeT = TypeVar("NodeT")
+DEFAULT_SIZE, LARGEST_SIZE, LARGEST_COUNT = 20, 100, 10_000
+
+BOUND = (
+    "It must be of the same field, with the same sort and where, and of customers the same search and "
+    "includeArchived."
+)
+UNINDEXED = "What no index serves costs more, and may end with TIMEOUT."
+
+PAGING = [
+    argument("first", int | None, "How many from the front: 20 by default, 100 at most."),
+    argument("after", str | None, f"Only what comes after this cursor. {BOUND}"),
+    argument("last", int | None, "How many from the back, 100 at most; not together with first."),
+    argument("before", str | None, f"Only what comes before this cursor. {BOUND}"),
+    SNAPSHOT,
+]
+CUSTOMER_ARGUMENTS = [
+    *PAGING,
+    argument("where", CustomerWhere | None, f"Only the customers that meet these conditions. {UNINDEXED}"),
+    argument(
+        "order_by",
+        list[CustomerOrder] | None,
+        "One of [CREATED_AT], [USERNAME] and [NAME]; the newest by createdAt first if left out.",
+    ),
+    argument(
+        "include_archived",
+        bool | None,
+        "Whether archived customers are shown too.",
+        default=False,
+    ),
+]
+ORDER_ARGUMENTS = [
+    *PAGING,
+    argument("where", OrderWhere | None, f"Only the orders that meet these conditions. {UNINDEXED}"),
+    argument(
+        "order_by",
+        list[OrderOrder] | None,
+        "One of [PLACED_AT], [CREATED_AT], [TOTAL] with one currency in where, and [STATUS, PLACED_AT]; "
+        "the newest by placedAt first if left out.",
+    ),
+]
+
+
+class EdgeRow(NamedTuple):
+    """A row and its place in the connection."""
+
+    cursor: str
+    node: Any
+
+
+def edges(slice_: Slice[Any]) -> list[EdgeRow]:
+    return [EdgeRow(slice_.cursor(row), row) for row in slice_.rows]
+
+
+def start_cursor(slice_: Slice[Any]) -> str | None:
+    return slice_.cursor(slice_.rows[0]) if slice_.rows else None
+
+
+def end_cursor(slice_: Slice[Any]) -> str | None:
+    return slice_.cursor(slice_.rows[-1]) if slice_.rows else None
+
+
+@strawberry.type(description="Where a page stands in its connection.")
+class PageInfo:
+    has_next_page: bool = computed(
+        lambda slice_: slice_.has_next, description="Whether there is more after this page."
+    )
+    has_previous_page: bool = computed(
+        lambda slice_: slice_.has_previous, description="Whether there is more before this page."
+    )
+    start_cursor: str | None = computed(
+        start_cursor, description="The cursor of the first edge, null on an empty page."
+    )
+    end_cursor: str | None = computed(
+        end_cursor, description="The cursor of the last edge, null on an empty page."
+    )
+    snapshot: Snapshot | None = computed(
+        lambda slice_: slice_.snapshot,
+        description="When the page was read, where snapshot is PINNED; null otherwise.",
+    )
+
+
+@strawberry.type(description="One object in a connection, and its place there.")
+class Edge(Generic[NodeT]):
+    cursor: str = column("The opaque place of this edge, to be sent as after or before.")
+    node: NodeT = column("The object itself.")
+
+
+@strawberry.type(description="How many objects a connection has in all, counted up to a limit.")
+class Count:
+    value: int = column("How many were counted: the limit, if there are more.")
+    exact: bool = column("Whether that is all of them.")
+
+
+def count_plan(slice_: Slice[Any], arguments: Mapping[str, Any]) -> Load:
+    return Load(slice_.parent, (slice_.scope, search_count(slice_.scope, count_limit(arguments))))
+
+
+def count_limit(arguments: Mapping[str, Any]) -> int:
+    limit: int | None = arguments.get("limit")
+    limit = LARGEST_COUNT if limit is None else limit
+    if not 0 <= limit <= LARGEST_COUNT:
+        raise BadUserInput(f"limit must be from 0 to {LARGEST_COUNT}.")
+    return limit
+
+
+@strawberry.type(description="A page of objects, each with its cursor.")
+class Connection(Generic[NodeT]):
+    edges: list[Edge[NodeT]] = computed(
+        edges, "rows", description="The objects of this page with their cursors."
+    )
+    nodes: list[NodeT] = computed(
+        lambda slice_: slice_.rows,
+        "rows",
+        description="The objects of this page, where no cursor is needed.",
+    )
+    page_info: PageInfo = computed(
+        lambda slice_: slice_, description="Where this page stands in its connection."
+    )
+    total_count: Count = batched(
+        loaders.counts,
+        count_plan,
+        [
+            argument(
+                "limit",
+                int | None,
+                f"How far to count: {LARGEST_COUNT} by default and at most.",
+                default=LARGEST_COUNT,
+            )
+        ],
+        # It is a field of a connection, which needs a scope.
+        scope=None,
+        description="How many objects there are on all pages, counted only when it is asked for.",
+        price=lambda arguments: counted(count_limit(arguments)),
+    )
+
+
+def connection(
+    field: str,
+    table: str,
+    arguments: Sequence[StrawberryArgument],
+    *,
+    scope: scopes.Scope,
+    description: str,
+    parent: str | None = None,
+) -> Any:
+    """A connection at the root, or of a parent by the children's column `parent`."""
+
+    def asked(sent: Mapping[str, Any]) -> Page:
+        where = condition(WHERES[table], sent.get("where"))
+        if table == "customers" and not sent.get("include_archived"):
+            where = Every((ACTIVE, where))
+        scope = Scope(field, table, sort(table, sent.get("order_by"), where), where, parent)
+        return page_of(searched(scope, sent), sent)
+
+    def plan(source: Any, sent: Mapping[str, Any]) -> Load:
+        page = once(asked, sent)
+        return Load(source.id if parent else None, (page,), when_of(page.scope, sent))
+
+    def price(sent: Mapping[str, Any]) -> Price:
+        page = asked(sent)
+        where = page.scope.where
+        served = index_usage.is_bounded(table, page.scope.sort, where, parent)
+        return field_costs.page(page.size, served=served, within=bool(parent) and not filters.crosses(where))
+
+    return batched(
+        loaders.pages,
+        plan,
+        arguments,
+        scope=scope,
+        description=description,
+        price=price,
+        columns=("id",) if parent else (),
+        rows=covering_indexes.ROWS[table].__name__,
+    )
+
+
+def page_of(scope: Scope, arguments: Mapping[str, Any]) -> Page:
+    """The page that paging arguments ask for; null is as if absent. Raises BadUserInput or BadCursor."""
+    first, last = arguments.get("first"), arguments.get("last")
+    after, before = arguments.get("after"), arguments.get("before")
+    if first is not None and last is not None:
+        raise BadUserInput("Give first or last, not both.")
+    for name, number in (("first", first), ("last", last)):
+        if number is not None and not 0 <= number <= LARGEST_SIZE:
+            raise BadUserInput(f"{name} must be from 0 to {LARGEST_SIZE}.")
+    size = last if last is not None else first if first is not None else DEFAULT_SIZE
+    return Page(
+        scope,
+        size,
+        backward=last is not None,
+        after=None if after is None else scope.key(after),
+        before=None if before is None else scope.key(before),
+        pinned=is_pinned(arguments),
+    )

@@ -1,0 +1,195 @@
+"""What a column can be compared with: one input for each type of value."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar
+
+import strawberry
+
+from db.pagination.filters import Compare
+from graph import global_ids
+from graph.errors import BadUserInput
+from graph.types.naming import camel
+from graph.types.order_status import OrderStatus
+from graph.types.scalars import CurrencyCode
+
+T = TypeVar("T")
+
+LONGEST_LIST = 100
+NO_ROW = -1
+# Past every amount that can be stored, on either side of 0.
+LARGEST_AMOUNT = Decimal(10**11)
+
+# Their value is a part of a text.
+ON_PARTS = {"starts_with", "contains"}
+
+DESCRIPTIONS = {
+    "eq": "Equal to this; null is refused, as in every operator.",
+    "ne": "Different from this; a null is not.",
+    "in_": "One of these, at most 100; an empty list finds nothing.",
+    "not_in": "None of these, at most 100; a null is not, unless the list is empty, which finds everything.",
+    "gt": "Greater than this.",
+    "gte": "Greater than this or equal to it.",
+    "lt": "Less than this.",
+    "lte": "Less than this or equal to it.",
+    "is_null": "Whether there is no value, which no other operator can ask for.",
+    "starts_with": "Begins with this text, with its case.",
+    "contains": "Has this text in it, with its case.",
+}
+
+
+def operator(name: str) -> Any:
+    """An operator's field; left out, it asks for nothing."""
+    return strawberry.field(
+        name="in" if name == "in_" else None,
+        default=strawberry.UNSET,
+        description=DESCRIPTIONS[name],
+    )
+
+
+@strawberry.input(description="Conditions on an id, all of which must hold.")
+class IDFilter:
+    eq: strawberry.ID | None = operator("eq")
+    ne: strawberry.ID | None = operator("ne")
+    in_: list[strawberry.ID] | None = operator("in_")
+    not_in: list[strawberry.ID] | None = operator("not_in")
+
+
+@strawberry.input(description="Conditions on a text by code point, all of which must hold.")
+class StringFilter:
+    eq: str | None = operator("eq")
+    ne: str | None = operator("ne")
+    in_: list[str] | None = operator("in_")
+    not_in: list[str] | None = operator("not_in")
+    gt: str | None = operator("gt")
+    gte: str | None = operator("gte")
+    lt: str | None = operator("lt")
+    lte: str | None = operator("lte")
+    is_null: bool | None = operator("is_null")
+    starts_with: str | None = operator("starts_with")
+    contains: str | None = operator("contains")
+
+
+@strawberry.input(description="Conditions on a whole number, all of which must hold.")
+class IntFilter:
+    eq: int | None = operator("eq")
+    ne: int | None = operator("ne")
+    in_: list[int] | None = operator("in_")
+    not_in: list[int] | None = operator("not_in")
+    gt: int | None = operator("gt")
+    gte: int | None = operator("gte")
+    lt: int | None = operator("lt")
+    lte: int | None = operator("lte")
+
+
+@strawberry.input(description="Conditions on a moment, all of which must hold.")
+class DateTimeFilter:
+    eq: datetime | None = operator("eq")
+    ne: datetime | None = operator("ne")
+    in_: list[datetime] | None = operator("in_")
+    not_in: list[datetime] | None = operator("not_in")
+    gt: datetime | None = operator("gt")
+    gte: datetime | None = operator("gte")
+    lt: datetime | None = operator("lt")
+    lte: datetime | None = operator("lte")
+    is_null: bool | None = operator("is_null")
+
+
+@strawberry.input(description="Conditions on a decimal number, all of which must hold.")
+class DecimalFilter:
+    eq: Decimal | None = operator("eq")
+    ne: Decimal | None = operator("ne")
+    in_: list[Decimal] | None = operator("in_")
+    not_in: list[Decimal] | None = operator("not_in")
+    gt: Decimal | None = operator("gt")
+    gte: Decimal | None = operator("gte")
+    lt: Decimal | None = operator("lt")
+    lte: Decimal | None = operator("lte")
+
+
+@strawberry.input(description="Conditions on a currency, all of which must hold.")
+class CurrencyCodeFilter:
+    eq: CurrencyCode | None = operator("eq")
+    ne: CurrencyCode | None = operator("ne")
+    in_: list[CurrencyCode] | None = operator("in_")
+    not_in: list[CurrencyCode] | None = operator("not_in")
+
+
+@strawberry.input(description="Conditions on an order's status, all of which must hold.")
+class OrderStatusFilter:
+    eq: OrderStatus | None = operator("eq")
+    ne: OrderStatus | None = operator("ne")
+    in_: list[OrderStatus] | None = operator("in_")
+    not_in: list[OrderStatus] | None = operator("not_in")
+
+
+@strawberry.input(description="Conditions on an amount of money, on either part of it or both.")
+class MoneyFilter:
+    amount: DecimalFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="Conditions on the amount."
+    )
+    currency: CurrencyCodeFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="Conditions on the currency."
+    )
+
+
+# The operators' names in the schema, and in conditions; their order is that of a condition's parts.
+OPERATORS = {"in" if name == "in_" else camel(name): name for name in DESCRIPTIONS}
+
+
+def same(value: T) -> T:
+    return value
+
+
+def compare(
+    column: str,
+    sent: Mapping[str, Any],
+    stored: Callable[[Any], Any] = same,
+    *,
+    has_null: bool = False,
+    stored_part: Callable[[Any], Any] = same,
+) -> Iterator[Compare]:
+    """A filter's conditions on a column; `stored` makes of a value what the column holds, or a part of it.
+
+    Raises BadUserInput for a null, in place of which `has_null` columns have isNull, and for a long list.
+    """
+    for field, name in OPERATORS.items():
+        if field not in sent:
+            continue
+        value = sent[field]
+        if value is None:
+            raise BadUserInput(_null_message(column, field, has_null=has_null))
+        if isinstance(value, list):
+            yield Compare(column, name, tuple([stored(each) for each in bounded(value)]))
+        elif name in ON_PARTS:
+            yield Compare(column, name, stored_part(value))
+        else:
+            yield Compare(column, name, value if name == "is_null" else stored(value))
+
+
+def _null_message(column: str, operator: str, *, has_null: bool) -> str:
+    advice = "Leave it out, or use `isNull: true`." if has_null else "Leave it out."
+    return f"`{camel(column)}.{operator}` in where is null. {advice}"
+
+
+def bounded(values: list[T]) -> list[T]:
+    """The same list. Raises BadUserInput when it is too long."""
+    if len(values) > LONGEST_LIST:
+        raise BadUserInput(f"A list of a filter has at most {LONGEST_LIST} values.")
+    return values
+
+
+def stored_id(kind: str) -> Callable[[strawberry.ID], int]:
+    """An id of something else is the id of no row, which every condition can be asked about."""
+    return lambda sent: global_ids.row_id(kind, sent) or NO_ROW
+
+
+def stored_amount(sent: Decimal) -> Decimal:
+    """What is far out of range compares as what is just out of it, which the databases can hold."""
+    return max(-LARGEST_AMOUNT, min(sent, LARGEST_AMOUNT))
+
+
+def stored_enum(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value

@@ -1,0 +1,69 @@
+"""`orderBy`: the sorts that an index serves, and a clear refusal of all others."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from db.pagination import filters
+from db.pagination.filters import Condition
+from db.pagination.sorts import CUSTOMER_SORTS, ORDER_SORTS, Sort
+from graph.errors import BadUserInput
+
+
+@strawberry.enum(description="Which way a sort goes; null counts as the smallest value.")
+class SortDirection(Enum):
+    ASC = strawberry.enum_value("ASC", description="The smallest first.")
+    DESC = strawberry.enum_value("DESC", description="The greatest first.")
+
+
+@strawberry.enum(description="What customers can be sorted by.")
+class CustomerSortField(Enum):
+    CREATED_AT = strawberry.enum_value("CREATED_AT", description="When the customer was created.")
+    USERNAME = strawberry.enum_value("USERNAME", description="The handle, by code point.")
+    NAME = strawberry.enum_value("NAME", description="The name, by code point.")
+
+
+@strawberry.enum(description="What orders can be sorted by.")
+class OrderSortField(Enum):
+    PLACED_AT = strawberry.enum_value("PLACED_AT", description="When the order was placed.")
+    CREATED_AT = strawberry.enum_value("CREATED_AT", description="When the order was created.")
+    TOTAL = strawberry.enum_value("TOTAL", description="The total; where must then name one currency by eq.")
+    STATUS = strawberry.enum_value("STATUS", description="The status by name; PLACED_AT must follow.")
+
+
+@strawberry.input(description="One part of a sort of customers.")
+class CustomerOrder:
+    field: CustomerSortField = strawberry.field(description="What to sort by.")
+    direction: SortDirection = strawberry.field(
+        default=SortDirection.ASC, description="Which way; the same in every part of a sort."
+    )
+
+
+@strawberry.input(description="One part of a sort of orders.")
+class OrderOrder:
+    field: OrderSortField = strawberry.field(description="What to sort by.")
+    direction: SortDirection = strawberry.field(
+        default=SortDirection.ASC, description="Which way; the same in every part of a sort."
+    )
+
+
+SORTS: dict[str, tuple[Sort, ...]] = {"customers": CUSTOMER_SORTS, "orders": ORDER_SORTS}
+
+
+def sort(table: str, order_by: Sequence[Any] | None, where: Condition) -> Sort:
+    """The sort that is asked for, by default the table's first. Raises BadUserInput."""
+    if not order_by:
+        return SORTS[table][0]
+    fields = tuple(part.field.value for part in order_by)
+    directions = {part.direction for part in order_by}
+    found = next((each for each in SORTS[table] if each.fields == fields), None)
+    if found is None or len(directions) > 1:
+        known = ", ".join("[" + ", ".join(each.fields) + "]" for each in SORTS[table])
+        message = f"{table.capitalize()} cannot be sorted this way. Use one of {known}, in one direction."
+        raise BadUserInput(message)
+    missing = set(found.pinned) - filters.equal_columns(where)
+    if missing:
+        raise BadUserInput(f"To sort by {fields[0]}, where must name one {missing.pop()} by eq.")
+    return found.towards(descending=directions == {SortDirection.DESC})

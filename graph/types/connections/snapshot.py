@@ -1,0 +1,54 @@
+"""`snapshot` on connections: whether all pages show one moment, and which one it is."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from db.pagination.keyset import Scope
+from graph.errors import BadUserInput
+from graph.read_timestamps import When
+from graph.types.fields import argument, column
+
+
+@strawberry.enum(description="As of when the pages of a connection are read.")
+class SnapshotMode(Enum):
+    LATEST = strawberry.enum_value("LATEST", description="Each page as it is when it is read.")
+    PINNED = strawberry.enum_value(
+        "PINNED",
+        description="The first page at the present, all that follow by its cursors at the same moment.",
+    )
+
+
+@strawberry.type(description="The moment that a page and all below it was read at.")
+class Snapshot:
+    at: datetime | None = column("The moment, a whole millisecond; null when the page shows the present.")
+    pinned: bool = column(
+        "Whether the page shows its moment; false when that is no longer kept, and the present was read."
+    )
+
+
+SNAPSHOT = argument(
+    "snapshot",
+    SnapshotMode | None,
+    "PINNED reads all pages at the moment of the first, which pageInfo.snapshot states; send it with every "
+    "page. On SQLite it is refused with AS_OF_UNAVAILABLE.",
+    default=SnapshotMode.LATEST,
+)
+
+
+def is_pinned(arguments: Mapping[str, Any]) -> bool:
+    return arguments.get("snapshot") is SnapshotMode.PINNED
+
+
+def when_of(scope: Scope, arguments: Mapping[str, Any]) -> When | None:
+    """As of when the page is read: by the cursor it is sent with. Raises BadUserInput and BadCursor."""
+    if not is_pinned(arguments):
+        return None
+    cursors = [arguments[name] for name in ("after", "before") if arguments.get(name) is not None]
+    moments = {moment for moment in map(scope.moment, cursors) if moment}
+    if len(moments) > 1:
+        raise BadUserInput("after and before are of two snapshots.")
+    return When(moments.pop() if moments else None, pinned=True)

@@ -1,0 +1,58 @@
+"""A customer's orders in numbers: how many, and what they come to in each currency."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import strawberry
+
+from db.aggregation.order_aggregates import Group
+from db.money import Money as MoneyRow
+from db.pagination import filters
+from db.pagination.filters import Condition
+from graph import loaders
+from graph.auth.scopes import Scope
+from graph.types import field_costs
+from graph.types.arguments import once
+from graph.types.connections.where import OrderWhere, condition
+from graph.types.field_costs import Price
+from graph.types.fields import Load, argument, batched, column, computed
+from graph.types.money import Money
+
+COUNT = "How many orders these are."
+TOTAL = "The exact sum of their totals."
+
+
+def total(group: Group) -> MoneyRow:
+    return MoneyRow(group.amount, group.currency)
+
+
+@strawberry.type(description="The orders of one customer in one currency.")
+class OrderStats:
+    count: int = column(COUNT)
+    total: Money = computed(total, "amount", "currency", description=TOTAL)
+
+
+def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
+    return Load(customer.id, (once(asked, arguments),))
+
+
+def stats_price(arguments: Mapping[str, Any]) -> Price:
+    return field_costs.stats(within=not filters.crosses(asked(arguments)))
+
+
+def asked(arguments: Mapping[str, Any]) -> Condition:
+    return condition(OrderWhere, arguments.get("where"))
+
+
+def order_stats(*, description: str) -> Any:
+    """A customer's orders summed up, for all customers of a level in one statement."""
+    where = argument("where", OrderWhere | None, "Only the orders that meet these conditions.")
+    return batched(
+        loaders.order_stats_by_customer_id,
+        stats_plan,
+        [where],
+        scope=Scope.ORDERS_READ,
+        description=description,
+        price=stats_price,
+        columns=("id",),
+    )
