@@ -117,7 +117,8 @@ async def transition(transaction: Transaction, order_id: int, to: str, expected:
     """Move the order to another status. Raises NotFound, VersionConflict or IllegalTransition."""
     order = await lock(transaction, order_id)
     await changes.expect(transaction, order, expected)
-    require_transition(order, to)
+    for illegal in illegal_transition(order, to):
+        raise illegal
     return await changes.apply(transaction, orders, order, {"status": to})
 
 
@@ -172,12 +173,7 @@ async def refused_transition(
     """All that is wrong with a transition; nothing is locked or written."""
     if found := await refused_update(transaction, order_id, {}, None, expected):
         return found
-    order = await _unlocked(transaction, order_id)
-    try:
-        require_transition(order, to)
-    except domain_errors.IllegalTransition as refused:
-        return [refused]
-    return []
+    return illegal_transition(await _unlocked(transaction, order_id), to)
 
 
 async def refused_delete(
@@ -228,11 +224,10 @@ async def _refuse_insert(transaction: Transaction, values: Mapping[str, Any]) ->
         raise domain_errors.combined([refused, *await _taken(transaction, values)]) from refused
 
 
-def require_transition(order: Order, to: str) -> None:
-    """Raises IllegalTransition."""
+def illegal_transition(order: Order, to: str) -> list[Refused]:
+    """IllegalTransition, if the order's status does not lead there."""
     allowed = TRANSITIONS[order.status]
-    if to not in allowed:
-        raise domain_errors.IllegalTransition(order.status, to, allowed)
+    return [] if to in allowed else [domain_errors.IllegalTransition(order.status, to, allowed)]
 
 
 def _insertion(columns: Mapping[str, Any]) -> sa.Insert:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 from uuid import uuid4
 
 import strawberry
@@ -135,12 +135,6 @@ def _retrieve(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-class Write(Protocol):
-    """What a mutation's resolver writes with: `Context.write`, which knows how the mutation is asked for."""
-
-    async def __call__(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T: ...
-
-
 class Asked(NamedTuple):
     """How a mutation is asked for: its name, a hash of its input, the client's key, if it is to last.
 
@@ -199,10 +193,10 @@ class Context:
         finally:
             self.loaders.clear()
 
-    async def check(self, check: Check) -> list[Refused]:
-        """What `check` finds to be wrong, in a transaction that locks and writes nothing.
+    async def check(self, check: Callable[[Transaction], Awaitable[list[T]]]) -> list[T]:
+        """What `check`, which writes nothing, finds to be wrong.
 
-        Without the database, nothing: it is only asked in addition to mistakes that are known already.
+        Empty without the database: its errors only add to those of the input.
         """
         author = Author(self.principal, self.request_id, owner=self.caller.customer_id)
         try:
@@ -243,6 +237,16 @@ class Context:
             owner=self.caller.customer_id,
             legacy_hash=asked.legacy_hash,
         )
+
+
+class Write(NamedTuple):
+    """What a mutation's resolver writes with: `Context.write` with the options of the mutation's input."""
+
+    context: Context
+    asked: Asked
+
+    async def __call__(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        return await self.context.write(self.asked, work, *arguments)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -29,29 +29,25 @@ def now() -> datetime:
 
 
 async def expect(transaction: Transaction, row: Customer | Order, version: int | None) -> None:
-    """Raises VersionConflict, with the changes since, when the caller knows another version of the row."""
-    try:
-        require_version(row, version)
-    except domain_errors.VersionConflict as conflict:
-        await audit_log.fill_since(transaction, [conflict])
-        raise
+    """Raises VersionConflict, with the changes since, when another version of the row is expected."""
+    for found in await conflict(transaction, row, version):
+        raise found
 
 
 async def conflict(
     transaction: Transaction, row: Customer | Order, version: int | None
 ) -> list[domain_errors.Refused]:
-    """The VersionConflict that `expect` raises, if it does."""
-    try:
-        await expect(transaction, row, version)
-    except domain_errors.VersionConflict as found:
-        return [found]
-    return []
+    """The VersionConflict that `expect` raises, if any."""
+    found = version_conflict(row, version)
+    await audit_log.fill_since(transaction, found)
+    return found
 
 
-def require_version(row: Customer | Order, version: int | None) -> None:
-    """Raises VersionConflict without the changes since, for which the history must be asked."""
-    if version is not None and version != row.version:
-        raise domain_errors.VersionConflict(row, (), version)
+def version_conflict(row: Customer | Order, version: int | None) -> list[domain_errors.Refused]:
+    """The same without the changes since, which takes no statement."""
+    if version is None or version == row.version:
+        return []
+    return [domain_errors.VersionConflict(row, (), version)]
 
 
 async def created(transaction: Transaction, row: Customer | Order, lines: Sequence[Line] = ()) -> None:

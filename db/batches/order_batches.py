@@ -1,4 +1,4 @@
-"""Many orders in one transaction: the number of statements does not depend on how many they are."""
+"""Bulk writes of orders, in a number of statements that does not depend on the number of items."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,141 +10,160 @@ from db import order_lines as lines
 from db.audit import audit_log, changes
 from db.audit.audit_log import Entry, content
 from db.batches import bulk_write, item_results
-from db.batches.item_results import CREATED, UPDATED, Item
-from db.batches.order_changes import New, Plan, Stored
+from db.batches.item_results import CREATED, UPDATED, Item, refused_item
+from db.batches.order_changes import OrderBatch, OrderInput, StoredOrder
+from db.domain_errors import Refused
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders
-from db.orders import require_transition
+from db.orders import illegal_transition
 from db.reader import Transaction
 
 CHANGED = ("total", "currency", "placed_at", "version", "updated_at")
 
 
-class Transition(NamedTuple):
-    """An order by its id, where it is to go, and the version it is expected to have."""
+class OrderTransition(NamedTuple):
+    """An order by its id, the status to move it to, and its expected version.
 
-    order_id: int
+    An item with `invalid` input has only its valid parts; it is checked and not stored.
+    """
+
+    order_id: int | None
     to: str
     expected: int | None = None
+    invalid: bool = False
 
 
-async def create(transaction: Transaction, sent: Sequence[New], all_or_nothing: bool) -> tuple[Item, ...]:
-    """Create orders; an item an order, in their order.
+async def create(
+    transaction: Transaction, inputs: Sequence[OrderInput], all_or_nothing: bool
+) -> tuple[Item, ...]:
+    """Create orders; returns an Item for each, in their order.
 
-    An item is refused with NotFound, CustomerArchived, Taken, Repeated, MixedCurrencies or AmountOutOfRange,
-    and spoils no other; with `all_or_nothing` it raises BatchRefused. Raises Overtaken when others took a
-    reference meanwhile.
+    An Item is refused with NotFound, CustomerArchived, Taken, Repeated, MixedCurrencies or AmountOutOfRange,
+    or Several of them, without affecting the others; with `all_or_nothing` that raises BatchRefused. Raises
+    Overtaken when a concurrent transaction took a reference.
     """
-    return await _write(transaction, Plan(owner=transaction.owner), sent, all_or_nothing)
+    return await _write(transaction, OrderBatch(owner=transaction.owner), inputs, all_or_nothing)
 
 
-async def upsert(transaction: Transaction, sent: Sequence[New], all_or_nothing: bool) -> tuple[Item, ...]:
+async def upsert(
+    transaction: Transaction, inputs: Sequence[OrderInput], all_or_nothing: bool
+) -> tuple[Item, ...]:
     """Create or change orders by `reference`, as `create` does.
 
-    An order that is there is refused with OtherCustomer, VersionConflict, NotEditable or HasLines, too.
+    An existing order is also refused with OtherCustomer, VersionConflict, NotEditable or HasLines.
     """
-    return await _write(transaction, Plan(changes_stored=True, owner=transaction.owner), sent, all_or_nothing)
+    batch = OrderBatch(changes_stored=True, owner=transaction.owner)
+    return await _write(transaction, batch, inputs, all_or_nothing)
 
 
 async def transition(
-    transaction: Transaction, sent: Sequence[Transition], all_or_nothing: bool
+    transaction: Transaction, transitions: Sequence[OrderTransition], all_or_nothing: bool
 ) -> tuple[Item, ...]:
-    """Move orders to other statuses; an item an order, in their order.
+    """Move orders to other statuses; returns an Item for each, in their order.
 
-    An item is refused with NotFound, Repeated, VersionConflict or IllegalTransition, and spoils no other;
-    with `all_or_nothing` it raises BatchRefused.
+    An Item is refused with NotFound, Repeated, VersionConflict or IllegalTransition, or Several of them,
+    without affecting the others; with `all_or_nothing` that raises BatchRefused.
     """
-    ids = {each.order_id for each in sent}
-    rows = await transaction.lock(orders, ids)
-    waiting = {row.id: Order._make(row) for row in rows}
-    found: list[Item] = []
-    seen: set[int] = set()
-    for each in sent:
-        found.append(item_results.attempt(_moved, each, waiting, seen))
-    await item_results.settle(transaction, found, all_or_nothing)
-    moved = [item.row for item in found if item.row]
+    ids = {each.order_id for each in transitions if each.order_id is not None}
+    before = {row.id: Order._make(row) for row in await transaction.lock(orders, ids)}
+    items: list[Item] = []
+    moved_ids: set[int] = set()
+    for each in transitions:
+        items.append(_moved(each, before, moved_ids))
+    await item_results.require_storable(transaction, items, all_or_nothing)
+    moved = [item.row for item in items if item.row]
     if moved:
         await bulk_write.update(transaction, orders, moved, ("status", "version", "updated_at"))
-        await audit_log.record(transaction, [changes.updated(waiting[row.id], row) for row in moved])
-    return tuple(found)
+        await audit_log.record(transaction, [changes.updated(before[row.id], row) for row in moved])
+    return tuple(items)
 
 
-def _moved(each: Transition, waiting: dict[int, Order], seen: set[int]) -> Item:
-    if each.order_id in seen:
-        raise domain_errors.Repeated("id")
-    order = waiting.get(each.order_id)
-    if order is None:
-        raise domain_errors.NotFound("Order", each.order_id)
-    changes.require_version(order, each.expected)
-    require_transition(order, each.to)
-    # Only now: an item that is refused stands in no other's way.
-    seen.add(each.order_id)
+def _moved(each: OrderTransition, before: dict[int, Order], moved_ids: set[int]) -> Item:
+    if each.order_id is None:
+        return Item()
+    order = before.get(each.order_id)
+    violations = list(_violations(each, order, moved_ids))
+    if order is None or violations or each.invalid:
+        return refused_item(violations)
+    # Only stored items count as earlier ones: a refused one does not affect the others.
+    moved_ids.add(order.id)
     return Item(changes.changed_row(order, {"status": each.to}), UPDATED)
 
 
+def _violations(each: OrderTransition, order: Order | None, moved_ids: set[int]) -> Iterator[Refused]:
+    """As of transitionOrder: after a VersionConflict the status is not checked."""
+    if each.order_id in moved_ids:
+        yield domain_errors.Repeated("id")
+    if order is None:
+        yield domain_errors.NotFound("Order", each.order_id or 0)
+    else:
+        yield from changes.version_conflict(order, each.expected) or illegal_transition(order, each.to)
+
+
 async def _write(
-    transaction: Transaction, plan: Plan, sent: Sequence[New], all_or_nothing: bool
+    transaction: Transaction, batch: OrderBatch, inputs: Sequence[OrderInput], all_or_nothing: bool
 ) -> tuple[Item, ...]:
-    references = [each.reference for each in sent if each.reference is not None]
+    references = [each.reference for each in inputs if each.reference is not None]
     if references:
-        plan.stored = await _stored(transaction, references)
-    owners = {each.values["customer_id"] for each in sent if each.reference not in plan.stored}
-    if owners:
-        plan.owners = await _owners(transaction, owners)
-    for each in sent:
-        plan.add(each)
-    await item_results.settle(transaction, plan.items, all_or_nothing)
+        batch.stored = await _stored(transaction, references)
+    new = [each.values for each in inputs if not batch.changed_by(each)]
+    customer_ids = {values["customer_id"] for values in new if "customer_id" in values}
+    if customer_ids:
+        batch.customers = await _customers(transaction, customer_ids)
+    for each in inputs:
+        batch.add(each)
+    await item_results.require_storable(transaction, batch.items, all_or_nothing)
     try:
-        await _store(transaction, plan)
+        await _store(transaction, batch)
     except errors.DuplicateKey as error:
         raise errors.Overtaken from error
-    return tuple(plan.items)
+    return tuple(batch.items)
 
 
-async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[str, Stored]:
-    """The orders with their lines, by reference, whosever they are; locked where they may be changed."""
+async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[str, StoredOrder]:
+    """The orders with their lines, by reference, of any customer; locked if they may be changed."""
     both = orders.outerjoin(order_lines, order_lines.c.order_id == orders.c.id)
     statement = (
         sa.select(*orders.c, *order_lines.c).select_from(both).order_by(orders.c.id, order_lines.c.position)
     )
-    found: dict[str, Stored] = {}
+    found: dict[str, StoredOrder] = {}
     width = len(orders.c)
     for row in await transaction.lock_anybodys(statement, orders.c.reference.in_(references), orders):
         order, line = Order._make(row[:width]), OrderLine._make(row[width:])
-        stored = found.setdefault(str(order.reference), Stored(order, []))
+        stored = found.setdefault(str(order.reference), StoredOrder(order, []))
         if line.order_id is not None:
             stored.lines.append(line)
     return found
 
 
-async def _owners(transaction: Transaction, ids: set[int]) -> dict[int, Customer]:
-    """The customers, locked, as the foreign keys of new orders would do anyway."""
+async def _customers(transaction: Transaction, ids: set[int]) -> dict[int, Customer]:
+    """The customers, locked, as the foreign keys of new orders lock them anyway."""
     rows = await transaction.lock(customers, ids)
     return {row.id: Customer._make(row) for row in rows}
 
 
-async def _store(transaction: Transaction, plan: Plan) -> None:
-    places = [place for place, item in enumerate(plan.items) if item.done in (CREATED, UPDATED)]
-    rows = [_columns(plan.items[place].row) for place in places]
+async def _store(transaction: Transaction, batch: OrderBatch) -> None:
+    indexes = [index for index, item in enumerate(batch.items) if item.done in (CREATED, UPDATED)]
+    rows = [_columns(batch.items[index].row) for index in indexes]
     if not rows:
         return
-    if plan.changes_stored:
+    if batch.changes_stored:
         by_reference = await bulk_write.upsert(transaction, orders, rows, "reference", CHANGED)
         ids = [by_reference[row["reference"]] for row in rows]
     else:
-        ids = await bulk_write.insert(transaction, orders, rows, _created_by(rows))
-    for place, row_id in zip(places, ids, strict=True):
-        item = plan.items[place]
-        plan.items[place] = item._replace(row=item.row._replace(id=row_id))
-    written = {plan.items[place].row.id: plan.lines[place] for place in places if place in plan.lines}
+        ids = await bulk_write.insert(transaction, orders, rows, _inserted(rows))
+    for index, row_id in zip(indexes, ids, strict=True):
+        item = batch.items[index]
+        batch.items[index] = item._replace(row=item.row._replace(id=row_id))
+    written = {batch.items[index].row.id: batch.lines[index] for index in indexes if index in batch.lines}
     emptied = [order_id for order_id, each in written.items() if each.before]
     if emptied:
         await lines.delete_many(transaction, emptied)
     await lines.insert_many(transaction, {order_id: each.after for order_id, each in written.items()})
-    await audit_log.record(transaction, list(_entries(plan, places)))
+    await audit_log.record(transaction, list(_entries(batch, indexes)))
 
 
-def _created_by(rows: Sequence[dict[str, Any]]) -> sa.ColumnElement[bool]:
-    """Finds new orders, which may have no reference: their customers are locked, and get no others now."""
+def _inserted(rows: Sequence[dict[str, Any]]) -> sa.ColumnElement[bool]:
+    """Condition for the inserted orders, some without a reference: their customers are locked meanwhile."""
     moments = [row["created_at"] for row in rows]
     of_them = orders.c.customer_id.in_({row["customer_id"] for row in rows})
     return of_them & orders.c.created_at.between(min(moments), max(moments))
@@ -154,11 +173,11 @@ def _columns(row: Order) -> dict[str, Any]:
     return {name: value for name, value in row._asdict().items() if name != "id"}
 
 
-def _entries(plan: Plan, places: Sequence[int]) -> Iterator[Entry]:
-    for place in places:
-        item, written = plan.items[place], plan.lines.get(place)
+def _entries(batch: OrderBatch, indexes: Sequence[int]) -> Iterator[Entry]:
+    for index in indexes:
+        item, written = batch.items[index], batch.lines.get(index)
         if item.done == CREATED:
             after = content(item.row, written.after if written else ())
             yield Entry(item.row, audit_log.CREATED, item.row.created_at, {}, after)
         else:
-            yield changes.updated(plan.stored[item.row.reference].order, item.row, written)
+            yield changes.updated(batch.stored[item.row.reference].order, item.row, written)

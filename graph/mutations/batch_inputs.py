@@ -1,15 +1,15 @@
-"""Inputs of batches, and their items, which decode themselves."""
+"""Inputs of bulk mutations and of their items."""
 
 from typing import Any
 
 import strawberry
 
-from db.batches.customer_batches import Upsert
-from db.batches.order_batches import Transition
-from db.batches.order_changes import New
+from db.batches.customer_batches import CustomerUpsert
+from db.batches.order_batches import OrderTransition
+from db.batches.order_changes import OrderInput
 from graph.mutations.batches import MOST_ITEMS, MOST_LINES_IN_ALL, BatchInput
-from graph.mutations.input_rules import Problems
-from graph.mutations.inputs import NewOrder
+from graph.mutations.input_rules import Problems, unset
+from graph.mutations.inputs import NewOrder, OrderContent
 from graph.types.order_status import OrderStatus
 
 ITEMS = f"What to do, 1 to {MOST_ITEMS} items."
@@ -20,6 +20,10 @@ EXPECTED = "The version that you know; any other is the user error VERSION_CONFL
 @strawberry.input
 class VersionedItem:
     expected_version: int | None = strawberry.field(default=strawberry.UNSET, description=EXPECTED)
+
+    def valid_version(self, problems: Problems) -> int | None:
+        expected = problems.version(self.expected_version)
+        return None if problems.has("expected_version") else expected
 
 
 @strawberry.input(description="A customer by the handle: created, or changed where there is one.")
@@ -32,14 +36,15 @@ class UpsertCustomerItem(VersionedItem):
         description="The unique e-mail address; left out it is kept, null clears it."
     )
 
-    def decode(self, problems: Problems) -> Upsert:
+    def decode(self, problems: Problems) -> CustomerUpsert:
         values: dict[str, Any] = {
             "username": problems.username(self.username),
             "name": problems.name(self.name),
         }
         if self.email:
             values["email"] = problems.email(self.email.value)
-        return Upsert(values, problems.version(self.expected_version))
+        expected = self.valid_version(problems)
+        return CustomerUpsert(problems.valid(values), expected, bool(problems.found))
 
 
 @strawberry.input(description="Customers to create or change, by their handles.")
@@ -54,8 +59,21 @@ class CreateOrderItem(NewOrder):
         description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
     )
 
-    def decode(self, problems: Problems) -> New:
-        return New(*self.content(problems, self.reference))
+    def decode(self, problems: Problems) -> OrderInput:
+        return order_input(problems, self.content(problems, self.reference), self)
+
+
+def order_input(
+    problems: Problems, content: OrderContent, sent: NewOrder, expected: int | None = None
+) -> OrderInput:
+    """The order, or the valid parts of one that has mistakes."""
+    if not problems.found:
+        return OrderInput(*content, expected)
+    field = "total" if unset(sent.lines) else "lines"
+    total = None if problems.has("total") else content.total
+    lines = () if problems.has("lines") else content.lines
+    invalid_content = field if problems.has(field) and not unset(getattr(sent, field)) else None
+    return OrderInput(problems.valid(content.values), total, lines, expected, True, invalid_content)
 
 
 @strawberry.input(description="Orders to create.")
@@ -71,9 +89,9 @@ class UpsertOrderItem(NewOrder, VersionedItem):
         description="The order's unique key, 1 to 64 characters in NFC, trimmed, without invisible ones."
     )
 
-    def decode(self, problems: Problems) -> New:
-        expected = problems.version(self.expected_version)
-        return New(*self.content(problems, self.reference), expected)
+    def decode(self, problems: Problems) -> OrderInput:
+        expected = self.valid_version(problems)
+        return order_input(problems, self.content(problems, self.reference), self, expected)
 
 
 @strawberry.input(description="Orders to create or change, by their references.")
@@ -86,9 +104,10 @@ class TransitionOrderItem(VersionedItem):
     id: strawberry.ID = strawberry.field(description="The order's id.")
     to: OrderStatus = strawberry.field(description="The status to move to.")
 
-    def decode(self, problems: Problems) -> Transition:
-        order_id, expected = problems.row_id("Order", self.id), problems.version(self.expected_version)
-        return Transition(order_id, str(self.to.value), expected)
+    def decode(self, problems: Problems) -> OrderTransition:
+        row_id, expected = problems.row_id("Order", self.id), self.valid_version(problems)
+        order_id = None if problems.has("id") else row_id
+        return OrderTransition(order_id, str(self.to.value), expected, bool(problems.found))
 
 
 @strawberry.input(description="Orders to move to other statuses.")

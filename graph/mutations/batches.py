@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple
 
 import strawberry
@@ -45,40 +46,56 @@ class Result(NamedTuple):
     user_errors: list[UserError]
 
 
-async def write_batch(write: Write, work: Any, sent: Any) -> list[Result]:
-    """A result for each item, in their order; items with mistakes of their own never reach `work`.
+class Decoded(NamedTuple):
+    """An item as `db` takes it, and the mistakes of its input; with any it has only the valid parts."""
 
-    `work(transaction, items, all_or_nothing)` gives an Item for each. Raises InvalidInput for the batch.
+    content: Any
+    user_errors: list[UserError]
+
+
+async def write_batch(write: Write, work: Any, sent: Any) -> list[Result]:
+    """A Result for each item, in their order. Raises InvalidInput for mistakes of the whole batch.
+
+    `work(transaction, items, all_or_nothing)` returns an Item for each.
     """
     require_bounds(sent.items)
-    found: list[Any] = [decoded(item, place) for place, item in enumerate(sent.items)]
-    places = [place for place, each in enumerate(found) if not isinstance(each, Result)]
-    all_or_nothing = sent.mode is BatchMode.ALL_OR_NOTHING
-    if not places or (all_or_nothing and len(places) < len(found)):
-        return [each if isinstance(each, Result) else Result(None, None, []) for each in found]
+    items = [decoded(item, index) for index, item in enumerate(sent.items)]
+    stored = await store(write, work, items, sent.mode is BatchMode.ALL_OR_NOTHING)
+    return [result(*each) for each in zip(stored, items, sent.items, range(len(items)), strict=True)]
+
+
+def decoded(sent: Any, index: int) -> Decoded:
+    problems = Problems(prefix_of(index))
+    return Decoded(sent.decode(problems), problems.found)
+
+
+async def store(write: Write, work: Any, items: Sequence[Decoded], all_or_nothing: bool) -> Sequence[Item]:
+    """An Item for each. A batch that has nothing to store is only checked, and leaves its key unused."""
+    contents = [item.content for item in items]
+    valid = [not item.user_errors for item in items]
+    if not any(valid) or (all_or_nothing and not all(valid)):
+        found = await write.context.check(partial(item_results.check, work, contents))
+        return found or [Item()] * len(items)
     try:
-        done = await write(work, [found[place] for place in places], all_or_nothing)
+        stored: Sequence[Item] = await write(work, contents, all_or_nothing)
     except domain_errors.BatchRefused as refused:
-        done = refused.with_traceback(None).items
-    for place, item in zip(places, done, strict=True):
-        found[place] = result(item, sent.items[place], place)
-    return found
+        stored = refused.with_traceback(None).items
+    return stored if len(stored) == len(items) else _with_invalid(stored, valid)
 
 
-def decoded(item: Any, place: int) -> Any:
-    """What `work` gets, or the Result of an item that has mistakes."""
-    problems = Problems(prefix_of(place))
-    content = item.decode(problems)
-    return Result(None, None, problems.found) if problems.found else content
+def _with_invalid(stored: Sequence[Item], valid: Sequence[bool]) -> list[Item]:
+    """Results that an earlier version stored under a key: they leave out items with invalid input."""
+    rest = iter(stored)
+    return [next(rest) if each else Item() for each in valid]
 
 
-def result(item: Item, sent: Any, place: int) -> Result:
-    refused = [user_error(each, sent, prefix_of(place)) for each in domain_errors.flat(item.refused)]
-    return Result(item.row, item.done, refused)
+def result(item: Item, decoded: Decoded, sent: Any, index: int) -> Result:
+    violations = [user_error(each, sent, prefix_of(index)) for each in domain_errors.flat(item.refused)]
+    return Result(item.row, item.done, [*decoded.user_errors, *violations])
 
 
-def prefix_of(place: int) -> str:
-    return f"items.{place}."
+def prefix_of(index: int) -> str:
+    return f"items.{index}."
 
 
 def require_bounds(sent: Sequence[Any]) -> None:

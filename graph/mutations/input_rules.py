@@ -49,6 +49,8 @@ class Problems:
 
     def has(self, field: str) -> bool:
         """Whether a rule found a mistake in the field, or in a part of it."""
+        if not self.found:
+            return False
         path = self._path(field)
         return any(each.path[: len(path)] == path for each in self.found)
 

@@ -1,7 +1,7 @@
 """Payloads: the object as it is now, or why it is as it was."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, NamedTuple, get_type_hints
 
 import strawberry
@@ -9,7 +9,7 @@ import strawberry
 from db import domain_errors
 from db.models import Customer as CustomerRow
 from graph.auth.scopes import Scope
-from graph.context import Info
+from graph.context import Info, Write
 from graph.global_ids import GlobalId
 from graph.mutations.options import MutationInput, asked, options_last
 from graph.mutations.user_errors import InvalidInput, UserError, user_error
@@ -30,7 +30,7 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
     @wraps(resolver)
     async def answer(info: Info, input: MutationInput) -> Answer:
         try:
-            write = partial(info.context.write, asked(info.field_name, input))
+            write = Write(info.context, asked(info.field_name, input))
             return Answer(await resolver(write, input), [])
         except InvalidInput as invalid:
             also = await info.context.check(invalid.check) if invalid.check else []

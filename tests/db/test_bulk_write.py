@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from db.audit import changes
 from db.batches import bulk_write, order_batches
-from db.batches.order_changes import New
+from db.batches.order_changes import OrderInput
 from db.engine.database import Database
 from db.models import customers, order_lines
 from db.reader import Transaction
@@ -54,7 +54,7 @@ async def test_orders_that_look_alike_have_their_own_lines(database: Database) -
     """Without references, for one customer, with one total and, as it may be, at one moment."""
     owner = await create_customer(database)
     values: dict[str, Any] = {"customer_id": owner.id}
-    sent = [New(values, None, [line(f"SKU-{number}")]) for number in range(20)]
+    sent = [OrderInput(values, None, [line(f"SKU-{number}")]) for number in range(20)]
     done = await database.write(lambda transaction: order_batches.create(transaction, sent, True))
     stored = await database.reader().fetch(sa.select(order_lines.c.order_id, order_lines.c.sku))
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from db import customers, domain_errors, errors, models, orders
 from db.audit import changes, erasure
 from db.batches import customer_batches, order_batches
-from db.batches.customer_batches import Upsert
-from db.batches.order_changes import New
+from db.batches.customer_batches import CustomerUpsert
+from db.batches.order_changes import OrderInput
 from db.models import Customer, customer_words, history, order_lines
 from db.reader import Transaction
 from tests.conftest import on_tidb
@@ -134,11 +134,11 @@ MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] 
     "delete an order": (domain_errors.NotFound, lambda t, two: orders.delete(t, two.bobs[0].id)),
     "upsert a customer": (
         errors.NotOwned,
-        lambda t, _two: customer_batches.upsert(t, [Upsert({"username": "bob", "name": "x"})], False),
+        lambda t, _two: customer_batches.upsert(t, [CustomerUpsert({"username": "bob", "name": "x"})], False),
     ),
     "upsert a new customer": (
         errors.NotOwned,
-        lambda t, _two: customer_batches.upsert(t, [Upsert({"username": "eve", "name": "x"})], False),
+        lambda t, _two: customer_batches.upsert(t, [CustomerUpsert({"username": "eve", "name": "x"})], False),
     ),
 }
 
@@ -157,8 +157,8 @@ async def test_no_mutation_touches_anothers_row(two: Two, name: str) -> None:
 @on_tidb
 async def test_others_are_not_kept_from_their_rows(two: Two) -> None:
     """By whoever names what is unique of them, and takes a long time over it."""
-    order = New({"customer_id": two.ada.id, "reference": "bob-1"}, TEN_EUROS, ())
-    customer = Upsert({"username": "ada", "name": "Ada", "email": "bob@example.com"})
+    order = OrderInput({"customer_id": two.ada.id, "reference": "bob-1"}, TEN_EUROS, ())
+    customer = CustomerUpsert({"username": "ada", "name": "Ada", "email": "bob@example.com"})
 
     async def work(transaction: Transaction) -> list[Any]:
         refused = await order_batches.upsert(transaction, [order], False)
@@ -174,11 +174,11 @@ async def test_others_are_not_kept_from_their_rows(two: Two) -> None:
 async def test_batches_change_the_owners_rows_only(two: Two) -> None:
     """An item of another's is refused like one of nothing, and spoils no other."""
 
-    def new(reference: str, customer: Customer, total: Any = TEN_EUROS) -> New:
-        return New({"customer_id": customer.id, "reference": reference}, total, ())
+    def new(reference: str, customer: Customer, total: Any = TEN_EUROS) -> OrderInput:
+        return OrderInput({"customer_id": customer.id, "reference": reference}, total, ())
 
     sent = [new("ada-2", two.ada), new("bob-2", two.ada), new("new-1", two.bob), new("new-2", two.ada)]
-    moves = [order_batches.Transition(order.id, "PAID") for order in (two.adas[1], two.bobs[1])]
+    moves = [order_batches.OrderTransition(order.id, "PAID") for order in (two.adas[1], two.bobs[1])]
     before = await two.bobs_rows()
     created = await two.write(lambda transaction: order_batches.create(transaction, sent[1:], False))
     upserted = await two.write(lambda transaction: order_batches.upsert(transaction, sent, False))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from db import customers, domain_errors, errors
 from db.batches import order_batches
-from db.batches.order_changes import New
+from db.batches.order_changes import OrderInput
 from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.engine.pools import Limits
@@ -222,7 +222,7 @@ async def test_a_batch_knows_its_own_rows_among_others(database: Database) -> No
     ended = asyncio.Event()
 
     async def create(transaction: Transaction) -> list[Order]:
-        sent = [New({"customer_id": customer.id}, Money(Decimal(n), "EUR"), ()) for n in range(200)]
+        sent = [OrderInput({"customer_id": customer.id}, Money(Decimal(n), "EUR"), ()) for n in range(200)]
         return [item.row for item in await order_batches.create(transaction, sent, True)]
 
     async def insert_all_the_time() -> None:
