@@ -43,12 +43,17 @@ WARM_UP = [
 
 @dataclass
 class Figures:
-    """What one case did: milliseconds, megabytes over the start, and the longest line of the log in bytes."""
+    """What one case did: milliseconds, megabytes over the start, and the longest line of the log in bytes.
+
+    `stall_cpu` is the processor time of the server's event loop during a stall: on a busy machine, where a
+    stall also has the time of other processes, it shows what the server itself takes.
+    """
 
     case: str
     database: str
     outcomes: dict[str, int]
     stall: float = 0
+    stall_cpu: float = 0
     peak: float = 0
     after: float = 0
     added: float = 0
@@ -124,20 +129,20 @@ def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
 
 
 def watch(host: str, port: int, pid: int, ceiling: int, control: Connection) -> None:
-    """The quiet client: polls until it is stopped, answers with its longest wait in seconds.
+    """The quiet client: polls until it is stopped, and reports its longest waits in seconds.
 
     It also kills the server when that has become larger than `ceiling`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    longest, pages = 0.0, os.sysconf("SC_PAGE_SIZE")
+    longest, longest_cpu, pages = 0.0, 0.0, os.sysconf("SC_PAGE_SIZE")
     connection = http.client.HTTPConnection(host, port, timeout=300)
     while True:
         if control.poll():
             if control.recv() == "end":
                 return
-            control.send(longest)
-            longest = 0.0
-        begin = time.perf_counter()
+            control.send((longest, longest_cpu))
+            longest = longest_cpu = 0.0
+        begin, cpu = time.perf_counter(), main_thread_cpu(pid)
         try:
             connection.request("GET", "/livez")
             connection.getresponse().read()
@@ -146,7 +151,15 @@ def watch(host: str, port: int, pid: int, ceiling: int, control: Connection) -> 
         except (OSError, http.client.HTTPException):
             connection.close()
         longest = max(longest, time.perf_counter() - begin)
+        longest_cpu = max(longest_cpu, main_thread_cpu(pid) - cpu)
         time.sleep(0.005)
+
+
+def main_thread_cpu(pid: int) -> float:
+    """Seconds of processor time of the thread that runs the event loop."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return 0.0
 
 
 class Quiet:
@@ -160,11 +173,11 @@ class Quiet:
         self._process.start()
         self.stall()
 
-    def stall(self) -> float:
-        """The longest wait since the last call, in milliseconds."""
+    def stall(self) -> tuple[float, float]:
+        """The longest wait since the last call, and the most processor time in one, in milliseconds."""
         self._control.send("stall")
-        longest: float = self._control.recv()
-        return longest * 1000
+        longest, cpu = self._control.recv()
+        return longest * 1000, cpu * 1000
 
     def end(self) -> None:
         self._control.send("end")
@@ -199,7 +212,7 @@ async def _run(figures: Figures, server: Served, target: Target, quiet: Quiet, r
     figures.outcomes = dict(target.outcomes)
     await asyncio.sleep(SETTLING)
     figures.peak = (server.peak() - start) / MEGABYTE
-    figures.stall = quiet.stall()
+    figures.stall, figures.stall_cpu = quiet.stall()
     first = server.rss()
     figures.after = (first - start) / MEGABYTE
     for _ in range(repetitions):
@@ -216,6 +229,7 @@ COLUMNS = (
     "database",
     "outcomes",
     "stall ms",
+    "of it CPU",
     "peak +MB",
     "after 1 s +MB",
     "ten more +MB",
@@ -226,7 +240,8 @@ COLUMNS = (
 
 def row(each: Figures) -> str:
     outcomes = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in each.outcomes.items())
-    numbers = f"{each.stall:.0f} | {each.peak:.0f} | {each.after:.0f} | {each.added:.0f} | {each.log_line}"
+    measured = (each.stall, each.stall_cpu, each.peak, each.after, each.added, each.log_line)
+    numbers = " | ".join(f"{number:.0f}" for number in measured)
     return f"| {each.case} | {each.database} | {outcomes} | {numbers} | {', '.join(each.missed) or '–'} |"
 
 

@@ -16,7 +16,7 @@ from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from graph.app import create_app
 from graph.http.http1 import Http1
-from graph.limits.concurrency_limit import Turns
+from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.settings import Settings
 
 
@@ -30,7 +30,7 @@ def tidegraph(url: str, meter: Meter) -> Any:
 
 def no_limits(url: str, meter: Meter) -> Any:
     """Without those that each request meets: its turn, and the deadlines of its connection."""
-    Turns.turn = lambda _turns, _principal: nullcontext()  # type: ignore[assignment,method-assign]
+    ConcurrencyLimit.slot = lambda _limit, _principal: nullcontext()  # type: ignore[assignment,method-assign]
     return tidegraph(url, meter)
 
 

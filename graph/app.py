@@ -24,9 +24,9 @@ from graph.http.graphiql import Ide
 from graph.http.health import Health
 from graph.http.request_ids import REQUEST_ID, RequestIds
 from graph.http.security_headers import SecurityHeaders
-from graph.limits.body_memory import MemoryLimit
-from graph.limits.concurrency_limit import Turns
-from graph.limits.rate_limit import Rates
+from graph.limits.body_memory import BodyMemoryLimit
+from graph.limits.concurrency_limit import ConcurrencyLimit
+from graph.limits.rate_limit import RateLimiter
 from graph.settings import Settings
 
 
@@ -81,9 +81,9 @@ def endpoint(
         settings.request_timeout,
         settings.cost_limit,
         settings,
-        Rates(settings.rate_limit, settings.rate_limit_storage),
-        Turns(settings),
-        MemoryLimit(settings.bodies_limit),
+        RateLimiter(settings.rate_limit, settings.rate_limit_storage),
+        ConcurrencyLimit(settings),
+        BodyMemoryLimit(settings.bodies_limit),
         settings.trusted(),
         receipts=settings.is_development,
         origins=allowed,

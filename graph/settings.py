@@ -17,7 +17,7 @@ from graph.auth import jwks
 from graph.env_file import names_in
 from graph.http import trusted_documents
 from graph.http.trusted_documents import Trusted
-from graph.limits.limit_settings import Bounds, Seconds
+from graph.limits.limit_settings import LimitSettings, Seconds
 
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
@@ -46,8 +46,8 @@ class BadSettings(Exception):
     """A setting cannot be used; the message is one line for the operator."""
 
 
-class Settings(Bounds, BaseSettings):
-    """Every setting with its default, those of Bounds too. The description is the README's."""
+class Settings(LimitSettings, BaseSettings):
+    """Every setting with its default, including those of LimitSettings. The description is the README's."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 

@@ -9,14 +9,14 @@ import uvicorn
 
 from graph.http.http1 import Http1Connections
 from graph.http.server import bind
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 
 
 @asynccontextmanager
-async def served(app: Any, bounds: Bounds) -> AsyncIterator[uvicorn.Server]:
+async def served(app: Any, limits: LimitSettings) -> AsyncIterator[uvicorn.Server]:
     """Its server, which listens on a free port until the block ends."""
-    http: Any = Http1Connections(bounds)
-    patience: Any = bounds.keep_alive_timeout
+    http: Any = Http1Connections(limits)
+    patience: Any = limits.keep_alive_timeout
     options: Any = {"timeout_keep_alive": patience, "lifespan": "off", "access_log": False}
     server = uvicorn.Server(uvicorn.Config(app, http=http, ws="none", **options))
     serving = asyncio.create_task(server.serve(sockets=[bind("127.0.0.1", 0, guarded=True)]))

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.http.response_sending import PIECE, gzip, send_response
-from graph.limits.body_memory import FREE, MemoryLimit, Reservation
-from graph.limits.client_connections import HELD, SMALLEST_READ
-from graph.limits.limit_settings import Bounds
+from graph.limits.body_memory import FREE_BYTES, BodyMemoryLimit, Reservation
+from graph.limits.client_connections import MAX_BUFFERED, MIN_READ
+from graph.limits.limit_settings import LimitSettings
 from tests.served import connected, served
 from tests.test_heads import CHUNKED, PING, POST
 
@@ -53,25 +53,25 @@ AHEAD = {
 
 @pytest.mark.parametrize(("sent", "lengths"), AHEAD.values(), ids=AHEAD)
 async def test_requests_sent_ahead_take_little_memory(sent: bytes, lengths: list[int]) -> None:
-    """Reading stops at HELD bytes until the request before them is answered; then all of them are."""
+    """Reading stops at MAX_BUFFERED bytes until the request before them is answered; then all of them are."""
     gate = Gate()
     async with (
         asyncio.timeout(60),
-        served(gate, Bounds()) as server,
+        served(gate, LimitSettings()) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(GET + sent)
         await until(lambda: server.server_state.connections)
         (connection,) = server.server_state.connections
-        await until(lambda: connection.held and not connection.transport.is_reading())
-        held, waiting = connection.held, len(server.server_state.tasks)
+        await until(lambda: connection.buffered and not connection.transport.is_reading())
+        held, waiting = connection.buffered, len(server.server_state.tasks)
         gate.opened.set()
         expected = b"".join(b"<%d>" % length for length in [0, *lengths])
         received = b""
         while received.count(b">") < len(lengths) + 1:
             received += await reader.read(65536)
 
-    assert held <= HELD + SMALLEST_READ
+    assert held <= MAX_BUFFERED + MIN_READ
     assert 1 == waiting
     assert expected == b"".join(part.partition(b">")[0] + b">" for part in bodies(received))
 
@@ -87,18 +87,18 @@ async def test_a_body_that_is_not_taken_takes_little_memory(size: int) -> None:
     head = POST + b"X: %b\r\nContent-Length: 900000\r\n\r\n" % (b"x" * size)
     async with (
         asyncio.timeout(60),
-        served(gate, Bounds()) as server,
+        served(gate, LimitSettings()) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(head + b"x" * 900_000)
         await until(lambda: server.server_state.connections)
         (connection,) = server.server_state.connections
-        await until(lambda: connection.held > size and not connection.transport.is_reading())
-        held = connection.held
+        await until(lambda: connection.buffered > size and not connection.transport.is_reading())
+        held = connection.buffered
         gate.opened.set()
         received = await reader.readuntil(b">")
 
-    assert held <= max(HELD, len(head)) + SMALLEST_READ
+    assert held <= max(MAX_BUFFERED, len(head)) + MIN_READ
     assert received.endswith(b"<900000>")
 
 
@@ -109,7 +109,7 @@ async def test_an_idle_connection_holds_nothing_of_its_last_request() -> None:
     head = POST + b"X: %b\r\nContent-Length: 5\r\n\r\n" % (b"x" * 50_000)
     async with (
         asyncio.timeout(60),
-        served(gate, Bounds()) as server,
+        served(gate, LimitSettings()) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(head + b"12345")
@@ -118,7 +118,7 @@ async def test_an_idle_connection_holds_nothing_of_its_last_request() -> None:
         cycle = connection.cycle
 
         assert (0, [], b"", {}, {}, b"") == (
-            connection.held,
+            connection.buffered,
             connection.headers,
             connection.url,
             connection.scope,
@@ -131,7 +131,7 @@ class Sender:
     """An application that sends LARGE bytes by `send_response`, charged to its `memory`."""
 
     def __init__(self, body: bytes = b"x" * LARGE) -> None:
-        self.memory = MemoryLimit(10 * LARGE)
+        self.memory = BodyMemoryLimit(10 * LARGE)
         self.body = body
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -160,7 +160,7 @@ async def test_a_response_is_charged_until_it_is_read() -> None:
     loop = asyncio.get_running_loop()
     async with (
         asyncio.timeout(60),
-        served(sender, Bounds(write_timeout=60)) as server,
+        served(sender, LimitSettings(write_timeout=60)) as server,
         unread(server) as (client, connection),
     ):
         charged = sender.memory.used
@@ -170,8 +170,8 @@ async def test_a_response_is_charged_until_it_is_read() -> None:
             received += len(await loop.sock_recv(client, 1_000_000))
         await until(lambda: not sender.memory.used)
 
-    assert LARGE - FREE == charged
-    assert 0 < buffered <= FREE + PIECE
+    assert LARGE - FREE_BYTES == charged
+    assert 0 < buffered <= FREE_BYTES + PIECE
 
 
 async def test_a_compressed_response_is_charged_with_its_own_size() -> None:
@@ -180,12 +180,12 @@ async def test_a_compressed_response_is_charged_with_its_own_size() -> None:
     asks = PING + b"Accept-Encoding: gzip\r\n\r\n"
     async with (
         asyncio.timeout(60),
-        served(sender, Bounds(write_timeout=60)) as server,
+        served(sender, LimitSettings(write_timeout=60)) as server,
         unread(server, asks),
     ):
         charged = sender.memory.used
 
-    assert len(gzip(sender.body)) - FREE == charged < LARGE
+    assert len(gzip(sender.body)) - FREE_BYTES == charged < LARGE
 
 
 async def test_a_response_that_nobody_reads_ends_with_its_connection() -> None:
@@ -193,7 +193,7 @@ async def test_a_response_that_nobody_reads_ends_with_its_connection() -> None:
     sender = Sender()
     async with (
         asyncio.timeout(60),
-        served(sender, Bounds(write_timeout=0.2)) as server,
+        served(sender, LimitSettings(write_timeout=0.2)) as server,
         unread(server, GET * 3) as (_, connection),
     ):
         await until(connection.transport.is_closing)
@@ -205,12 +205,12 @@ async def test_a_response_that_nobody_reads_ends_with_its_connection() -> None:
 async def test_a_response_that_is_reset_is_not_charged() -> None:
     """A client that leaves in the middle of it frees its memory at once."""
     sender = Sender()
-    async with asyncio.timeout(60), served(sender, Bounds(write_timeout=60)) as server:
+    async with asyncio.timeout(60), served(sender, LimitSettings(write_timeout=60)) as server:
         async with unread(server, GET * 3):
             charged = sender.memory.used
         await until(lambda: not sender.memory.used and not server.server_state.tasks)
 
-    assert LARGE - FREE == charged
+    assert LARGE - FREE_BYTES == charged
 
 
 async def test_a_slow_reader_is_not_cut_off() -> None:
@@ -219,7 +219,7 @@ async def test_a_slow_reader_is_not_cut_off() -> None:
     loop = asyncio.get_running_loop()
     async with (
         asyncio.timeout(60),
-        served(sender, Bounds(write_timeout=3_600)) as server,
+        served(sender, LimitSettings(write_timeout=3_600)) as server,
         unread(server) as (client, connection),
     ):
         before = connection._count_unsent()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 from tests.conftest import on_sqlite
 from tests.processes import Serving, Spawn
 from tests.served import connected, served
@@ -149,7 +149,11 @@ def test_an_idle_connection_is_closed(sent: bytes, client: socket.socket) -> Non
 async def test_clients_that_read_nothing_are_cut_off() -> None:
     """What waits in the server's memory does not do so for ever; it is more than the kernel takes."""
     large = Response(b"x" * 20_000_000)
-    async with asyncio.timeout(30), served(large, Bounds(**SHORT)) as server, AsyncExitStack() as stack:
+    async with (
+        asyncio.timeout(30),
+        served(large, LimitSettings(**SHORT)) as server,
+        AsyncExitStack() as stack,
+    ):
         for sent in (PING, PING * 2, LAST, LAST * 2):
             _, writer = await stack.enter_async_context(connected(server))
             writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -161,7 +165,7 @@ async def test_clients_that_read_nothing_are_cut_off() -> None:
 
 async def test_nothing_is_kept_of_a_connection_that_was_reset() -> None:
     """Not until it would have been idle for too long: whoever resets many would fill the memory."""
-    async with asyncio.timeout(30), served(Response("pong"), Bounds()) as server:
+    async with asyncio.timeout(30), served(Response("pong"), LimitSettings()) as server:
         async with connected(server) as (reader, writer):
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
             writer.write(PING)

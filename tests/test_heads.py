@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 from tests.processes import Serving
 from tests.served import connected, served
 from tests.sockets import connect, exchange
@@ -110,15 +110,15 @@ async def test_a_bad_request_is_refused_after_the_one_before_it(sent: bytes, ref
 
     async with (
         asyncio.timeout(30),
-        served(slow, Bounds()) as server,
+        served(slow, LimitSettings()) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(PING + b"\r\n")
         await begun.wait()
         (connection,) = server.server_state.connections
-        before = connection.held
+        before = connection.buffered
         writer.write(sent)
-        while connection.held == before:  # noqa: ASYNC110
+        while connection.buffered == before:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         done.set()
         received = await reader.read()
@@ -147,7 +147,7 @@ async def test_a_body_sent_ahead_is_not_a_late_head() -> None:
 
     async with (
         asyncio.timeout(30),
-        served(echo, Bounds(header_timeout=1)) as server,
+        served(echo, LimitSettings(header_timeout=1)) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(PING + b"\r\n" + POST + b"Content-Length: 4\r\n\r\n")

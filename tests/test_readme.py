@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from graph.auth.scopes import Scope
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 from graph.settings import PREFIX, Settings
 from tests import pages
 from tests.keys import bearer
@@ -33,7 +33,7 @@ def settings_table() -> str:
     """The table of settings as the README must have it."""
     rows = ["| setting | default | what it does |", "|---|---|---|"]
     # What a base class has comes first there, and last here.
-    fields = sorted(Settings.model_fields.items(), key=lambda each: each[0] in Bounds.model_fields)
+    fields = sorted(Settings.model_fields.items(), key=lambda each: each[0] in LimitSettings.model_fields)
     for name, field in fields:
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
         default = str(default).lower() if isinstance(default, bool) else default

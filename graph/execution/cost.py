@@ -9,7 +9,7 @@ from graphql import GraphQLError, get_nullable_type, is_list_type
 from graph.errors import BAD_USER_INPUT, COST_LIMIT_EXCEEDED, MISTAKES, BadUserInput, Rejected, coded
 from graph.execution.executor import RowExecutor
 from graph.execution.field_tree import Fields, Selected
-from graph.limits.value_count import size
+from graph.limits.value_count import count_json
 from graph.types.arguments import WHERE, convert_arguments
 from graph.types.connections.where import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
 from graph.types.field_costs import ONE, VALUES_PER_POINT, Price, mutation
@@ -96,7 +96,7 @@ class Costs:
         sent = selected.arguments()
         if objects(sent.get(WHERE) or {}) > MOST_OBJECTS:
             raise Rejected(coded(TOO_MANY_OBJECTS, BAD_USER_INPUT))
-        if size([sent]) > MOST_VALUES:
+        if count_json([sent]) > MOST_VALUES:
             name = selected.nodes[0].name.value
             message = f"The arguments of {name} hold more than {MOST_VALUES} values."
             raise Rejected(coded(message, BAD_USER_INPUT))

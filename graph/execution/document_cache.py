@@ -26,9 +26,9 @@ from graph.errors import (
     with_code,
 )
 from graph.execution.validation import rules, with_hint
-from graph.limits.document_size import Sizes
-from graph.limits.limit_settings import Bounds
-from graph.limits.value_count import NONE, Values, values
+from graph.limits.document_size import DocumentSize
+from graph.limits.limit_settings import LimitSettings
+from graph.limits.value_count import NO_VALUES, ValueCounts, count_values
 
 # A character makes up to 300 bytes of a parsed document: these are 120 MB at the worst, and seldom 20. A
 # document counts as SMALLEST at least, so that there are 1,000 at most.
@@ -43,7 +43,7 @@ class Document:
     node: DocumentNode
     length: int
     errors: tuple[GraphQLError, ...] = ()
-    values: Values = NONE
+    values: ValueCounts = NO_VALUES
 
     @property
     def size(self) -> int:
@@ -78,11 +78,11 @@ class Documents:
     """Documents by their text, in an LRU cache."""
 
     def __init__(
-        self, schema: GraphQLSchema, bounds: Bounds, *, suggestions: bool, introspection: bool = True
+        self, schema: GraphQLSchema, limits: LimitSettings, *, suggestions: bool, introspection: bool = True
     ) -> None:
         self._schema = schema
-        self._bounds = bounds
-        self._rules = rules(bounds, introspection=introspection)
+        self._limits = limits
+        self._rules = rules(limits, introspection=introspection)
         self._suggestions = suggestions
         self._cache: LRUCache[str, Document] = LRUCache(MOST_CHARACTERS, lambda document: document.size)
 
@@ -94,26 +94,26 @@ class Documents:
         return document
 
     def _prepare(self, text: str) -> Document:
-        if len(text) > self._bounds.document_limit:
-            message = f"The document has more than {self._bounds.document_limit:,} characters. Use variables."
+        if len(text) > self._limits.document_limit:
+            message = f"The document has more than {self._limits.document_limit:,} characters. Use variables."
             return Document(NOTHING, len(text), (coded(message, GRAPHQL_PARSE_FAILED),))
-        most = self._bounds.token_limit
+        most = self._limits.token_limit
         try:
             node = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLError as error:
             return Document(NOTHING, len(text), (with_code(error, GRAPHQL_PARSE_FAILED),))
         try:
             found = self._mistakes(node)
-            held = NONE if found else values(node)
+            values = NO_VALUES if found else count_values(node)
         except RecursionError:
-            found, held = [GraphQLError("The document is nested too deeply.")], NONE
+            found, values = [GraphQLError("The document is nested too deeply.")], NO_VALUES
         errors = tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found)
-        return Document(node, len(text), errors, held)
+        return Document(node, len(text), errors, values)
 
     def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
         # Not with the other rules: what is too large is not gone through by them.
-        sizes = Sizes(node)
-        if excess := sizes.excess(self._bounds):
+        sizes = DocumentSize(node)
+        if excess := sizes.excess(self._limits):
             return [GraphQLError(excess)]
         errors = validate(
             self._schema,

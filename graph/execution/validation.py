@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 
 LONGEST_ALIAS = 250
 
@@ -82,10 +82,10 @@ def _hint(schema: GraphQLSchema, node: Any, message: str) -> str | None:
     return None
 
 
-def rules(bounds: Bounds, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
+def rules(limits: LimitSettings, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
     """Made once: a rule is a class."""
     hidden = () if introspection else (NoSchemaIntrospectionCustomRule, NoServiceSdl)
-    return (*RULES, short_lists(bounds.list_limit), *hidden)
+    return (*RULES, short_lists(limits.list_limit), *hidden)
 
 
 UNKNOWN_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'\.$")

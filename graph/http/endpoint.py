@@ -33,11 +33,11 @@ from graph.http.request_ids import request_id
 from graph.http.request_params import Params, read_body
 from graph.http.response_sending import send_response
 from graph.http.trusted_documents import Trusted
-from graph.limits.body_memory import MemoryLimit, Reservation
-from graph.limits.concurrency_limit import Turns
-from graph.limits.fair_scheduler import Processor
-from graph.limits.limit_settings import Bounds
-from graph.limits.rate_limit import Rates
+from graph.limits.body_memory import BodyMemoryLimit, Reservation
+from graph.limits.concurrency_limit import ConcurrencyLimit
+from graph.limits.fair_scheduler import FairScheduler
+from graph.limits.limit_settings import LimitSettings
+from graph.limits.rate_limit import RateLimiter
 
 METHODS = ["GET", "POST"]
 RECEIPT = "tidegraph-receipt"
@@ -62,19 +62,19 @@ class GraphQLEndpoint:
     ide: Ide
     request_timeout: float
     cost_limit: int
-    bounds: Bounds
-    rates: Rates
-    turns: Turns
-    memory: MemoryLimit
+    limits: LimitSettings
+    rate_limiter: RateLimiter
+    concurrency_limit: ConcurrencyLimit
+    body_memory: BodyMemoryLimit
     trusted: Trusted
     receipts: bool = False
     origins: Origins = field(default_factory=Origins)
-    processor: Processor = field(default_factory=Processor)
+    scheduler: FairScheduler = field(default_factory=FairScheduler)
     persisted_queries: PersistedQueries = field(default_factory=PersistedQueries)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        with Reservation(self.memory) as reservation:
+        with Reservation(self.body_memory) as reservation:
             response = await self._respond(request, reservation)
             await send_response(request, response, reservation, send)
 
@@ -101,24 +101,24 @@ class GraphQLEndpoint:
 
     async def _run(self, request: Request, media_type: str, reservation: Reservation) -> Response:
         caller = await self._caller(request)
-        await self.rates.count(caller.principal)
+        await self.rate_limiter.count(caller.principal)
         reservation.principal = caller.principal
-        body = await read_body(request, self.bounds, reservation)
-        async with self.turns.turn(caller.principal):
+        body = await read_body(request, self.limits, reservation)
+        async with self.concurrency_limit.slot(caller.principal):
             return await self._answer(request, body, media_type, caller, reservation)
 
     async def _answer(
         self, request: Request, body: bytes, media_type: str, caller: Caller, reservation: Reservation
     ) -> Response:
-        await self.processor.step(caller.principal)
+        await self.scheduler.yield_to_others(caller.principal)
         reservation.check()
         # Only now: read, it may take twenty times the memory, and those that wait may be many.
         find = partial(self.persisted_queries.get, caller.principal)
-        params = Params.of(request, body, self.bounds, self.trusted, find)
+        params = Params.of(request, body, self.limits, self.trusted, find)
         document = self.documents.get(params.query)
         if params.sha256 is not None:
             self.persisted_queries.register(caller.principal, params.sha256, params.query)
-        document.check_values(params.sizes, self.bounds.value_limit)
+        document.check_values(params.sizes, self.limits.value_limit)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             raise method_not_allowed("Send a mutation by POST.", "POST")
@@ -153,8 +153,8 @@ class GraphQLEndpoint:
     ) -> Executed:
         """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
         deadline = Deadline.after(self.request_timeout)
-        step = partial(self.processor.step, caller.principal)
-        receipt = Receipt(budget=ResponseBudget(self.bounds.response_limit, reserve))
+        step = partial(self.scheduler.yield_to_others, caller.principal)
+        receipt = Receipt(budget=ResponseBudget(self.limits.response_limit, reserve))
         context = Context(self.database, deadline, caller, request_id(request), receipt, step=step)
         is_query = operation.operation is OperationType.QUERY
         try:

@@ -5,19 +5,19 @@ from typing import Any
 
 from httptools import HttpParserUpgrade, HttpRequestParser
 
-from graph.limits.client_connections import HELD, BoundedReads, Connection
-from graph.limits.limit_settings import Bounds
+from graph.limits.client_connections import MAX_BUFFERED, BoundedReads, Connection
+from graph.limits.limit_settings import LimitSettings
 
 
 class Http1Connections:
     """Makes the connections of one server. While `is_draining()`, each response closes its connection."""
 
-    def __init__(self, bounds: Bounds, is_draining: Callable[[], bool] = lambda: False) -> None:
-        self._bounds, self._is_draining = bounds, is_draining
-        self._buffer = bytearray(HELD)
+    def __init__(self, limits: LimitSettings, is_draining: Callable[[], bool] = lambda: False) -> None:
+        self._limits, self._is_draining = limits, is_draining
+        self._buffer = bytearray(MAX_BUFFERED)
 
     def __call__(self, **options: Any) -> BoundedReads:
-        return BoundedReads(Http1(self._bounds, self._is_draining, **options), self._buffer)
+        return BoundedReads(Http1(self._limits, self._is_draining, **options), self._buffer)
 
 
 class Http1(Connection):

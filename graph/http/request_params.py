@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, bad_request, coded
 from graph.http.trusted_documents import Trusted
 from graph.limits.body_memory import Reservation
-from graph.limits.limit_settings import Bounds
-from graph.limits.value_count import size
+from graph.limits.limit_settings import LimitSettings
+from graph.limits.value_count import count_json
 
 NO_QUERY = 'The request has no query. Send {"query": "…", "variables": {}}.'
 # Characters of a header that a message repeats.
@@ -40,17 +40,17 @@ class Params:
         cls,
         request: Request,
         body: bytes,
-        bounds: Bounds,
+        limits: LimitSettings,
         trusted: Trusted,
         find: Callable[[str], str | None],
     ) -> "Params":
         """Those in the URL of a GET, or in the body; `find` gets documents by hash. Raises Rejected."""
         fields = _from_url(request) if request.method == "GET" else _from_json("The body", body)
-        return cls.check(fields, bounds, trusted, find)
+        return cls.check(fields, limits, trusted, find)
 
     @classmethod
     def check(
-        cls, fields: object, bounds: Bounds, trusted: Trusted, find: Callable[[str], str | None]
+        cls, fields: object, limits: LimitSettings, trusted: Trusted, find: Callable[[str], str | None]
     ) -> "Params":
         if not isinstance(fields, Mapping):
             raise bad_request("The body must be one JSON object.")
@@ -65,25 +65,25 @@ class Params:
         if name is not None and not isinstance(name, str):
             raise bad_request("operationName must be a string.")
         variables = variables or {}
-        sizes = {key: size([key, value], bounds.list_limit) for key, value in variables.items()}
-        if (count := sum(sizes.values())) > bounds.value_limit:
-            message = f"The variables hold {count} values, and {bounds.value_limit} are the limit."
+        sizes = {key: count_json([key, value], limits.list_limit) for key, value in variables.items()}
+        if (count := sum(sizes.values())) > limits.value_limit:
+            message = f"The variables hold {count} values, and {limits.value_limit} are the limit."
             raise Rejected(coded(message, BAD_USER_INPUT))
         return cls(query, variables, name or None, sizes, sha256)
 
 
-async def read_body(request: Request, bounds: Bounds, reservation: Reservation) -> bytes:
+async def read_body(request: Request, limits: LimitSettings, reservation: Reservation) -> bytes:
     """The body of a POST, none of a GET; charged to `reservation` as it comes. Raises Rejected."""
     if request.method == "GET":
         return b""
     _check_kind(request.headers)
     try:
-        async with asyncio.timeout(bounds.body_timeout):
-            return await _read(request, bounds.body_limit, reservation)
+        async with asyncio.timeout(limits.body_timeout):
+            return await _read(request, limits.body_limit, reservation)
     except ClientDisconnect:
         raise bad_request("The body was cut off.") from None
     except TimeoutError:
-        message = f"The body did not come within {bounds.body_timeout:g} seconds."
+        message = f"The body did not come within {limits.body_timeout:g} seconds."
         raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
 
 

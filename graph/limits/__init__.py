@@ -1,1 +1,1 @@
-"""What one request may bring, and how much of the server one caller may have."""
+"""Limits of one request, of one caller and of one client's connection."""

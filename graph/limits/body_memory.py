@@ -1,4 +1,4 @@
-"""The memory limit: bodies of requests until they are executed, then of responses until they are sent."""
+"""The body memory limit: request bodies until they are executed, then responses until they are sent."""
 
 import asyncio
 import gc
@@ -8,15 +8,15 @@ from typing import Self
 
 from graph.errors import unavailable
 
-# This much of each body is free: most are smaller.
-FREE = 16_384
-# Validating and executing leave reference cycles, which hold on to a request's texts. The garbage collector
-# counts objects and would let gigabytes wait: it is run after so many released bytes.
-COLLECTED, COLLECT_AFTER = 32_000_000, 0.01
+# This many bytes of each body are free: most are smaller.
+FREE_BYTES = 16_384
+# Validating and executing leave reference cycles that refer to a request's texts. The garbage collector
+# counts objects, not bytes, and would run too late: it is run after so many released bytes.
+COLLECT_EVERY, COLLECT_DELAY = 32_000_000, 0.01
 USED_UP = "The server's memory for large requests and responses is used up. Try again in a moment."
 
 
-class MemoryLimit:
+class BodyMemoryLimit:
     """At most `limit` bytes, of which one principal gets four fifths.
 
     A response that must be sent may exceed that. The excess of one principal takes nothing from the others.
@@ -34,7 +34,7 @@ class MemoryLimit:
         return self._used.total()
 
     def fits(self, principal: str, size: int) -> bool:
-        """Whether so many bytes more are within the limits."""
+        """Whether `size` more bytes are within the limits."""
         before = self._used[principal]
         total = self._total - min(before, self.share) + min(before + size, self.share)
         return before + size <= self.share and total <= self.limit
@@ -47,16 +47,16 @@ class MemoryLimit:
         if after:
             self._used[principal] = after
         self._released += max(0, -size)
-        if self._released > COLLECTED:
+        if self._released > COLLECT_EVERY:
             self._released = 0
-            # Once the frames of the request have ended.
-            asyncio.get_running_loop().call_later(COLLECT_AFTER, gc.collect)
+            # Later, when the frames of the request have ended.
+            asyncio.get_running_loop().call_later(COLLECT_DELAY, gc.collect)
 
 
 class Reservation:
     """The memory of one request, charged to its `principal` until the block ends."""
 
-    def __init__(self, memory: MemoryLimit) -> None:
+    def __init__(self, memory: BodyMemoryLimit) -> None:
         self._memory = memory
         self.principal = ""
         self.size = 0
@@ -79,7 +79,7 @@ class Reservation:
 
     def fits(self, length: int) -> bool:
         """Whether `length` bytes, in place of those reserved now, are within the limits."""
-        more = max(0, length - FREE) - self.size
+        more = max(0, length - FREE_BYTES) - self.size
         return more <= 0 or self._memory.fits(self.principal, more)
 
     def grow(self, length: int) -> None:
@@ -90,7 +90,7 @@ class Reservation:
 
     def resize(self, length: int) -> None:
         """Reserve `length` bytes in place of those reserved now, beyond the limits if need be."""
-        size = max(0, length - FREE)
+        size = max(0, length - FREE_BYTES)
         if size != self.size:
             self._memory.charge(self.principal, size - self.size)
             self.size = size

@@ -1,4 +1,4 @@
-"""One client's connection: what it may hold in memory, and how long it may take to send and to read."""
+"""One client connection: its buffers, and its timeouts for sending requests and reading responses."""
 
 import asyncio
 import re
@@ -18,18 +18,18 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graph.errors import unavailable
-from graph.limits.body_memory import FREE
-from graph.limits.limit_settings import Bounds
+from graph.limits.body_memory import FREE_BYTES
+from graph.limits.limit_settings import LimitSettings
 
-# Bytes of a request's line and headers together, and of what stands between pieces of a body or behind it. In
-# memory a header is a hundred bytes more.
-LARGEST_HEAD, MOST_HEADERS = 65_536, 200
-# Bytes held from which on reading stops while a request is answered. One read is never smaller than
-# SMALLEST_READ, or a large head would leave nothing for its body.
-HELD, SMALLEST_READ = 32_768, 4_096
-END = b"\r\n\r\n"
+# Bytes of the request line and headers together, and of chunk headers or trailers. In memory a header takes a
+# hundred bytes more.
+MAX_HEAD_BYTES, MAX_HEADERS = 65_536, 200
+# With so many bytes buffered, reading pauses while a request is answered. One read has MIN_READ bytes at
+# least, or a large head would leave nothing for its body.
+MAX_BUFFERED, MIN_READ = 32_768, 4_096
+HEAD_END = b"\r\n\r\n"
 HOST = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*", re.ASCII)
-# Seconds in which the client of a request that was refused may read the refusal.
+# Seconds for the client of a rejected request to read the response.
 LINGER = 2
 TOO_LARGE = b"431 Request Header Fields Too Large"
 GRAPHQL = "/graphql"
@@ -40,18 +40,18 @@ class BadRequestError(Exception):
 
 
 class Connection(HttpToolsProtocol):
-    """Uvicorn's connection, with limits on headers, on clients that do not read, and on requests sent ahead.
+    """Uvicorn's connection, with limits for headers, slow clients and pipelined requests.
 
-    It parses one request at a time. What follows stays in `_unparsed` until that one is answered. Every head
-    and every chunked body ends with END, so that its end is found without parsing. `_head` counts the bytes
-    since the last head, or the last piece of a body.
+    It parses one request at a time. Pipelined ones stay in `_unparsed` until that one is answered. Every
+    head and every chunked body ends with HEAD_END, so that its end is found without parsing. `_head` counts
+    the bytes since the last head, or since the last piece of a body.
     """
 
-    def __init__(self, bounds: Bounds, is_draining: Callable[[], bool], **options: Any) -> None:
+    def __init__(self, limits: LimitSettings, is_draining: Callable[[], bool], **options: Any) -> None:
         super().__init__(**options)
-        self._bounds, self._is_draining = bounds, is_draining
-        self._late: TimerHandle | None = None
-        self._stalled: TimerHandle | None = None
+        self._limits, self._is_draining = limits, is_draining
+        self._head_timer: TimerHandle | None = None
+        self._progress_timer: TimerHandle | None = None
         self._unsent, self._progress_at = 0, 0.0
         self._unparsed, self._tail = b"", b""
         self._head = self._head_size = 0
@@ -64,26 +64,26 @@ class Connection(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     @property
-    def held(self) -> int:
-        """Bytes in memory: of heads, of a body that the application has not taken, and of what follows."""
+    def buffered(self) -> int:
+        """Bytes of heads, of a body that the application has not read, and of pipelined requests."""
         head = self._head_size if self._in_body else self._head_size + self._head
-        return head + len(self._untaken) + len(self._unparsed)
+        return head + len(self._unread) + len(self._unparsed)
 
     @property
-    def _untaken(self) -> bytearray:
+    def _unread(self) -> bytearray:
         return bytearray() if self._is_answered else self.cycle.body
 
     @property
     def read_size(self) -> int:
-        """The most that is read next."""
-        return max(SMALLEST_READ, HELD - self.held)
+        """The maximum size of the next read."""
+        return max(MIN_READ, MAX_BUFFERED - self.buffered)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=FREE, low=0)
+        transport.set_write_buffer_limits(high=FREE_BYTES, low=0)
         self.flow = self._gate = Flow(transport)
-        if len(self.connections) > self._bounds.connection_limit:
-            self.app = Crowded(self.app)
+        if len(self.connections) > self._limits.connection_limit:
+            self.app = ConnectionLimitApp(self.app)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,9 +102,9 @@ class Connection(HttpToolsProtocol):
             self._parse(memoryview(data)[position:end])
             position = end
         self._unparsed = b"" if self._ends() else data[position:]
-        is_full = self.held >= HELD
+        is_full = self.buffered >= MAX_BUFFERED
         self._gate.is_full = is_full and bool(self._unparsed)
-        if is_full and (self._unparsed or self._untaken):
+        if is_full and (self._unparsed or self._unread):
             self.flow.pause_reading()
 
     def _may_parse(self) -> bool:
@@ -113,7 +113,7 @@ class Connection(HttpToolsProtocol):
         return self._in_body or self._is_answered
 
     def _ends(self) -> bool:
-        """Whether nothing more is processed, so that what still comes is dropped."""
+        """Whether no further request is processed, and further data is dropped."""
         is_last = not self._may_parse() and self.cycle is not None and not self.cycle.keep_alive
         return is_last or self._is_last or self.transport.is_closing()
 
@@ -121,29 +121,29 @@ class Connection(HttpToolsProtocol):
         """Where the current request ends at the latest, if it ends in `data`."""
         if self._body_left:
             return min(len(data), position + self._body_left)
-        # It may have begun in what was parsed before.
-        across = (self._tail + data[position : position + 3]).find(END)
+        # Its first bytes may be in the part parsed before.
+        across = (self._tail + data[position : position + 3]).find(HEAD_END)
         if across >= 0:
-            return position + across + len(END) - len(self._tail)
-        found = data.find(END, position)
-        return len(data) if found < 0 else found + len(END)
+            return position + across + len(HEAD_END) - len(self._tail)
+        found = data.find(HEAD_END, position)
+        return len(data) if found < 0 else found + len(HEAD_END)
 
     def _parse(self, part: memoryview) -> None:
         if not self._in_body:
             self._expect_head()
         self._head += len(part)
         self._tail = (self._tail + bytes(part[-3:]))[-3:]
-        if self._in_body or self._head <= LARGEST_HEAD:
+        if self._in_body or self._head <= MAX_HEAD_BYTES:
             super().data_received(part)  # type: ignore[arg-type]
-        if self._head > LARGEST_HEAD:
-            self._refuse(TOO_LARGE)
+        if self._head > MAX_HEAD_BYTES:
+            self._reject(TOO_LARGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Trailers are read by nobody.
+        # Trailers are ignored.
         if self._in_body:
             return
-        if len(self.headers) >= MOST_HEADERS:
-            self._refuse(TOO_LARGE)
+        if len(self.headers) >= MAX_HEADERS:
+            self._reject(TOO_LARGE)
             raise BadRequestError
         super().on_header(name, value)
 
@@ -180,7 +180,7 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, last)
 
     def on_response_complete(self) -> None:
-        # An idle connection keeps nothing of its last request.
+        # An idle connection frees its last request.
         self.scope, self.cycle.scope = {}, {}  # type: ignore[typeddict-item]
         self.headers, self.url, self._head_size = [], b"", 0
         unparsed, self._unparsed = self._unparsed, b""
@@ -190,13 +190,13 @@ class Connection(HttpToolsProtocol):
             self._watch_progress()
             return
         if self._in_body:
-            # The rest of a body that was refused is not waited for much longer.
+            # The rest of a rejected body has `header_timeout` seconds to come.
             self._expect_head()
         if unparsed:
             self.data_received(unparsed)
 
     def shutdown(self) -> None:
-        """Close an idle connection; others are closed by the response to the request that has begun."""
+        """Close an idle connection; the response closes one with a request in progress."""
         if self._is_answered and not self._head:
             self.transport.close()
         elif not self._is_answered:
@@ -212,26 +212,26 @@ class Connection(HttpToolsProtocol):
 
     def _watch_progress(self) -> None:
         """Abort the connection when its client accepts no byte for `write_timeout` seconds."""
-        if self._stalled is None and self.transport.get_write_buffer_size():
+        if self._progress_timer is None and self.transport.get_write_buffer_size():
             self._unsent, self._progress_at = self._count_unsent(), self.loop.time()
             self._check_later()
 
     def _check_later(self) -> None:
-        self._stalled = self.loop.call_later(self._bounds.write_timeout / 4, self._check_progress)
+        self._progress_timer = self.loop.call_later(self._limits.write_timeout / 4, self._check_progress)
 
     def _check_progress(self) -> None:
         before, self._unsent = self._unsent, self._count_unsent()
         if self._unsent < before:
             self._progress_at = self.loop.time()
-        if self.loop.time() - self._progress_at >= self._bounds.write_timeout:
+        if self.loop.time() - self._progress_at >= self._limits.write_timeout:
             self.transport.abort()
         else:
             self._check_later()
 
     def _stop_watching(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
+        if self._progress_timer is not None:
+            self._progress_timer.cancel()
+            self._progress_timer = None
 
     def _count_unsent(self) -> int:
         """Bytes that the client has not acknowledged. The kernel takes more of them in large steps only."""
@@ -241,10 +241,10 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(b"400 Bad Request")
+        self._reject(b"400 Bad Request")
 
-    def _refuse(self, status: bytes) -> None:
-        """Answer what cannot be parsed, and close. A response that has begun is completed first."""
+    def _reject(self, status: bytes) -> None:
+        """Reject a request that cannot be parsed, and close. A response in progress is completed first."""
         if self._is_last or self.transport.is_closing():
             return
         self._is_last = True
@@ -255,29 +255,29 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
-        # What still comes is read and dropped: closed at once, the socket would drop the refusal.
+        # Further data is read and dropped: closing at once would reset the connection and lose the response.
         self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.abort)
 
     def _expect_head(self) -> None:
-        if self._late is None:
-            self._late = self.loop.call_later(self._bounds.header_timeout, self._head_is_late)
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._limits.header_timeout, self._head_timed_out)
 
-    def _head_is_late(self) -> None:
+    def _head_timed_out(self) -> None:
         if self._head:
-            self._refuse(b"408 Request Timeout")
+            self._reject(b"408 Request Timeout")
         else:
             self.transport.close()
 
     def _head_ended(self) -> None:
         self._head = 0
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 class Flow(FlowControl):
-    """Uvicorn's, but no request resumes reading while the connection holds enough."""
+    """Uvicorn's, but no request resumes reading while the buffers are full."""
 
     is_full = False
 
@@ -287,9 +287,9 @@ class Flow(FlowControl):
 
 
 class BoundedReads(asyncio.BufferedProtocol):
-    """Reads into `buffer`, which all connections share, no more at once than the connection may hold.
+    """Reads into `buffer`, which all connections share, at most `read_size` bytes at once.
 
-    Otherwise the event loop reads up to 256 kB. What was read is handed on before the next read.
+    Otherwise the event loop reads up to 256 kB. Each read is processed before the next one.
     """
 
     def __init__(self, connection: Connection, buffer: bytearray) -> None:
@@ -318,10 +318,10 @@ class BoundedReads(asyncio.BufferedProtocol):
 
 
 class LastResponse:
-    """The application for one request, whose response closes the connection if it must be the last one.
+    """The application for one request; its response closes the connection if it must be the last one.
 
-    It must be while the server drains, and if the client still waits for `100 Continue`: next may come the
-    body or another request.
+    That is so while the server drains, and if the client still waits for `100 Continue`: the next bytes may
+    be the body or another request.
     """
 
     def __init__(self, app: Any, cycle: RequestResponseCycle, is_draining: Callable[[], bool]) -> None:
@@ -337,8 +337,8 @@ class LastResponse:
         await self._app(scope, receive, send_last)
 
 
-class Crowded:
-    """In the place of the application for one connection too many: the probes are answered as ever."""
+class ConnectionLimitApp:
+    """The application for connections above the connection limit: GraphQL gets 503, the probes answer."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -354,7 +354,7 @@ class Crowded:
 
 
 def unacknowledged(transport: asyncio.BaseTransport) -> int:
-    """Bytes in the kernel's send queue; 0 where the system does not tell."""
+    """Bytes in the kernel's send queue; 0 if the system does not report it."""
     try:
         answer = ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
     except (AttributeError, OSError):

@@ -1,65 +1,95 @@
-"""Who runs now and who waits: so many requests of one principal at a time, the rest in order."""
+"""The concurrency limit: so many requests of one principal run at once, the next wait in a queue."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 from graph.errors import Rejected, too_many_requests
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 
-TOO_LONG_A_LINE = "Too many of your requests wait already."
-TOO_LONG_A_WAIT = "Your other requests have been running all the time."
-
-
-@dataclass
-class Line:
-    """The requests of one principal."""
-
-    free: asyncio.Semaphore
-    waiting: int = 0
-    users: int = 0
+QUEUE_FULL = "Too many of your requests are waiting already."
+QUEUE_TIMEOUT = "All slots were taken by your other requests."
 
 
-class Turns:
-    """Turns by principal; one that asks for nothing takes no memory."""
+@dataclass(slots=True)
+class Slots:
+    """The requests of one principal: how many run, and those that wait, in order."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
-        self._lines: dict[str, Line] = {}
+    running: int = 0
+    queue: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
+class ConcurrencyLimit:
+    """Slots by principal. A principal without requests takes no memory."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self._limits = limits
+        self._slots: dict[str, Slots] = {}
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._slots)
 
     @asynccontextmanager
-    async def turn(self, principal: str) -> AsyncIterator[None]:
-        """Wait for a turn of `principal`, and have it. Raises Rejected when it takes too long to come."""
-        line = self._lines.get(principal)
-        if line is None:
-            line = self._lines[principal] = Line(asyncio.Semaphore(self._bounds.concurrency_limit))
-        line.users += 1
+    async def slot(self, principal: str) -> AsyncIterator[None]:
+        """Hold a slot of `principal`. Raises Rejected (429) for a full queue or too long a wait."""
+        if not self.take(principal):
+            await self.wait(principal)
         try:
-            await self._wait(line)
-            try:
-                yield
-            finally:
-                line.free.release()
+            yield
         finally:
-            line.users -= 1
-            if not line.users:
-                del self._lines[principal]
+            self.release(principal)
 
-    async def _wait(self, line: Line) -> None:
-        if line.free.locked() and line.waiting >= self._bounds.queue_limit:
-            raise self._refused(TOO_LONG_A_LINE)
-        line.waiting += 1
+    def take(self, principal: str) -> bool:
+        """Take a slot if one is free. The caller must release it."""
+        slots = self._slots.get(principal)
+        if slots is None:
+            slots = self._slots[principal] = Slots()
+        if slots.running >= self._limits.concurrency_limit:
+            return False
+        slots.running += 1
+        return True
+
+    async def wait(self, principal: str) -> None:
+        """Wait for a slot and take it, when none is free. Raises Rejected (429)."""
+        queue = self._slots[principal].queue
+        if len(queue) >= self._limits.queue_limit:
+            raise _rejected(QUEUE_FULL)
+        waiter = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
         try:
-            async with asyncio.timeout(self._bounds.queue_timeout):
-                await line.free.acquire()
+            async with asyncio.timeout(self._limits.queue_timeout):
+                await self._wait_in(queue, principal, waiter)
         except TimeoutError:
-            raise self._refused(TOO_LONG_A_WAIT) from None
-        finally:
-            line.waiting -= 1
+            raise _rejected(QUEUE_TIMEOUT) from None
 
-    def _refused(self, reason: str) -> Rejected:
-        return too_many_requests(f"{reason} Try again in a moment.", 1)
+    async def _wait_in(
+        self, queue: deque[asyncio.Future[None]], principal: str, waiter: asyncio.Future[None]
+    ) -> None:
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.cancelled():
+                with suppress(ValueError):
+                    queue.remove(waiter)
+            else:
+                # It got the slot in the same turn of the event loop.
+                self.release(principal)
+            raise
+
+    def release(self, principal: str) -> None:
+        """Pass a slot on to the first request in the queue."""
+        slots = self._slots[principal]
+        while slots.queue:
+            waiter = slots.queue.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        slots.running -= 1
+        if not slots.running:
+            del self._slots[principal]
+
+
+def _rejected(reason: str) -> Rejected:
+    return too_many_requests(f"{reason} Try again in a moment.", 1)

@@ -1,62 +1,64 @@
-"""The processor, handed out step by step: to one principal after the other.
+"""The fair scheduler: principals take turns at the event loop.
 
-What Python does for one request all others of the process wait for, and the event loop runs what is ready in
-the order in which it became so: a caller with a thousand long steps at hand would go before everybody else.
+All requests of a process share one thread, and the event loop runs callbacks in the order in which they
+became ready: a caller with a thousand long steps would delay everybody else's.
 """
 
 import asyncio
 from collections import OrderedDict, deque
 
-# After a step of more than LONG seconds the loop turns so often before the next one: what reads, writes and
-# looks a caller up takes a few turns, and is no step.
-LONG, TURNS = 0.005, 5
+# After a step of more than LONG seconds the event loop runs so many iterations before the next one, for
+# reading, writing and authentication, which are not scheduled.
+LONG, ITERATIONS = 0.005, 5
 
 
-class Processor:
-    """One step in each turn of the event loop. Where nobody waits a step begins at once."""
+class FairScheduler:
+    """One step in each iteration of the event loop. A step begins at once if none has begun in this one."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._is_taken = False
-        self._begun, self._turns = 0.0, 0
+        self._is_busy = False
+        self._begun, self._iterations = 0.0, 0
 
-    async def step(self, principal: str) -> None:
-        """Return when it is time for a step of `principal`, which lasts until its task waits again."""
-        if not self._is_taken:
-            self._begin()
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(principal, deque()).append(turn)
-        await turn
+    async def yield_to_others(self, principal: str) -> None:
+        """Return when `principal` may run its next step, which lasts until its task waits again."""
+        if not self.begin():
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(principal, deque()).append(turn)
+            await turn
 
-    def _begin(self) -> None:
+    def begin(self) -> bool:
+        """Begin a step if none has begun in this iteration of the event loop."""
+        if self._is_busy:
+            return False
         loop = asyncio.get_running_loop()
-        self._is_taken, self._begun = True, loop.time()
+        self._is_busy, self._begun = True, loop.time()
         loop.call_soon(self._end)
+        return True
 
     def _end(self) -> None:
         took = asyncio.get_running_loop().time() - self._begun
-        self._turns = TURNS if took > LONG else 0
-        self._go_on()
+        self._iterations = ITERATIONS if took > LONG else 0
+        self._continue()
 
-    def _go_on(self) -> None:
-        if self._turns:
-            self._turns -= 1
-            asyncio.get_running_loop().call_soon(self._go_on)
-        elif (turn := self._next()) is not None:
+    def _continue(self) -> None:
+        if self._iterations:
+            self._iterations -= 1
+            asyncio.get_running_loop().call_soon(self._continue)
+            return
+        self._is_busy = False
+        if (turn := self._next()) is not None:
             turn.set_result(None)
-            self._begin()
-        else:
-            self._is_taken = False
+            self.begin()
 
     def _next(self) -> asyncio.Future[None] | None:
-        """Of the principal whose last step is the longest ago; who does not wait any more is passed over."""
+        """The next step of the principal whose last one is the longest ago; canceled ones are skipped."""
         while self._waiting:
-            principal, line = self._waiting.popitem(last=False)
-            while line:
-                turn = line.popleft()
+            principal, queue = self._waiting.popitem(last=False)
+            while queue:
+                turn = queue.popleft()
                 if not turn.done():
-                    if line:
-                        self._waiting[principal] = line
+                    if queue:
+                        self._waiting[principal] = queue
                     return turn
         return None

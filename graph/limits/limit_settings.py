@@ -1,4 +1,4 @@
-"""How much a request may bring, and how much a caller may ask for: settings like the others."""
+"""Settings of the limits, as a base class of all settings."""
 
 from typing import Annotated
 
@@ -9,8 +9,8 @@ from graph.limits import rate_limit
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
-class Bounds(BaseModel):
-    """Checked before the work that each one limits, on the operation with its fragments expanded."""
+class LimitSettings(BaseModel):
+    """Each limit is checked before the work that it limits, on the operation with its fragments expanded."""
 
     model_config = ConfigDict(frozen=True)
 

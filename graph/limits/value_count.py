@@ -1,4 +1,4 @@
-"""How many values a request holds: its variables, and its document's arguments with fragments expanded."""
+"""Counts the values of a request: its variables, and its document's arguments with fragments expanded."""
 
 import sys
 from collections import Counter
@@ -19,43 +19,43 @@ from graphql import (
 
 from graph.errors import BAD_USER_INPUT, Rejected, coded
 
-# A literal's key among the names of variables.
+# The key of literals among the names of variables.
 LITERAL = ""
-# An object counts as so many values: each field that it could have is looked at.
-OBJECT = 10
+# An object counts as so many values: coercion checks each field that it could have.
+VALUES_PER_OBJECT = 10
 
 
-class Values(NamedTuple):
-    """How often arguments use each variable, the most of any operation, and what each holds by default."""
+class ValueCounts(NamedTuple):
+    """How often arguments use each variable, the maximum over all operations, and the size of its default."""
 
     uses: Mapping[str, int] = {}
     defaults: Mapping[str, int] = {}
 
     def count(self, sent: Mapping[str, int]) -> int:
-        """How many there are when each variable holds as many as `sent` says."""
+        """The number of values when each variable has the size in `sent`."""
         sizes = {**self.defaults, **sent, LITERAL: 1}
         return sum([count * sizes[name] for name, count in self.uses.items()])
 
 
-def values(document: DocumentNode) -> Values:
-    """Of a document that is valid: no fragment of it spreads itself."""
+def count_values(document: DocumentNode) -> ValueCounts:
+    """The counts of a valid document: no fragment of it spreads itself."""
     nodes = document.definitions
-    uses = Uses({node.name.value: node for node in nodes if isinstance(node, FragmentDefinitionNode)})
+    uses = VariableUses({node.name.value: node for node in nodes if isinstance(node, FragmentDefinitionNode)})
     most: Counter[str] = Counter()
     defaults: Counter[str] = Counter()
     for operation in (node for node in nodes if isinstance(node, OperationDefinitionNode)):
         most |= uses.of(operation.selection_set)
         for variable in operation.variable_definitions or ():
-            held = of_value(variable.default_value).total() if variable.default_value else 1
-            defaults |= Counter({variable.variable.name.value: held})
-    return Values(most, defaults)
+            size = uses_in_value(variable.default_value).total() if variable.default_value else 1
+            defaults |= Counter({variable.variable.name.value: size})
+    return ValueCounts(most, defaults)
 
 
-NONE = Values()
+NO_VALUES = ValueCounts()
 
 
-class Uses:
-    """What selections' arguments hold; each fragment is looked into once, and counted at each spread."""
+class VariableUses:
+    """Counts the arguments of selections; each fragment is visited once, and counted at each spread."""
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
@@ -69,7 +69,7 @@ class Uses:
                 continue
             if isinstance(node, FieldNode):
                 for argument in node.arguments or ():
-                    found += of_value(argument.value)
+                    found += uses_in_value(argument.value)
             below: Any = node
             found += self.of(below.selection_set)
         return found
@@ -80,8 +80,8 @@ class Uses:
         return self._known[name]
 
 
-def of_value(value: Any) -> Counter[str]:
-    """The variables in an argument's value, and under LITERAL all else of it."""
+def uses_in_value(value: Any) -> Counter[str]:
+    """How often a value uses each variable; everything else counts under LITERAL."""
     found: Counter[str] = Counter()
     waiting = [value]
     while waiting:
@@ -90,15 +90,15 @@ def of_value(value: Any) -> Counter[str]:
         if isinstance(node, ListValueNode):
             waiting += node.values
         elif isinstance(node, ObjectValueNode):
-            found[LITERAL] += OBJECT - 1
+            found[LITERAL] += VALUES_PER_OBJECT - 1
             waiting += [each.value for each in node.fields]
     return found
 
 
-def size(waiting: list[Any], most: int = sys.maxsize) -> int:
-    """How many values these are, below a name and with all that is in them.
+def count_json(waiting: list[Any], list_limit: int = sys.maxsize) -> int:
+    """The number of values in these, nested ones included.
 
-    No list may have more than `most`, and no text a NUL: no text column of either database keeps it the same.
+    Raises Rejected for a longer list than `list_limit`, and for text with NUL, which no text column stores.
     """
     # Not by recursion: JSON may be nested deeper than Python's stack.
     count = 1
@@ -107,10 +107,10 @@ def size(waiting: list[Any], most: int = sys.maxsize) -> int:
             case str(text) if "\0" in text:
                 raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
             case dict(mapping):
-                count += OBJECT - 1 + len(mapping)
+                count += VALUES_PER_OBJECT - 1 + len(mapping)
                 waiting += [*mapping, *mapping.values()]
-            case list(items) if len(items) > most:
-                raise Rejected(coded(f"A list has at most {most} items.", BAD_USER_INPUT))
+            case list(items) if len(items) > list_limit:
+                raise Rejected(coded(f"A list has at most {list_limit} items.", BAD_USER_INPUT))
             case list(items):
                 count += len(items)
                 waiting += items

@@ -18,14 +18,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from graph import schema
-from graph.limits.limit_settings import Bounds
+from graph.limits.limit_settings import LimitSettings
 from graph.execution.document_cache import Documents
 from graph.errors import Rejected
 
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-documents = Documents(schema.build()._schema, Bounds(), suggestions=False)
+documents = Documents(schema.build()._schema, LimitSettings(), suggestions=False)
 texts = ["{ a%d: __typename }", "{ nothing%d }", *("{ a%d" + " a" * (each % 8) for each in range(98))]
 for number in range(50_000):
     with suppress(Rejected):
@@ -55,7 +55,7 @@ def test_applications_of_the_same_settings_share_documents() -> None:
 @pytest.mark.parametrize("text", ["{ a }", '{ a(b: "%s" ', '{ customers(a: "%s") { nodes { id } } }'])
 def test_long_documents_are_not_cached(text: str) -> None:
     """Whether they are too long, cannot be parsed or are invalid: the text is the key, and counts."""
-    cache = documents(Settings(_env_file=None, introspection=False))
+    cache = documents.__wrapped__(Settings(_env_file=None))
     for length in (30_000, 90_000, 900_000):
         with suppress(Rejected):
             cache.get(text.replace("%s", "x" * length) + " " * length)

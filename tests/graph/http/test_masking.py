@@ -24,10 +24,10 @@ from graph.http.graphiql import Ide
 from graph.http.health import Health
 from graph.http.request_ids import RequestIds
 from graph.http.trusted_documents import Trusted
-from graph.limits.body_memory import MemoryLimit
-from graph.limits.concurrency_limit import Turns
-from graph.limits.limit_settings import Bounds
-from graph.limits.rate_limit import Rates
+from graph.limits.body_memory import BodyMemoryLimit
+from graph.limits.concurrency_limit import ConcurrencyLimit
+from graph.limits.limit_settings import LimitSettings
+from graph.limits.rate_limit import RateLimiter
 from graph.types.fields import Load, batched
 from tests.api import Api
 from tests.conftest import on_sqlite
@@ -148,10 +148,16 @@ class Broken:
         self.schema = strawberry.Schema(Query)
 
     async def ask(self, database: Any, query: str) -> httpx2.Response:
-        documents = Documents(self.schema._schema, Bounds(), suggestions=False)
+        documents = Documents(self.schema._schema, LimitSettings(), suggestions=False)
         health = Health(database)
-        bounds = Bounds()
-        crowd = (bounds, Rates("", "memory://"), Turns(bounds), MemoryLimit(bounds.bodies_limit), Trusted({}))
+        limits = LimitSettings()
+        crowd = (
+            limits,
+            RateLimiter("", "memory://"),
+            ConcurrencyLimit(limits),
+            BodyMemoryLimit(limits.bodies_limit),
+            Trusted({}),
+        )
         parts = self.schema, documents, database, Authentication(), health, Ide()
         endpoint = GraphQLEndpoint(*parts, 10, 20_000, *crowd)
         routes = [Route("/graphql", endpoint, methods=["POST"])]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from db.engine.database import Database
-from graph.limits.fair_scheduler import TURNS, Processor
+from graph.limits.fair_scheduler import ITERATIONS, FairScheduler
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order
@@ -17,11 +17,11 @@ from tests.session import Statements
 NUMBERS = itertools.count()
 
 
-async def steps(processor: Processor, principal: str, count: int, done: list[str]) -> None:
+async def steps(scheduler: FairScheduler, principal: str, count: int, done: list[str]) -> None:
     """So many requests of one principal, each of one step."""
 
     async def step() -> None:
-        await processor.step(principal)
+        await scheduler.yield_to_others(principal)
         done.append(principal)
 
     await asyncio.gather(*(step() for _ in range(count)))
@@ -29,10 +29,10 @@ async def steps(processor: Processor, principal: str, count: int, done: list[str
 
 async def test_principals_take_turns() -> None:
     """However many wait for one of them, and however late another comes."""
-    processor, done = Processor(), list[str]()
-    greedy = asyncio.create_task(steps(processor, "greedy", 50, done))
+    scheduler, done = FairScheduler(), list[str]()
+    greedy = asyncio.create_task(steps(scheduler, "greedy", 50, done))
     await asyncio.sleep(0)
-    await asyncio.gather(steps(processor, "ada", 2, done), steps(processor, "bob", 1, done))
+    await asyncio.gather(steps(scheduler, "ada", 2, done), steps(scheduler, "bob", 1, done))
     await greedy
 
     came = done.index("ada")
@@ -43,44 +43,44 @@ async def test_principals_take_turns() -> None:
 
 async def test_a_step_begins_at_once_where_nobody_waits() -> None:
     """It costs no turn of the loop."""
-    processor, turns = Processor(), 0
+    scheduler, turns = FairScheduler(), 0
 
     def count() -> None:
         nonlocal turns
         turns += 1
 
     asyncio.get_running_loop().call_soon(count)
-    await processor.step("ada")
+    await scheduler.yield_to_others("ada")
 
     assert 0 == turns
 
 
 async def test_the_loop_turns_between_long_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that others are read from, looked up and written to meanwhile; short ones follow one another."""
-    processor, seen = Processor(), list[list[int]]()
+    scheduler, seen = FairScheduler(), list[list[int]]()
     # Every step is longer than the one, and none than the other.
     for long in (0, 60):
         monkeypatch.setattr("graph.limits.fair_scheduler.LONG", long)
         done, counts = list[str](), list[int]()
-        task = asyncio.create_task(steps(processor, "ada", 4, done))
+        task = asyncio.create_task(steps(scheduler, "ada", 4, done))
         while not task.done():
             await asyncio.sleep(0)
             counts.append(len(done))
         seen.append([counts.count(number) for number in (1, 2, 3)])
 
-    assert [[TURNS + 2, TURNS + 1, TURNS + 1], [1, 1, 1]] == seen
+    assert [[ITERATIONS + 2, ITERATIONS + 1, ITERATIONS + 1], [1, 1, 1]] == seen
 
 
 async def test_who_does_not_wait_any_more_is_passed_over() -> None:
     """A client that hung up takes no turn."""
-    processor, done = Processor(), list[str]()
-    await processor.step("ada")
-    gone = [asyncio.create_task(steps(processor, name, 1, done)) for name in ("ada", "bob", "bob")]
+    scheduler, done = FairScheduler(), list[str]()
+    await scheduler.yield_to_others("ada")
+    gone = [asyncio.create_task(steps(scheduler, name, 1, done)) for name in ("ada", "bob", "bob")]
     await asyncio.sleep(0)
     for task in gone[:2]:
         task.cancel()
     await asyncio.gather(*gone, return_exceptions=True)
-    await steps(processor, "eve", 1, done)
+    await steps(scheduler, "eve", 1, done)
 
     assert ["bob", "eve"] == done
 

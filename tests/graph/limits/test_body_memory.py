@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from db.engine.database import Database
 from graph.app import create_app
 from graph.errors import Rejected
-from graph.limits.body_memory import COLLECTED, FREE, MemoryLimit, Reservation
+from graph.limits.body_memory import COLLECT_EVERY, FREE_BYTES, BodyMemoryLimit, Reservation
 from tests.api import Api, read
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
@@ -41,8 +41,10 @@ def post(padding: int) -> bytes:
     return request("POST", "/graphql", HEADERS, body)
 
 
-def of(app: Starlette) -> MemoryLimit:
-    (memory,) = (route.endpoint.memory for route in app.routes if getattr(route, "path", "") == "/graphql")
+def of(app: Starlette) -> BodyMemoryLimit:
+    (memory,) = (
+        route.endpoint.body_memory for route in app.routes if getattr(route, "path", "") == "/graphql"
+    )
     return memory
 
 
@@ -75,7 +77,7 @@ async def test_large_bodies_find_memory_or_503(database: Database) -> None:
         for count in (1, 2):
             _, writer = await slow.enter_async_context(connected(server))
             writer.write(post(90_000)[:-10])
-            while memory.used < count * (90_000 - FREE):  # noqa: ASYNC110
+            while memory.used < count * (90_000 - FREE_BYTES):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         refused = await asyncio.to_thread(exchange, url, post(90_000))
@@ -93,7 +95,7 @@ async def test_large_bodies_find_memory_or_503(database: Database) -> None:
     assert [ANSWER, ANSWER] == [small.json(), after.json()]
 
 
-def reserve(memory: MemoryLimit, principal: str) -> Reservation:
+def reserve(memory: BodyMemoryLimit, principal: str) -> Reservation:
     reservation = Reservation(memory)
     reservation.principal = principal
     return reservation
@@ -101,35 +103,35 @@ def reserve(memory: MemoryLimit, principal: str) -> Reservation:
 
 def test_one_principal_leaves_memory_for_others() -> None:
     """A fifth; small bodies are free, and what was released is there again."""
-    memory = MemoryLimit(1_000)
+    memory = BodyMemoryLimit(1_000)
     with reserve(memory, "ada") as ada, reserve(memory, "bob") as bob, reserve(memory, "ada") as more:
-        ada.grow(FREE + 700)
-        more.grow(FREE + 100)
+        ada.grow(FREE_BYTES + 700)
+        more.grow(FREE_BYTES + 100)
         with pytest.raises(Rejected):
-            more.grow(FREE + 101)
-        bob.grow(FREE)
-        bob.grow(FREE + 200)
+            more.grow(FREE_BYTES + 101)
+        bob.grow(FREE_BYTES)
+        bob.grow(FREE_BYTES + 200)
         with pytest.raises(Rejected):
-            bob.grow(FREE + 201)
+            bob.grow(FREE_BYTES + 201)
         assert 1_000 == memory.used
 
     assert 0 == memory.used
     with reserve(memory, "bob") as bob:
-        bob.grow(FREE + 800)
+        bob.grow(FREE_BYTES + 800)
 
 
 def test_an_excess_takes_nothing_from_others() -> None:
     """What must be sent is charged beyond the limit, and others get their fifth all the same."""
-    memory = MemoryLimit(1_000)
+    memory = BodyMemoryLimit(1_000)
     with reserve(memory, "ada") as ada, reserve(memory, "bob") as bob:
-        ada.resize(FREE + 5_000)
+        ada.resize(FREE_BYTES + 5_000)
         with pytest.raises(Rejected):
             ada.check()
         bob.check()
-        bob.grow(FREE + 200)
-        ada.resize(FREE)
+        bob.grow(FREE_BYTES + 200)
+        ada.resize(FREE_BYTES)
         ada.check()
-        bob.grow(FREE + 800)
+        bob.grow(FREE_BYTES + 800)
 
     assert 0 == memory.used
 
@@ -209,11 +211,11 @@ async def test_garbage_is_collected_after_so_many_bytes() -> None:
         def __init__(self) -> None:
             self.itself = self
 
-    memory, freed = MemoryLimit(100_000_000), asyncio.Event()
+    memory, freed = BodyMemoryLimit(100_000_000), asyncio.Event()
     gc.disable()
     try:
         weakref.finalize(Cycle(), freed.set)
-        for _ in range(COLLECTED // 1_000_000 + 1):
+        for _ in range(COLLECT_EVERY // 1_000_000 + 1):
             memory.charge("anybody", 1_000_000)
             memory.charge("anybody", -1_000_000)
         async with asyncio.timeout(10):

@@ -9,29 +9,29 @@ from structlog.testing import capture_logs
 
 from db.engine.database import Database
 from graph.errors import Rejected
-from graph.limits.concurrency_limit import Turns
-from graph.limits.limit_settings import Bounds
-from graph.limits.rate_limit import Rates
+from graph.limits.concurrency_limit import ConcurrencyLimit
+from graph.limits.limit_settings import LimitSettings
+from graph.limits.rate_limit import RateLimiter
 from tests.api import Api
 from tests.conftest import on_sqlite
 
 QUERY = {"query": "{ __typename }"}
 
 
-def turns(**bounds: Any) -> Turns:
-    return Turns(Bounds(**bounds))
+def limit(**limits: Any) -> ConcurrencyLimit:
+    return ConcurrencyLimit(LimitSettings(**limits))
 
 
 class Crowd:
-    """Requests that keep their turns until `done`, and what became of each."""
+    """Requests that hold their slots until `done`, and what became of each."""
 
-    def __init__(self, turns: Turns) -> None:
-        self.turns = turns
+    def __init__(self, limit: ConcurrencyLimit) -> None:
+        self.limit = limit
         self.running: list[str] = []
         self.done = asyncio.Event()
 
     async def ask(self, principal: str, name: str = "") -> None:
-        async with self.turns.turn(principal):
+        async with self.limit.slot(principal):
             self.running.append(name or principal)
             await self.done.wait()
 
@@ -50,7 +50,7 @@ async def refusal(request: Any) -> tuple[int | None, Any, str]:
 
 async def test_sixty_four_of_one_principal_run_at_once() -> None:
     """The next one waits, and runs as soon as one of them has ended."""
-    crowd = Crowd(turns())
+    crowd = Crowd(limit())
     tasks = await crowd.start(*["ada"] * 65)
     together = len(crowd.running)
     tasks[0].cancel()
@@ -59,12 +59,12 @@ async def test_sixty_four_of_one_principal_run_at_once() -> None:
     assert (64, 65) == (together, len(crowd.running))
     crowd.done.set()
     await asyncio.wait(tasks)
-    assert 0 == len(crowd.turns)
+    assert 0 == len(crowd.limit)
 
 
 async def test_one_principal_does_not_keep_others_waiting() -> None:
     """However many requests of one are waiting, another's runs at once."""
-    crowd = Crowd(turns(concurrency_limit=2))
+    crowd = Crowd(limit(concurrency_limit=2))
     tasks = await crowd.start(*["greedy"] * 50, "ada", "bob")
 
     assert ["greedy", "greedy", "ada", "bob"] == crowd.running
@@ -75,7 +75,7 @@ async def test_one_principal_does_not_keep_others_waiting() -> None:
 
 async def test_who_waits_is_served_in_order() -> None:
     """Nobody is overtaken."""
-    crowd = Crowd(turns(concurrency_limit=1))
+    crowd = Crowd(limit(concurrency_limit=1))
     crowd.done.set()
     await asyncio.gather(*(crowd.ask("ada", str(number)) for number in range(20)))
 
@@ -84,7 +84,7 @@ async def test_who_waits_is_served_in_order() -> None:
 
 async def test_a_line_that_is_too_long_is_refused() -> None:
     """At once, and only for the principal whose line it is."""
-    crowd = Crowd(turns(concurrency_limit=1, queue_limit=2))
+    crowd = Crowd(limit(concurrency_limit=1, queue_limit=2))
     tasks = await crowd.start("ada", "ada", "ada")
 
     assert (429, "TOO_MANY_REQUESTS", "1") == await refusal(crowd.ask("ada"))
@@ -94,13 +94,32 @@ async def test_a_line_that_is_too_long_is_refused() -> None:
 
 async def test_a_wait_that_is_too_long_is_refused() -> None:
     """Whoever waited in vain does not stand in the way of the next."""
-    crowd = Crowd(turns(concurrency_limit=1, queue_limit=1, queue_timeout=0.05))
+    crowd = Crowd(limit(concurrency_limit=1, queue_limit=1, queue_timeout=0.05))
     tasks = await crowd.start("ada")
 
     assert (429, "TOO_MANY_REQUESTS", "1") == await refusal(crowd.ask("ada"))
     assert (429, "TOO_MANY_REQUESTS", "1") == await refusal(crowd.ask("ada"))
     crowd.done.set()
     await asyncio.gather(*tasks, crowd.ask("ada"))
+
+
+async def test_a_canceled_request_passes_its_slot_on() -> None:
+    """Canceled while it waits, or in the very moment in which it got the slot."""
+    crowd = Crowd(limit(concurrency_limit=1))
+    (first,) = await crowd.start("ada")
+    waiting = await crowd.start("ada", "ada", "ada")
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    # Releases the slot; its successor is canceled before it runs.
+    first.cancel()
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    crowd.done.set()
+    await asyncio.wait([first, *waiting])
+
+    assert [True, True, True, False] == [task.cancelled() for task in (first, *waiting)]
+    assert ["ada"] * 2 == crowd.running
+    assert 0 == len(crowd.limit)
 
 
 @on_sqlite
@@ -149,7 +168,7 @@ async def test_there_is_no_rate_until_one_is_set(database: Database, api: Api) -
 
 async def test_each_principal_has_its_own_rate() -> None:
     """All of several rates are kept, and a second is over after a second."""
-    rates = Rates("2/second; 4/hour", "memory://")
+    rates = RateLimiter("2/second; 4/hour", "memory://")
     for _ in range(2):
         await rates.count("ada")
     await rates.count("bob")
@@ -169,7 +188,7 @@ async def test_each_principal_has_its_own_rate() -> None:
 
 async def test_what_cannot_be_counted_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """A storage that is away is the operator's trouble, not the callers'."""
-    rates = Rates("1/hour", "memory://")
+    rates = RateLimiter("1/hour", "memory://")
 
     async def away(*_: object) -> bool:
         raise ConnectionError("nobody there")
@@ -185,7 +204,7 @@ async def test_what_cannot_be_counted_is_served(monkeypatch: pytest.MonkeyPatch)
 
 async def test_what_one_rate_refuses_does_not_use_up_another() -> None:
     """Whoever sends too much in a second has not lost the hour."""
-    rates = Rates("3/hour; 1/second", "memory://")
+    rates = RateLimiter("3/hour; 1/second", "memory://")
     answers = await asyncio.gather(*(rates.count("ada") for _ in range(20)), return_exceptions=True)
     await asyncio.sleep(2)
 
