@@ -13,7 +13,7 @@ from db.maintenance import data_checks, privileges
 from db.maintenance import migrate as migrations
 from db.maintenance.migrate import Schema, State
 from db.reader import Transaction
-from graph.console import Notes
+from graph.console import Console
 from graph.http.health import described
 from graph.progress_bar import progress
 from graph.settings import Settings
@@ -53,7 +53,7 @@ class Report:
     lines: list[str]
 
 
-async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan | None) -> bool:
+async def prepare(settings: Settings, console: Console, *, migrate: bool, seed: Plan | None) -> bool:
     """Make sure that the schema fits this program, and that there are data where `seed` wants some.
 
     False where that could not be seen: a TiDB that does not answer is no reason not to start, for it may
@@ -61,33 +61,33 @@ async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan
     """
     async with _opened(settings) as database:
         try:
-            await _prepare(database, notes, migrate=migrate or database.url.is_sqlite, seed=seed)
+            await _prepare(database, console, migrate=migrate or database.url.is_sqlite, seed=seed)
             return True
         except (errors.NoSuchDatabase, errors.AccessDenied, errors.UnsuitableServer):
             raise
         except (errors.Unavailable, errors.DeadlineExceeded):
             if migrate or seed:
                 raise
-            notes.warn(f"{database.url} does not answer yet; serving, but not ready")
+            console.warn(f"{database.url} does not answer yet; serving, but not ready")
             return False
 
 
-async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Plan | None) -> None:
+async def _prepare(database: Database, console: Console, *, migrate: bool, seed: Plan | None) -> None:
     schema = await (_schema_or_empty if migrate else _schema)(database)
     if schema.state is State.AHEAD:
-        notes.warn(described(database, schema))
+        console.warn(described(database, schema))
     elif not schema.fits:
         _require_migratable(database, schema)
         if not migrate:
             raise Failed(f"{database.url} {STANDING[schema.state]}: {ADVICE}, or serve --migrate")
-        notes.say(await _upgrade(database))
+        console.say(await _upgrade(database))
     if seed and await _is_empty(database):
         try:
-            with notes.progress(seed.rows) as advance:
+            with console.progress(seed.rows) as advance:
                 done = await _fill(database, seed, advance)
         except BeingFilled as reason:
             done = str(reason)
-        notes.say(done)
+        console.say(done)
 
 
 async def migrate(settings: Settings) -> str:
