@@ -16,14 +16,14 @@ import orjson
 
 from db import orders
 from db.audit import audit_log, changes
-from db.audit.audit_log import Entry, content
+from db.audit.audit_log import AuditEntry, audited_values
 from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from db.models import Customer
 from db.models import customers as customer_table
 from db.models import orders as order_table
-from db.money import Line, Money
+from db.money import LineInput, Money
 from db.reader import Transaction
 from db.search import search_index
 from graph.global_ids import GlobalId
@@ -65,7 +65,7 @@ async def prepare(url: str) -> Shop:
 
 
 async def _insert_customers(transaction: Transaction) -> None:
-    moment = changes.now()
+    moment = changes.utc_now()
     shared = {"version": 1, "created_at": moment, "updated_at": moment, "archived_at": None}
     rows = [
         {"username": f"customer-{number:03}", "name": "Drew Example", "email": None, **shared}
@@ -83,9 +83,11 @@ async def _insert_orders(transaction: Transaction, owner: int) -> None:
         await orders.insert(transaction, values, None, _lines(0))
 
 
-def _lines(change: int) -> list[Line]:
+def _lines(change: int) -> list[LineInput]:
     price = Money(Decimal("12.90"), "EUR")
-    return [Line(f"SKU-{number}", f"{number} {change} ".ljust(200, "x"), 1, price) for number in range(LINES)]
+    return [
+        LineInput(f"SKU-{number}", f"{number} {change} ".ljust(200, "x"), 1, price) for number in range(LINES)
+    ]
 
 
 async def _change(transaction: Transaction, order_id: int) -> None:
@@ -93,9 +95,13 @@ async def _change(transaction: Transaction, order_id: int) -> None:
     order = await orders.lock(transaction, order_id)
     for change in range(CHANGES):
         before, after = _lines(change), _lines(change + 1)
-        order = changes.changed_row(order, {}, touched=True)
-        entry = Entry(
-            order, audit_log.UPDATED, order.updated_at, content(order, before), content(order, after)
+        order = changes.with_changes(order, {}, touched=True)
+        entry = AuditEntry(
+            order,
+            audit_log.UPDATED,
+            order.updated_at,
+            audited_values(order, before),
+            audited_values(order, after),
         )
         await audit_log.record(transaction, [entry])
     await transaction.execute(

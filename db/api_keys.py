@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from db import customers, domain_errors, errors
-from db.audit.changes import now
+from db.audit.changes import utc_now
 from db.models import ApiKey
 from db.models import api_keys as keys
 from db.reader import Reader, Transaction
@@ -37,7 +37,7 @@ async def insert(
     """
     if customer_id is not None:
         await customers.lock(transaction, customer_id)
-    key = ApiKey(digest, name, " ".join(scopes), now(), expires_at, None, customer_id)
+    key = ApiKey(digest, name, " ".join(scopes), utc_now(), expires_at, None, customer_id)
     try:
         await transaction.execute(keys.insert().values(key._asdict()))
     except errors.DuplicateKey as error:
@@ -52,5 +52,7 @@ async def revoke(transaction: Transaction, name: str) -> ApiKey | None:
         return None
     key = ApiKey._make(rows[0])
     if key.revoked_at is None:
-        await transaction.execute(keys.update().where(keys.c.digest == key.digest).values(revoked_at=now()))
+        await transaction.execute(
+            keys.update().where(keys.c.digest == key.digest).values(revoked_at=utc_now())
+        )
     return key

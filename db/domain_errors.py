@@ -6,8 +6,8 @@ Refused
 ├── KeyReused        the idempotency key belongs to another change
 ├── VersionConflict  the caller changes an older version than there is
 ├── Several          more than one of these, of one input
-├── BatchRefused, Repeated
-├── CustomerArchived, CustomerHasOrders, OtherCustomer, NothingExpected
+├── BatchRejected, Repeated
+├── CustomerArchived, CustomerHasOrders, OtherCustomer, ExpectedVersionNotFound
 ├── IllegalTransition, NotEditable, NotDeletable
 ├── HasLines         an order that has lines is changed by its lines only
 └── AmountOutOfRange, MixedCurrencies
@@ -20,37 +20,37 @@ from typing import Any
 from db.errors import DatabaseError
 
 
-class Refused(DatabaseError):
+class DomainError(DatabaseError):
     """A rule says no. `field` names the input's field, in snake_case; None is the whole input."""
 
     field: str | None
 
 
 @dataclass(eq=False)
-class Several(Refused):
+class DomainErrorGroup(DomainError):
     """All that is wrong with one input."""
 
-    refused: tuple[Refused, ...]
+    errors: tuple[DomainError, ...]
     field: str | None = None
 
 
-def flat(refused: Refused | None) -> Iterator[Refused]:
+def flatten(error: DomainError | None) -> Iterator[DomainError]:
     """Each refusal by itself."""
-    if isinstance(refused, Several):
-        yield from refused.refused
-    elif refused is not None:
-        yield refused
+    if isinstance(error, DomainErrorGroup):
+        yield from error.errors
+    elif error is not None:
+        yield error
 
 
-def combined(refused: Iterable[Refused]) -> Refused:
+def combine(errors: Iterable[DomainError]) -> DomainError:
     """One or more refusals as one, without those that say the same of the same field."""
-    unique = {(type(each), each.field): each for each in refused}
+    unique = {(type(each), each.field): each for each in errors}
     first, *others = unique.values()
-    return Several((first, *others)) if others else first
+    return DomainErrorGroup((first, *others)) if others else first
 
 
 @dataclass(eq=False)
-class NotFound(Refused):
+class NotFound(DomainError):
     """`id` names no `kind` (a table's row class, as GraphQL calls it)."""
 
     kind: str
@@ -59,14 +59,14 @@ class NotFound(Refused):
 
 
 @dataclass(eq=False)
-class Taken(Refused):
+class Taken(DomainError):
     """Another object has what was sent for the unique `field`."""
 
     field: str | None
 
 
 @dataclass(eq=False)
-class KeyReused(Refused):
+class KeyReused(DomainError):
     """The caller has used `key` before, for another input or another `mutation`."""
 
     key: str
@@ -75,7 +75,7 @@ class KeyReused(Refused):
 
 
 @dataclass(eq=False)
-class VersionConflict(Refused):
+class VersionConflict(DomainError):
     """`current` is the row as it is now, `since` the Changes that came after the `expected` version."""
 
     current: Any
@@ -85,28 +85,28 @@ class VersionConflict(Refused):
 
 
 @dataclass(eq=False)
-class Repeated(Refused):
+class Repeated(DomainError):
     """An earlier item of the same batch, not refused, has the same value in its unique `field`."""
 
     field: str | None
 
 
 @dataclass(eq=False)
-class NothingExpected(Refused):
+class ExpectedVersionNotFound(DomainError):
     """A version is expected of an object that is not there."""
 
     field: str | None = "expected_version"
 
 
 @dataclass(eq=False)
-class OtherCustomer(Refused):
+class OtherCustomer(DomainError):
     """The order belongs to another customer, and stays there."""
 
     field: str | None = "customer_id"
 
 
 @dataclass(eq=False)
-class BatchRefused(Refused):
+class BatchRejected(DomainError):
     """Items were refused, so that nothing of the batch was stored; `items` says which."""
 
     items: tuple[Any, ...]
@@ -114,21 +114,21 @@ class BatchRefused(Refused):
 
 
 @dataclass(eq=False)
-class CustomerArchived(Refused):
+class CustomerArchived(DomainError):
     """An archived customer gets no new orders."""
 
     field: str | None = "customer_id"
 
 
 @dataclass(eq=False)
-class CustomerHasOrders(Refused):
+class CustomerHasOrders(DomainError):
     """Only a customer without orders can be deleted."""
 
     field: str | None = "id"
 
 
 @dataclass(eq=False)
-class IllegalTransition(Refused):
+class IllegalTransition(DomainError):
     """The order's status does not lead where it was asked to go."""
 
     current: str
@@ -138,7 +138,7 @@ class IllegalTransition(Refused):
 
 
 @dataclass(eq=False)
-class NotEditable(Refused):
+class NotEditable(DomainError):
     """Lines and total change only while the order is PENDING."""
 
     status: str
@@ -146,7 +146,7 @@ class NotEditable(Refused):
 
 
 @dataclass(eq=False)
-class NotDeletable(Refused):
+class NotDeletable(DomainError):
     """An order is deleted only while PENDING or CANCELLED."""
 
     status: str
@@ -154,21 +154,21 @@ class NotDeletable(Refused):
 
 
 @dataclass(eq=False)
-class HasLines(Refused):
+class HasLines(DomainError):
     """The total of an order that has lines follows from them."""
 
     field: str | None = "total"
 
 
 @dataclass(eq=False)
-class AmountOutOfRange(Refused):
+class AmountOutOfRange(DomainError):
     """A product or a sum is past what an amount can hold."""
 
     field: str | None
 
 
 @dataclass(eq=False)
-class MixedCurrencies(Refused):
+class MixedCurrencies(DomainError):
     """The lines of one order have one currency."""
 
     field: str | None = "lines"

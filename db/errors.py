@@ -3,14 +3,14 @@
 DatabaseError
 ├── Unavailable          the database cannot be reached or is too busy; try again later
 │   ├── PoolExhausted    every connection was in use for the pool's whole time-out
-│   ├── MemoryUsedUp     there is no memory for the response of this request now
+│   ├── MemoryExhausted     there is no memory for the response of this request now
 │   ├── NoSuchDatabase   the server answers, and has no database of this name
 │   ├── AccessDenied     the server answers, and refuses this user or this statement
 │   ├── SchemaMismatch   the tables are not those that this program needs
-│   ├── UnsuitableServer the server does not know a variable that must be set, or not its value
+│   ├── UnsupportedServer the server does not know a variable that must be set, or not its value
 │   ├── ReadOnly         the database takes no changes
 │   └── StorageFull      a disk is full
-├── BadPath              SQLite's file cannot be where it is said to be
+├── InvalidFilePath              SQLite's file cannot be where it is said to be
 ├── DeadlineExceeded     the request's time is over
 ├── ResponseTooLarge     the rows read, or the response built, exceed the limit
 ├── Conflict             others kept changing the same rows, or held them locked
@@ -18,13 +18,13 @@ DatabaseError
 ├── StatementFailed      the database refused a statement: a bug, or a limit of its own
 │   └── Inconsistent     the database found its own data damaged: page somebody
 ├── TooLarge             a statement or transaction beyond the database's own limits; ask for less
-├── Overtaken            others stored what was about to be stored; run the transaction again
-├── BrokenConstraint     a statement broke a constraint of a table
+├── ConcurrentInsert            others stored what was about to be stored; run the transaction again
+├── ConstraintViolation     a statement broke a constraint of a table
 │   ├── DuplicateKey     a value that must be unique is taken
-│   └── BrokenReference  a foreign key points at nothing, or would
-├── NotOwned             what may touch one customer's rows would store another's
-├── BadCursor            a cursor that this server did not give for this field
-├── UnknownTimeZone, BeyondCalendar
+│   └── ForeignKeyViolation  a foreign key points at nothing, or would
+├── RowLevelSecurityViolation             what may touch one customer's rows would store another's
+├── InvalidCursor            a cursor that this server did not give for this field
+├── UnknownTimeZone, DateOutOfRange
 ├── TooManyBuckets, TooManyGroups
 ├── Gone                 what a row belongs to was deleted after the row was read
 ├── AsOfUnavailable      the database cannot be read as of that moment
@@ -62,7 +62,7 @@ class PoolExhausted(Unavailable):
     """No connection became free within the pool's time-out."""
 
 
-class MemoryUsedUp(Unavailable):
+class MemoryExhausted(Unavailable):
     """There is no memory for more of the response now."""
 
 
@@ -78,7 +78,7 @@ class SchemaMismatch(Unavailable):
     """A table or column is missing, or the schema is for a newer program: an operator has to act."""
 
 
-class UnsuitableServer(Unavailable):
+class UnsupportedServer(Unavailable):
     """A session variable that results depend on cannot be set: another version, or another server."""
 
 
@@ -90,7 +90,7 @@ class StorageFull(Unavailable):
     """The database has no space left for a change, or for the temporary files of a query."""
 
 
-class BadPath(DatabaseError):
+class InvalidFilePath(DatabaseError):
     """The folder of SQLite's file is not there, or no file can have this name."""
 
 
@@ -125,38 +125,38 @@ class StatementFailed(DatabaseError):
     """The database refused a statement for a reason that a re-run does not mend."""
 
 
-class Inconsistent(StatementFailed):
+class DataInconsistency(StatementFailed):
     """TiDB reports inconsistent data (8141, 8138-8140, 8223), or SQLite a damaged file."""
 
 
-class TooLarge(DatabaseError):
+class StatementTooLarge(DatabaseError):
     """A statement or transaction needs more memory or space than the database allows; nothing was written."""
 
 
-class Overtaken(DatabaseError):
+class ConcurrentInsert(DatabaseError):
     """Others have stored a key that was free a moment ago; the transaction is run again, and sees it."""
 
 
-class BrokenConstraint(DatabaseError):
+class ConstraintViolation(DatabaseError):
     """A statement broke a constraint."""
 
 
 @dataclass(eq=False)
-class DuplicateKey(BrokenConstraint):
+class DuplicateKey(ConstraintViolation):
     """`column` must be unique; `primary` stands for the primary key."""
 
     column: str
 
 
-class BrokenReference(BrokenConstraint):
+class ForeignKeyViolation(ConstraintViolation):
     """A foreign key would point at nothing."""
 
 
-class NotOwned(DatabaseError):
+class RowLevelSecurityViolation(DatabaseError):
     """A row of this table would be somebody else's than the one customer's whose rows may be touched."""
 
 
-class BadCursor(DatabaseError):
+class InvalidCursor(DatabaseError):
     """The cursor is not one of this field, sort and filter."""
 
 
@@ -164,7 +164,7 @@ class UnknownTimeZone(DatabaseError):
     """The tz database has no zone of this name."""
 
 
-class BeyondCalendar(DatabaseError):
+class DateOutOfRange(DatabaseError):
     """Days, weeks and months are not cut in years as far off as these."""
 
 
@@ -176,7 +176,7 @@ class TooManyGroups(DatabaseError):
     """A summary has more groups than are shown; none is left out silently."""
 
 
-class Gone(DatabaseError):
+class ParentDeleted(DatabaseError):
     """What a row belongs to is no longer there, and so the row is not either."""
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from db import domain_errors
 
-LARGEST = Decimal("99999999999.9999")
+MAX_AMOUNT = Decimal("99999999999.9999")
 
 
 class Money(NamedTuple):
@@ -16,7 +16,7 @@ class Money(NamedTuple):
     currency: str
 
 
-class Line(NamedTuple):
+class LineInput(NamedTuple):
     """A line as a client sends it: no position, for that is its index + 1."""
 
     sku: str
@@ -32,31 +32,31 @@ def as_text(amount: Decimal) -> str:
 
 
 def in_range(amount: Decimal) -> bool:
-    return 0 <= amount <= LARGEST
+    return 0 <= amount <= MAX_AMOUNT
 
 
-def total_of(lines: Sequence[Line]) -> Money:
-    """The sum of one or more lines. Raises MixedCurrencies and AmountOutOfRange, or Several of them."""
-    if found := refused_lines(lines):
-        raise domain_errors.combined(found)
+def total_of(lines: Sequence[LineInput]) -> Money:
+    """The sum of one or more lines. Raises MixedCurrencies, AmountOutOfRange or DomainErrorGroup."""
+    if found := find_line_errors(lines):
+        raise domain_errors.combine(found)
     return Money(_sum(lines), lines[0].unit_price.currency)
 
 
-def refused_lines(lines: Sequence[Line | None]) -> list[domain_errors.Refused]:
+def find_line_errors(lines: Sequence[LineInput | None]) -> list[domain_errors.DomainError]:
     """All that is wrong with the lines of an order together; None stands for one that is not judged."""
-    found: list[domain_errors.Refused] = []
+    found: list[domain_errors.DomainError] = []
     if len({line.unit_price.currency for line in lines if line}) > 1:
         found.append(domain_errors.MixedCurrencies())
-    large = [place for place, line in enumerate(lines) if line and not in_range(_product(line))]
-    found.extend(domain_errors.AmountOutOfRange(f"lines.{place}") for place in large)
+    large = [index for index, line in enumerate(lines) if line and not in_range(_product(line))]
+    found.extend(domain_errors.AmountOutOfRange(f"lines.{index}") for index in large)
     if not found and not in_range(_sum(filter(None, lines))):
         found.append(domain_errors.AmountOutOfRange("lines"))
     return found
 
 
-def _product(line: Line) -> Decimal:
+def _product(line: LineInput) -> Decimal:
     return line.unit_price.amount * line.quantity
 
 
-def _sum(lines: Iterable[Line]) -> Decimal:
+def _sum(lines: Iterable[LineInput]) -> Decimal:
     return sum(map(_product, lines), Decimal(0))

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from db.models import OrderLine, order_lines
-from db.money import Line
+from db.money import LineInput
 from db.reader import Reader, Transaction
 from db.response_budget import STREAMED
 from db.select_by_key import VALUES, by_values
@@ -34,14 +34,16 @@ async def exist(reader: Reader, order_id: int) -> bool:
     return bool(await reader.fetch(statement))
 
 
-async def insert_many(transaction: Transaction, lines: Mapping[int, Sequence[Line]]) -> None:
+async def insert_many(transaction: Transaction, lines: Mapping[int, Sequence[LineInput]]) -> None:
     """Store lines 1, 2, 3 … of orders that have none, by the order's id."""
     rows = [row for order_id, each in lines.items() for row in _rows(order_id, each)]
     if rows:
         await transaction.execute(order_lines.insert(), rows)
 
 
-async def replace(transaction: Transaction, order_id: int, lines: Sequence[Line]) -> list[OrderLine] | None:
+async def replace(
+    transaction: Transaction, order_id: int, lines: Sequence[LineInput]
+) -> list[OrderLine] | None:
     """Make these the order's lines; those that were there before, None when they were these already."""
     stored = (await get_by_order(transaction, [order_id])).get(order_id, [])
     if are(stored, lines):
@@ -57,13 +59,13 @@ async def delete_many(transaction: Transaction, order_ids: Sequence[int]) -> Non
     await transaction.execute(order_lines.delete().where(order_lines.c.order_id.in_(order_ids)))
 
 
-def are(stored: Sequence[OrderLine], lines: Sequence[Line]) -> bool:
+def are(stored: Sequence[OrderLine], lines: Sequence[LineInput]) -> bool:
     """Whether an order's stored lines are these."""
     order_id = stored[0].order_id if stored else 0
     return [line._asdict() for line in stored] == _rows(order_id, lines)
 
 
-def _rows(order_id: int, lines: Sequence[Line]) -> list[dict[str, Any]]:
+def _rows(order_id: int, lines: Sequence[LineInput]) -> list[dict[str, Any]]:
     return [
         {
             "order_id": order_id,

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from db import customers, domain_errors, errors, money, order_lines, select_by_key
 from db.audit import changes
-from db.audit.changes import Lines
-from db.domain_errors import Refused
+from db.audit.changes import LineChange
+from db.domain_errors import DomainError
 from db.models import Order, orders
 from db.models import customers as customer_rows
-from db.money import Line, Money
+from db.money import LineInput, Money
 from db.reader import Reader, Transaction
 
 PENDING = "PENDING"
@@ -40,29 +40,29 @@ async def lock(transaction: Transaction, order_id: int) -> Order:
 
 
 async def insert(
-    transaction: Transaction, values: Mapping[str, Any], total: Money | None, sent: Sequence[Line]
+    transaction: Transaction, values: Mapping[str, Any], total: Money | None, lines: Sequence[LineInput]
 ) -> Order:
     """A new PENDING order from `customer_id`, `reference` and `placed_at`, with a total or lines.
 
     Locks the customer, as the foreign key would do anyway. Raises NotFound, CustomerArchived, Taken,
-    MixedCurrencies and AmountOutOfRange, or Several of them.
+    MixedCurrencies and AmountOutOfRange, or a DomainErrorGroup of them.
     """
     if transaction.owner not in (None, values["customer_id"]):
-        raise domain_errors.combined(await refused_insert(transaction, values))
-    moment = changes.now()
-    columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(sent))}
+        raise domain_errors.combine(await find_insert_errors(transaction, values))
+    moment = changes.utc_now()
+    columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(lines))}
     columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
     try:
         inserted = await transaction.execute(_insertion(columns), for_update=True)
     except errors.DuplicateKey as error:
         raise domain_errors.Taken(error.column) from error
     if not inserted.rowcount:
-        await _refuse_insert(transaction, values)
+        await _raise_insert_errors(transaction, values)
         # The customer was restored after the INSERT looked.
-        raise errors.Overtaken
+        raise errors.ConcurrentInsert
     order = Order(id=inserted.lastrowid, **columns)
-    await order_lines.insert_many(transaction, {order.id: sent})
-    await changes.created(transaction, order, sent)
+    await order_lines.insert_many(transaction, {order.id: lines})
+    await changes.record_created(transaction, order, lines)
     return order
 
 
@@ -71,21 +71,21 @@ async def update(
     order_id: int,
     values: Mapping[str, Any],
     total: Money | None = None,
-    sent: Sequence[Line] = (),
+    lines: Sequence[LineInput] = (),
     expected: int | None = None,
 ) -> Order:
     """Change what `values` names, and the total or the lines while PENDING.
 
-    Raises NotFound, VersionConflict, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange, or
-    Several of them.
+    Raises NotFound, VersionConflict, NotEditable, HasLines, Taken, MixedCurrencies and AmountOutOfRange, or a
+    DomainErrorGroup of them.
     """
     order = await lock(transaction, order_id)
     try:
-        return await _update(transaction, order, values, total, sent, expected)
-    except domain_errors.Refused as refused:
-        content = "lines" if sent else "total" if total else None
-        found = await _refused_update(transaction, order, values, content, expected)
-        raise domain_errors.combined([refused, *found]) from refused
+        return await _update(transaction, order, values, total, lines, expected)
+    except domain_errors.DomainError as refused:
+        content = "lines" if lines else "total" if total else None
+        found = await _find_update_errors(transaction, order, values, content, expected)
+        raise domain_errors.combine([refused, *found]) from refused
 
 
 async def _update(
@@ -93,22 +93,22 @@ async def _update(
     order: Order,
     values: Mapping[str, Any],
     total: Money | None,
-    sent: Sequence[Line],
+    lines: Sequence[LineInput],
     expected: int | None,
 ) -> Order:
-    await changes.expect(transaction, order, expected)
-    if total or sent:
-        _require_pending(order, "lines" if sent else "total")
+    await changes.check_version(transaction, order, expected)
+    if total or lines:
+        _require_pending(order, "lines" if lines else "total")
     replaced = None
-    if sent:
-        total = money.total_of(sent)
-        before = await order_lines.replace(transaction, order.id, sent)
-        replaced = None if before is None else Lines(before, sent)
+    if lines:
+        total = money.total_of(lines)
+        before = await order_lines.replace(transaction, order.id, lines)
+        replaced = None if before is None else LineChange(before, lines)
     elif total and await order_lines.exist(transaction, order.id):
         raise domain_errors.HasLines
     try:
         stored = {**values, **(_columns(total) if total else {})}
-        return await changes.apply(transaction, orders, order, stored, replaced)
+        return await changes.update_row(transaction, orders, order, stored, replaced)
     except errors.DuplicateKey as error:
         raise domain_errors.Taken(error.column) from error
 
@@ -116,29 +116,29 @@ async def _update(
 async def transition(transaction: Transaction, order_id: int, to: str, expected: int | None = None) -> Order:
     """Move the order to another status. Raises NotFound, VersionConflict or IllegalTransition."""
     order = await lock(transaction, order_id)
-    await changes.expect(transaction, order, expected)
+    await changes.check_version(transaction, order, expected)
     for illegal in illegal_transition(order, to):
         raise illegal
-    return await changes.apply(transaction, orders, order, {"status": to})
+    return await changes.update_row(transaction, orders, order, {"status": to})
 
 
 async def delete(transaction: Transaction, order_id: int, expected: int | None = None) -> int:
     """Delete an order with its lines; its id. Raises NotFound, VersionConflict or NotDeletable."""
     order = await lock(transaction, order_id)
-    await changes.expect(transaction, order, expected)
+    await changes.check_version(transaction, order, expected)
     if order.status not in DELETABLE:
         raise domain_errors.NotDeletable(order.status)
     stored = (await order_lines.get_by_order(transaction, [order.id])).get(order.id, [])
     if stored:
         await order_lines.delete_many(transaction, [order.id])
     await transaction.execute(orders.delete().where(orders.c.id == order.id))
-    await changes.deleted(transaction, order, stored)
+    await changes.record_deleted(transaction, order, stored)
     return order_id
 
 
-async def refused_insert(transaction: Transaction, values: Mapping[str, Any]) -> list[Refused]:
+async def find_insert_errors(transaction: Transaction, values: Mapping[str, Any]) -> list[DomainError]:
     """All that is wrong with a new order of some of these values; nothing is locked or written."""
-    found: list[Refused] = []
+    found: list[DomainError] = []
     if "customer_id" in values:
         customer_id = values["customer_id"]
         archived = sa.select(customer_rows.c.archived_at).where(customer_rows.c.id == customer_id)
@@ -150,13 +150,13 @@ async def refused_insert(transaction: Transaction, values: Mapping[str, Any]) ->
     return [*found, *await _taken(transaction, values)]
 
 
-async def refused_update(
+async def find_update_errors(
     transaction: Transaction,
     order_id: int,
     values: Mapping[str, Any],
     content: str | None = None,
     expected: int | None = None,
-) -> list[Refused]:
+) -> list[DomainError]:
     """All that is wrong with a change to some of these values; nothing is locked or written.
 
     `content` says what else is to be changed, "total" or "lines".
@@ -164,23 +164,23 @@ async def refused_update(
     order = await _unlocked(transaction, order_id)
     if order is None:
         return [domain_errors.NotFound("Order", order_id)]
-    return await _refused_update(transaction, order, values, content, expected)
+    return await _find_update_errors(transaction, order, values, content, expected)
 
 
-async def refused_transition(
+async def find_transition_errors(
     transaction: Transaction, order_id: int, to: str, expected: int | None = None
-) -> list[Refused]:
+) -> list[DomainError]:
     """All that is wrong with a transition; nothing is locked or written."""
-    if found := await refused_update(transaction, order_id, {}, None, expected):
+    if found := await find_update_errors(transaction, order_id, {}, None, expected):
         return found
     return illegal_transition(await _unlocked(transaction, order_id), to)
 
 
-async def refused_delete(
+async def find_delete_errors(
     transaction: Transaction, order_id: int, expected: int | None = None
-) -> list[Refused]:
+) -> list[DomainError]:
     """All that is wrong with a deletion; nothing is locked or written."""
-    if found := await refused_update(transaction, order_id, {}, None, expected):
+    if found := await find_update_errors(transaction, order_id, {}, None, expected):
         return found
     order = await _unlocked(transaction, order_id)
     return [] if order.status in DELETABLE else [domain_errors.NotDeletable(order.status)]
@@ -191,15 +191,15 @@ async def _unlocked(transaction: Transaction, order_id: int) -> Any:
     return Order._make(rows[0]) if rows else None
 
 
-async def _refused_update(
+async def _find_update_errors(
     transaction: Transaction,
     order: Order,
     values: Mapping[str, Any],
     content: str | None,
     expected: int | None,
-) -> list[Refused]:
+) -> list[DomainError]:
     """After a VersionConflict the order's own rules are not judged: its caller has not seen its status."""
-    found = await changes.conflict(transaction, order, expected)
+    found = await changes.find_version_conflict(transaction, order, expected)
     if content and not found:
         if order.status != PENDING:
             found.append(domain_errors.NotEditable(order.status, content))
@@ -208,23 +208,23 @@ async def _refused_update(
     return [*found, *await _taken(transaction, values, order.id)]
 
 
-async def _taken(transaction: Transaction, values: Mapping[str, Any], order_id: int = 0) -> list[Refused]:
+async def _taken(transaction: Transaction, values: Mapping[str, Any], order_id: int = 0) -> list[DomainError]:
     """Taken, if another order has the reference."""
     if values.get("reference") is None:
         return []
     same = sa.select(orders.c.id).where(orders.c.reference == values["reference"], orders.c.id != order_id)
-    return [domain_errors.Taken("reference")] if await transaction.fetch_anybodys(same) else []
+    return [domain_errors.Taken("reference")] if await transaction.fetch_unscoped(same) else []
 
 
-async def _refuse_insert(transaction: Transaction, values: Mapping[str, Any]) -> None:
+async def _raise_insert_errors(transaction: Transaction, values: Mapping[str, Any]) -> None:
     """Raises why no order was inserted for the customer."""
     try:
         await customers.require_active(transaction, values["customer_id"])
-    except domain_errors.Refused as refused:
-        raise domain_errors.combined([refused, *await _taken(transaction, values)]) from refused
+    except domain_errors.DomainError as refused:
+        raise domain_errors.combine([refused, *await _taken(transaction, values)]) from refused
 
 
-def illegal_transition(order: Order, to: str) -> list[Refused]:
+def illegal_transition(order: Order, to: str) -> list[DomainError]:
     """IllegalTransition, if the order's status does not lead there."""
     allowed = TRANSITIONS[order.status]
     return [] if to in allowed else [domain_errors.IllegalTransition(order.status, to, allowed)]

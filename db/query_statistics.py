@@ -9,7 +9,7 @@ from db.response_budget import ResponseBudget
 
 
 @dataclass(slots=True)
-class Receipt:
+class QueryStatistics:
     """Statements sent, rows that came back, seconds in the database, and the runs of transactions.
 
     BEGIN, COMMIT and ROLLBACK are no statements; COMMIT's time counts. Statements that run side by side add

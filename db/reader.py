@@ -15,7 +15,7 @@ from db.engine import retry
 from db.engine.compiled_sql import Prepared
 from db.engine.deadline import Deadline
 from db.engine.statement_timeout import DEADLINE
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.response_budget import STATEMENT_LIMIT, ResponseBudget
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -30,16 +30,16 @@ async def send(
     statement: Statement,
     parameters: Parameters,
     deadline: Deadline,
-    receipt: Receipt,
+    statistics: QueryStatistics,
     limit: ResponseBudget | None = None,
 ) -> AnyResult:
     """Every statement of a request passes here, with its deadline, and onto its receipt.
 
     What it reads counts towards the response, or up to a `limit` of its own. Raises ResponseTooLarge.
     """
-    with receipt.statement():
+    with statistics.statement():
         result: AnyResult = await response_budget.execute(
-            connection, statement, parameters, {DEADLINE: deadline}, limit or receipt.budget
+            connection, statement, parameters, {DEADLINE: deadline}, limit or statistics.budget
         )
         return result
 
@@ -51,62 +51,69 @@ class Reader:
     """
 
     # None is the present: each statement at its own moment, or the transaction's.
-    moment: datetime | None = None
+    read_timestamp: datetime | None = None
 
     def __init__(
         self,
         execute: Execute,
         deadline: Deadline,
-        receipt: Receipt,
+        statistics: QueryStatistics,
         *,
         dialect: sa.Dialect,
         owner: int | None = None,
-        keeps_past: bool = False,
+        supports_stale_reads: bool = False,
     ) -> None:
         self._execute = execute
         self.dialect = dialect
         self.deadline = deadline
-        self.receipt = receipt
+        self.statistics = statistics
         self.owner = owner
-        self._keeps_past = keeps_past
+        self._supports_stale_reads = supports_stale_reads
 
-    def at(self, moment: datetime) -> "Reader":
-        """A Reader of the past: every statement is read as of the millisecond that `moment` lies in.
+    def at(self, read_timestamp: datetime) -> "Reader":
+        """A Reader of the past: every statement is read as of the millisecond that `read_timestamp` lies in.
 
         Raises AsOfUnavailable, and so do its statements.
         """
-        self.require_past()
-        stale_reads.check(moment)
-        moment = stale_reads.millisecond(moment)
-        execute = partial(self._execute_at, moment)
+        self.require_stale_reads()
+        stale_reads.check_read_timestamp(read_timestamp)
+        read_timestamp = stale_reads.truncate_to_millisecond(read_timestamp)
+        execute = partial(self._execute_at, read_timestamp)
         reader = Reader(
-            execute, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner, keeps_past=True
+            execute,
+            self.deadline,
+            self.statistics,
+            dialect=self.dialect,
+            owner=self.owner,
+            supports_stale_reads=True,
         )
-        reader.moment = moment
+        reader.read_timestamp = read_timestamp
         return reader
 
-    def require_past(self) -> None:
+    def require_stale_reads(self) -> None:
         """Raises AsOfUnavailable where only the present can be read."""
-        if not self._keeps_past:
-            raise errors.AsOfUnavailable(stale_reads.NO_PAST)
+        if not self._supports_stale_reads:
+            raise errors.AsOfUnavailable(stale_reads.NO_STALE_READS)
 
     async def pin(self) -> datetime:
         """A moment just past, a whole millisecond: what was committed before this call is seen as of it.
 
         That is so as far as the clocks of TiDB's nodes agree. Raises AsOfUnavailable.
         """
-        self.require_past()
+        self.require_stale_reads()
         ((clock,),) = await self.fetch(stale_reads.CLOCK)
-        moment = stale_reads.after(clock)
-        await asyncio.sleep((moment - clock).total_seconds())
-        return moment.replace(tzinfo=UTC)
+        read_timestamp = stale_reads.next_millisecond(clock)
+        await asyncio.sleep((read_timestamp - clock).total_seconds())
+        return read_timestamp.replace(tzinfo=UTC)
 
-    async def _execute_at(self, moment: datetime, statement: Statement, parameters: Parameters) -> AnyResult:
+    async def _execute_at(
+        self, read_timestamp: datetime, statement: Statement, parameters: Parameters
+    ) -> AnyResult:
         # The statement's own comes last: of `reader.at(one).at(other)` it is the other.
         as_of = statement.execution_options(
-            **{stale_reads.AS_OF: moment, **statement.get_execution_options()}
+            **{stale_reads.AS_OF: read_timestamp, **statement.get_execution_options()}
         )
-        return await stale_reads.read(partial(self._execute, as_of, parameters))
+        return await stale_reads.run_stale_read(partial(self._execute, as_of, parameters))
 
     async def fetch(self, statement: Statement, parameters: Parameters = None) -> Sequence[Any]:
         """All rows of a SELECT. Raises Unavailable, DeadlineExceeded or StatementFailed."""
@@ -118,18 +125,18 @@ class Reader:
         return self._counted(result, statement)
 
     def _own(self, statement: Any, parameters: Parameters) -> tuple[Any, Parameters]:
-        """The statement over the owner's rows, with its parameters. Raises NotOwned."""
+        """The statement over the owner's rows, with its parameters. Raises RowLevelSecurityViolation."""
         if isinstance(statement, Prepared):
             if statement.owner != self.owner:
                 raise errors.StatementFailed("a statement was prepared for the rows of another customer")
             return statement, parameters
         if self.owner is None:
             return statement, parameters
-        return row_level_security.narrowed(statement, parameters, self.owner)
+        return row_level_security.restrict(statement, parameters, self.owner)
 
     def _counted(self, result: AnyResult, statement: Statement | None = None) -> Sequence[Any]:
         rows = result.all()
-        self.receipt.rows += len(rows)
+        self.statistics.rows += len(rows)
         return statement.rows(rows) if isinstance(statement, Prepared) else rows
 
 
@@ -137,9 +144,13 @@ class Transaction(Reader):
     """A Reader inside a running transaction, which can write too; one statement at a time."""
 
     def __init__(
-        self, connection: AsyncConnection, deadline: Deadline, receipt: Receipt, author: Author = SYSTEM
+        self,
+        connection: AsyncConnection,
+        deadline: Deadline,
+        statistics: QueryStatistics,
+        author: Author = SYSTEM,
     ) -> None:
-        super().__init__(self._run, deadline, receipt, dialect=connection.dialect, owner=author.owner)
+        super().__init__(self._run, deadline, statistics, dialect=connection.dialect, owner=author.owner)
         self.author = author
         self.is_sqlite = connection.dialect.name == "sqlite"
         self._connection = connection
@@ -148,8 +159,8 @@ class Transaction(Reader):
 
     def reader(self) -> Reader:
         """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
-        run = partial(self._run, limit=self.receipt.budget)
-        return Reader(run, self.deadline, self.receipt, dialect=self.dialect, owner=self.owner)
+        run = partial(self._run, limit=self.statistics.budget)
+        return Reader(run, self.deadline, self.statistics, dialect=self.dialect, owner=self.owner)
 
     async def end(self) -> None:
         """Wait for the statement that is underway, and take no other: nobody waits for those any more."""
@@ -164,7 +175,7 @@ class Transaction(Reader):
         async with self._turn:
             if self._ended:
                 raise errors.StatementFailed("the transaction has ended")
-            return await send(self._connection, statement, parameters, self.deadline, self.receipt, limit)
+            return await send(self._connection, statement, parameters, self.deadline, self.statistics, limit)
 
     async def fetch(self, statement: Statement, parameters: Parameters = None) -> Sequence[Any]:
         """All rows of a SELECT; the driver's error goes up as it is, for `Database.write` to judge.
@@ -175,7 +186,7 @@ class Transaction(Reader):
             row_level_security.require_unlocked(statement)
         return self._counted(await self._run(*self._own(statement, parameters)), statement)
 
-    async def fetch_anybodys(self, statement: sa.Executable) -> Sequence[AnyRow]:
+    async def fetch_unscoped(self, statement: sa.Executable) -> Sequence[AnyRow]:
         """The same, whosever the rows are: for what is unique among all, and not to be shown."""
         result = await self._run(statement, None)
         # How many lines another's order has is nothing for an owner's receipt.
@@ -205,12 +216,12 @@ class Transaction(Reader):
         return await self.fetch_for_update(statement.where(key.in_(ids)).order_by(key))
 
     async def _own_ids(self, table: sa.Table, ids: Collection[int]) -> Collection[int]:
-        if row_level_security.COLUMNS[table.name] == table.c.id.name:
+        if row_level_security.OWNER_COLUMNS[table.name] == table.c.id.name:
             return [each for each in ids if each == self.owner]
         # Without a lock: whose rows they are is not known yet.
         return [row.id for row in await self.fetch(sa.select(table.c.id).where(table.c.id.in_(ids)))]
 
-    async def lock_anybodys(
+    async def lock_unscoped(
         self, statement: sa.Select[Any], found: sa.ColumnElement[bool], table: sa.Table
     ) -> Sequence[AnyRow]:
         """The rows of `table` that are `found`, locked; of an owner's transaction no others than its own are.
@@ -219,8 +230,8 @@ class Transaction(Reader):
         """
         if self.owner is None:
             return await self.fetch_for_update(statement.where(found))
-        rows = await self.fetch_anybodys(statement.where(found))
-        whose = table.c[row_level_security.COLUMNS[table.name]]
+        rows = await self.fetch_unscoped(statement.where(found))
+        whose = table.c[row_level_security.OWNER_COLUMNS[table.name]]
         ids = {row._mapping[table.c.id] for row in rows if row._mapping[whose] == self.owner}
         own = await self.fetch_for_update(statement.where(table.c.id.in_(ids))) if ids else []
         return [*own, *(row for row in rows if row._mapping[whose] != self.owner)]
@@ -228,7 +239,7 @@ class Transaction(Reader):
     async def execute(
         self, statement: sa.Executable, parameters: Parameters = None, *, for_update: bool = False
     ) -> AnyResult:
-        """Run a statement that writes. Raises NotOwned, DuplicateKey or BrokenReference.
+        """Run a statement that writes. Raises RowLevelSecurityViolation, DuplicateKey or ForeignKeyViolation.
 
         The keys in an owner's statement must be known to be the owner's, as in `fetch_for_update`; a locking
         read inside it says so by `for_update`.
@@ -251,7 +262,7 @@ class Transaction(Reader):
     async def insert_many(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows that name the same columns, at twice the speed of `execute`: for bulk, of anybody's."""
         if self.owner is not None:
-            raise errors.NotOwned(table.name)
+            raise errors.RowLevelSecurityViolation(table.name)
         dialect = self._connection.dialect
         statement = table.insert().compile(dialect=dialect, column_keys=list(rows[0]))
         columns = [table.c[name] for name in statement.positiontup or ()]

@@ -19,14 +19,14 @@ from db.pagination.filters import Compare, Condition
 # The parameter that has the owner's id.
 OWNER = "owner"
 # By table the column that says whose a row is.
-COLUMNS = {
+OWNER_COLUMNS = {
     "customers": "id",
     "orders": "customer_id",
     "customer_words": "customer_id",
     "history": "customer_id",
 }
 TABLES = re.compile("|".join(("from", *models.metadata.tables)), re.IGNORECASE)
-NOBODYS = {models.idempotency_keys.name}
+TABLES_WITHOUT_OWNER = {models.idempotency_keys.name}
 
 SelectT = TypeVar("SelectT", bound=sa.Executable)
 
@@ -41,7 +41,7 @@ class Named(NamedTuple):
 
 def condition(table: str) -> Condition:
     """What an owner's rows have in common; for the choice of an index, not for secrecy."""
-    return Compare(COLUMNS[table], "eq", OWNER)
+    return Compare(OWNER_COLUMNS[table], "eq", OWNER)
 
 
 def require_unlocked(statement: sa.Executable) -> None:
@@ -58,36 +58,36 @@ def _require_unlocked(part: sa.Select[Any]) -> None:
         raise errors.StatementFailed("a locking read of an owner may lock others' rows: use Transaction.lock")
 
 
-def narrowed(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.Executable, Any]:
+def restrict(statement: sa.Executable, parameters: Any, owner: int) -> tuple[sa.Executable, Any]:
     """The statement over the owner's rows, with its parameters.
 
-    Raises NotOwned for an INSERT of a row that would be somebody else's, and StatementFailed for what is not
-    known here.
+    Raises RowLevelSecurityViolation for an INSERT of another customer's row, and StatementFailed for a kind
+    of statement that is not known here.
     """
     if isinstance(statement, sa.TextClause):
         _require_owner(statement, parameters, owner)
         return statement, parameters
     if isinstance(statement, sa.Select | sa.CompoundSelect) and parameters is not None:
-        return _restricted_once(statement), {**parameters, OWNER: owner}
+        return _restrict_cached(statement), {**parameters, OWNER: owner}
     if isinstance(statement, sa.Insert):
         _require_own(statement, parameters, owner)
     elif not isinstance(statement, sa.Select | sa.CompoundSelect | sa.Update | sa.Delete):
         raise _unknown(statement)
-    return _narrowed(statement, sa.literal(owner)), parameters
+    return _restrict(statement, sa.literal(owner)), parameters
 
 
-def restricted(statement: SelectT) -> SelectT:
+def restrict_to_parameter(statement: SelectT) -> SelectT:
     """The statement over the rows of the customer in the parameter OWNER."""
-    return cast(SelectT, _narrowed(statement, sa.bindparam(OWNER, type_=RowId)))
+    return cast(SelectT, _restrict(statement, sa.bindparam(OWNER, type_=RowId)))
 
 
 @lru_cache(200)
-def _restricted_once(statement: Any) -> Any:
+def _restrict_cached(statement: Any) -> Any:
     """Of the few statements that are sent again with other parameters: this takes longer than to run them."""
-    return restricted(statement)
+    return restrict_to_parameter(statement)
 
 
-def _narrowed(statement: sa.Executable, owner: sa.ColumnElement[int]) -> sa.Executable:
+def _restrict(statement: sa.Executable, owner: sa.ColumnElement[int]) -> sa.Executable:
     def narrow(part: Any) -> None:
         for named in _named(_sources(part)):
             type(part).where.non_generative(part, _is_owned(named, owner))
@@ -136,7 +136,7 @@ def _named(sources: Sequence[sa.FromClause], *, optional: bool = False) -> Itera
 
 def _is_owned(named: Named, owner: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     columns = named.source.c
-    if named.table in NOBODYS:
+    if named.table in TABLES_WITHOUT_OWNER:
         return sa.true()
     if named.table == models.order_lines.name:
         column = columns.order_id
@@ -144,7 +144,7 @@ def _is_owned(named: Named, owner: sa.ColumnElement[int]) -> sa.ColumnElement[bo
             sa.select(models.orders.c.id).where(models.orders.c.customer_id == owner)
         )
     else:
-        column = columns[COLUMNS[named.table]]
+        column = columns[OWNER_COLUMNS[named.table]]
         owned = column == owner
     return sa.or_(column.is_(None), owned) if named.optional else owned
 
@@ -159,11 +159,11 @@ def _require_owner(statement: sa.TextClause, parameters: Any, owner: int) -> Non
 def _require_own(statement: sa.Insert, parameters: Any, owner: int) -> None:
     """Rows that a SELECT gives are those that it may see, and lines are of an order that was seen."""
     table = str(statement.table)
-    if statement.select is not None or table in {models.order_lines.name, *NOBODYS}:
+    if statement.select is not None or table in {models.order_lines.name, *TABLES_WITHOUT_OWNER}:
         return
-    rows = parameters or _values(statement.compile().params, COLUMNS[table])
-    if {row.get(COLUMNS[table]) for row in ([rows] if isinstance(rows, Mapping) else rows)} != {owner}:
-        raise errors.NotOwned(table)
+    rows = parameters or _values(statement.compile().params, OWNER_COLUMNS[table])
+    if {row.get(OWNER_COLUMNS[table]) for row in ([rows] if isinstance(rows, Mapping) else rows)} != {owner}:
+        raise errors.RowLevelSecurityViolation(table)
 
 
 def _values(params: Mapping[str, Any], column: str) -> list[dict[str, Any]]:

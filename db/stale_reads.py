@@ -20,30 +20,32 @@ CLOCK = sa.text("SELECT NOW(6)")
 # What TIMESTAMP holds, the type that TiDB turns a moment into.
 FIRST, LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC)
 # A cluster's timestamps go in steps of 50 ms, so its present may be a little behind its own clock.
-PATIENCE, STEP = 0.25, 0.01
+CLOCK_SKEW_SECONDS, RETRY_SECONDS = 0.25, 0.01
 
 FUTURE = "That moment is in the future."
 NO_SCHEMA = "That moment is before the tables were as they are now."
-FORGOTTEN = "The database no longer keeps that moment."
-NO_PAST = "Only TiDB keeps the past, and this server runs on SQLite."
+BEFORE_GC_SAFE_POINT = "The database no longer keeps that moment."
+NO_STALE_READS = "Only TiDB keeps the past, and this server runs on SQLite."
 # No such table, database, column or index; older than the garbage collection's safe point.
-REASONS = dict.fromkeys((1146, 1049, 1054, 1176), NO_SCHEMA) | dict.fromkeys((8055, 9006), FORGOTTEN)
+REASONS = dict.fromkeys((1146, 1049, 1054, 1176), NO_SCHEMA) | dict.fromkeys(
+    (8055, 9006), BEFORE_GC_SAFE_POINT
+)
 AHEAD = re.compile(r"cannot set read timestamp to a future time(?:, readTS: (\d+), currentTS: (\d+))?")
 # A timestamp of TiDB is milliseconds, and below them a counter of this many bits.
 COUNTER_BITS = 18
 
 
-def millisecond(moment: datetime) -> datetime:
-    """The millisecond that `moment` lies in: TiDB would round to the nearest, perhaps a later one."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+def truncate_to_millisecond(read_timestamp: datetime) -> datetime:
+    """The millisecond that `read_timestamp` lies in: TiDB would round to the nearest, perhaps a later one."""
+    return read_timestamp.replace(microsecond=read_timestamp.microsecond // 1000 * 1000)
 
 
-def after(moment: datetime) -> datetime:
-    """The first millisecond past `moment`: what was committed by then is seen as of it."""
-    return millisecond(moment) + MILLISECOND
+def next_millisecond(read_timestamp: datetime) -> datetime:
+    """The first millisecond past `read_timestamp`: what was committed by then is seen as of it."""
+    return truncate_to_millisecond(read_timestamp) + MILLISECOND
 
 
-async def read(run: Callable[[], Awaitable[T]]) -> T:
+async def run_stale_read(run: Callable[[], Awaitable[T]]) -> T:
     """What `run`, a statement as of a moment, gives; waits for a moment that is about to come.
 
     Raises AsOfUnavailable.
@@ -54,34 +56,34 @@ async def read(run: Callable[[], Awaitable[T]]) -> T:
             return await run()
         except sa.exc.DBAPIError as error:
             ahead = _ahead(error)
-            waited += STEP + (ahead or 0)
-            if ahead is None or waited > PATIENCE:
+            waited += RETRY_SECONDS + (ahead or 0)
+            if ahead is None or waited > CLOCK_SKEW_SECONDS:
                 raise _unavailable(error) from error
-            await asyncio.sleep(STEP + ahead)
+            await asyncio.sleep(RETRY_SECONDS + ahead)
 
 
-def check(moment: datetime) -> None:
+def check_read_timestamp(read_timestamp: datetime) -> None:
     """Raises AsOfUnavailable for what TiDB's type of a moment does not hold."""
-    if not FIRST <= moment <= LAST:
-        raise errors.AsOfUnavailable(NO_SCHEMA if moment < FIRST else FUTURE)
+    if not FIRST <= read_timestamp <= LAST:
+        raise errors.AsOfUnavailable(NO_SCHEMA if read_timestamp < FIRST else FUTURE)
 
 
-def rewrite(
+def add_as_of_timestamp(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool
 ) -> tuple[str, Any]:
     """SQLAlchemy's hook before a statement goes out: add AS OF TIMESTAMP where a moment was asked for."""
-    moment = context.execution_options.get(AS_OF) if context else None
-    return (statement if moment is None else as_of(statement, moment)), parameters
+    read_timestamp = context.execution_options.get(AS_OF) if context else None
+    return (statement if read_timestamp is None else as_of(statement, read_timestamp)), parameters
 
 
-def as_of(statement: str, moment: datetime) -> str:
-    """A SELECT whose every table is read as of `moment`; the session's time zone is UTC.
+def as_of(statement: str, read_timestamp: datetime) -> str:
+    """A SELECT whose every table is read as of `read_timestamp`; the session's time zone is UTC.
 
     The compiled statement stays the same for all moments, so that SQLAlchemy's cache keeps one of it. A
     table that were forgotten here makes TiDB refuse the whole statement (8135), and so does an alias
     without AS: nothing is ever read from two moments.
     """
-    return f" AS OF TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'".join(_pieces(statement))
+    return f" AS OF TIMESTAMP '{read_timestamp:%Y-%m-%d %H:%M:%S.%f}'".join(_pieces(statement))
 
 
 @lru_cache(1_000)

@@ -35,17 +35,17 @@ def has_too_many_marks(text: str) -> bool:
     return TOO_MANY_MARKS.search(bytes(map(unicodedata.combining, text))) is not None
 
 
-def part(text: str) -> str:
+def normalize_part(text: str) -> str:
     """A part of a text in normal form: not trimmed, because whitespace may stand inside."""
     return text if text.isascii() else nfc(INVISIBLE.sub("", text))
 
 
 def normalize(text: str) -> str:
     """The normal form; control characters inside stay, and are refused where text is stored."""
-    return nfc(part(text).strip())
+    return nfc(normalize_part(text).strip())
 
 
-def without_case(text: str) -> str:
+def fold_case(text: str) -> str:
     """Case folded, for canonical caseless matching (Unicode, definition 145)."""
     if text.isascii():
         return text.lower()
@@ -56,23 +56,27 @@ def without_case(text: str) -> str:
 
 def email_key(text: str) -> str:
     """What an e-mail address is compared by: its normal form without case."""
-    return without_case(normalize(text))
+    return fold_case(normalize(text))
 
 
-def email_part(text: str) -> str:
+def normalize_email_part(text: str) -> str:
     """A part of such a key."""
-    return without_case(part(text))
+    return fold_case(normalize_part(text))
 
 
 # By column, of customers and orders: the form that is compared, and that of a part of it.
-KEYS: Mapping[str, Callable[[str], str]] = {
+NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "username": normalize,
     "email": email_key,
     "reference": normalize,
 }
-PARTS: Mapping[str, Callable[[str], str]] = {"username": part, "email": email_part, "reference": part}
+PART_NORMALIZERS: Mapping[str, Callable[[str], str]] = {
+    "username": normalize_part,
+    "email": normalize_email_part,
+    "reference": normalize_part,
+}
 
 
-def normalized(column: str, text: str) -> str:
+def normalize_column(column: str, text: str) -> str:
     """A text that was sent for a column as it is shown: in normal form, if it is unique."""
-    return normalize(text) if column in KEYS else text
+    return normalize(text) if column in NORMALIZERS else text

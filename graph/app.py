@@ -18,9 +18,9 @@ from db.idempotency import idempotent_writes
 from graph import schema
 from graph.auth.authentication import Authentication
 from graph.execution.document_cache import Documents
-from graph.http.csrf import OriginPolicy
+from graph.http.csrf import Origins
 from graph.http.endpoint import GraphQLEndpoint
-from graph.http.graphiql import GraphiQL
+from graph.http.graphiql import Ide
 from graph.http.health import Health
 from graph.http.request_ids import REQUEST_ID, RequestIds
 from graph.http.security_headers import SecurityHeaders
@@ -43,13 +43,13 @@ def create_app(
     has nothing but the place where it listens to keep strangers out.
     """
     database = database or settings.database()
-    health, graphiql = Health(database, schema_fits), GraphiQL()
+    health, ide = Health(database, schema_fits), Ide()
     allowed = origins(settings, guarded=guarded)
-    answer = endpoint(settings, database, health, graphiql, allowed)
+    answer = endpoint(settings, database, health, ide, allowed)
 
     app = Starlette(
         routes=[
-            *graphiql.routes(),
+            *ide.routes(),
             Route("/graphql", answer, methods=EVERY_METHOD),
             Route("/graphql/", without_slash, methods=EVERY_METHOD),
             Route("/", to_graphql),
@@ -69,7 +69,7 @@ def create_app(
 
 
 def endpoint(
-    settings: Settings, database: Database, health: Health, graphiql: GraphiQL, allowed: OriginPolicy
+    settings: Settings, database: Database, health: Health, ide: Ide, allowed: Origins
 ) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         schema.build(suggestions=settings.is_development, subgraph=settings.federation),
@@ -77,7 +77,7 @@ def endpoint(
         database,
         Authentication.of(settings, database),
         health,
-        graphiql,
+        ide,
         settings.request_timeout,
         settings.cost_limit,
         settings,
@@ -86,7 +86,7 @@ def endpoint(
         BodyMemoryLimit(settings.bodies_limit),
         settings.trusted(),
         receipts=settings.is_development,
-        origin_policy=allowed,
+        origins=allowed,
     )
 
 
@@ -107,7 +107,7 @@ def closing(database: Database, health: Health) -> Lifespan[Starlette]:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database, idempotent_writes.swept(database), health.watch_schema():
+        async with database, idempotent_writes.periodic_key_cleanup(database), health.watch_schema():
             yield
 
     return lifespan
@@ -132,11 +132,11 @@ async def without_slash(request: Request) -> Response:
     return RedirectResponse(f"../graphql?{request.url.query}".removesuffix("?"))
 
 
-def origins(settings: Settings, *, guarded: bool) -> OriginPolicy:
-    return OriginPolicy(settings.cors_origins, localhost=settings.is_development, guarded=guarded)
+def origins(settings: Settings, *, guarded: bool) -> Origins:
+    return Origins(settings.cors_origins, localhost=settings.is_development, guarded=guarded)
 
 
-def cors(allowed: OriginPolicy) -> Middleware:
+def cors(allowed: Origins) -> Middleware:
     return Middleware(
         CORSMiddleware,
         allow_origins=allowed.listed,

@@ -13,7 +13,7 @@ from graph.settings import Settings
 log = structlog.get_logger("tidegraph")
 
 
-class Console:
+class Notes:
     """In development and on a terminal for people; otherwise every line is an event of the log."""
 
     def __init__(self, settings: Settings) -> None:

@@ -13,21 +13,21 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from db.audit.author import Author
-from db.domain_errors import Refused
+from db.domain_errors import DomainError
 from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.errors import DatabaseError
-from db.idempotency.idempotent_writes import Key, Once
-from db.query_statistics import Receipt
+from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
+from db.query_statistics import QueryStatistics
 from db.reader import Reader, Transaction
 from graph.auth.callers import ANONYMOUS, Caller
-from graph.read_timestamps import ReadTimestamps, ResponsePath
+from graph.read_timestamps import Place, Times
 
 T = TypeVar("T")
 Batch: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
 # Finds what the database knows to be wrong with an input, and changes nothing.
-Check: TypeAlias = Callable[[Transaction], Awaitable[list[Refused]]]
-Yield: TypeAlias = Callable[[], Awaitable[None]]
+Check: TypeAlias = Callable[[Transaction], Awaitable[list[DomainError]]]
+Step: TypeAlias = Callable[[], Awaitable[None]]
 Loader: TypeAlias = DataLoader[Any, Any]
 
 # A full page for each parent of a full page is one statement. TiDB still reads by key at this length,
@@ -35,7 +35,7 @@ Loader: TypeAlias = DataLoader[Any, Any]
 LARGEST_BATCH = 10_000
 
 
-async def no_yield() -> None:
+async def at_once() -> None:
     """The step of whoever shares the processor with nobody."""
 
 
@@ -47,11 +47,11 @@ class Loaders:
     the batches below would fall apart by chance.
     """
 
-    def __init__(self, reader: Reader, yield_to_others: Yield) -> None:
-        self._reader, self._yield = reader, yield_to_others
+    def __init__(self, reader: Reader, step: Step) -> None:
+        self._reader, self._step = reader, step
         self._by_place: dict[Hashable, Loader] = {}
         self._by_parents: dict[Hashable, Loader] = {}
-        self._parents: dict[ResponsePath, Loader] = {}
+        self._parents: dict[Place, Loader] = {}
         self._running: set[asyncio.Task[Any] | None] = set()
         # What fields wait for, and the loader's future behind each.
         self._waiting: dict[asyncio.Future[Any], asyncio.Future[Any]] = {}
@@ -59,7 +59,7 @@ class Loaders:
 
     def load(
         self,
-        place: ResponsePath,
+        place: Place,
         batch: Batch,
         key: Any,
         arguments: tuple[Hashable, ...] = (),
@@ -82,7 +82,7 @@ class Loaders:
         return found
 
     def _at(
-        self, place: ResponsePath, batch: Batch, arguments: tuple[Hashable, ...], moment: datetime | None
+        self, place: Place, batch: Batch, arguments: tuple[Hashable, ...], moment: datetime | None
     ) -> Loader:
         above = (self._parents.get(place[:length]) for length in range(len(place) - 1, 0, -1))
         shared = (next(filter(None, above), None), batch, arguments, moment)
@@ -124,7 +124,7 @@ class Loaders:
         task = asyncio.current_task()
         self._running.add(task)
         try:
-            await self._yield()
+            await self._step()
             return await batch(reader, keys, *arguments)
         finally:
             self._running.discard(task)
@@ -135,7 +135,7 @@ def _retrieve(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-class MutationRequest(NamedTuple):
+class Asked(NamedTuple):
     """How a mutation is asked for: its name, a hash of its input, the client's key, if it is to last.
 
     `legacy_hash` gives the first version of that hash, which older rows have.
@@ -156,38 +156,38 @@ class Context:
     deadline: Deadline
     caller: Caller = ANONYMOUS
     request_id: str = field(default_factory=lambda: uuid4().hex)
-    receipt: Receipt = field(default_factory=Receipt)
+    receipt: QueryStatistics = field(default_factory=QueryStatistics)
     reader: Reader = field(init=False)
     loaders: Loaders = field(init=False)
     # Called before what may take the processor for long, to let others go first.
-    yield_to_others: Yield = no_yield
+    step: Step = at_once
     identities: dict[tuple[int, ...], bool] = field(default_factory=dict)
-    read_timestamps: ReadTimestamps = field(init=False, default_factory=ReadTimestamps)
+    times: Times = field(init=False, default_factory=Times)
     # Which columns the operation reads of a connection's rows; None for all.
     columns: Callable[[Any], frozenset[str] | None] = field(default=lambda _batched: None)
 
     def __post_init__(self) -> None:
         self._attempts = self.database.attempts(self.deadline)
-        self._dry_run = AsyncExitStack()
+        self._rehearsal = AsyncExitStack()
         self._read_from(self._new_reader())
 
-    async def write(self, request: MutationRequest, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    async def write(self, asked: Asked, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """`work(transaction, *arguments)` in one transaction, which may run more than once and lasts once.
 
         A dry run does not last: its transaction is what the mutation's payload is read from, and is then
-        rolled back. Raises what `Once.run` does.
+        rolled back. Raises what `IdempotentWrite.run` does.
         """
 
         async def run(transaction: Transaction) -> T:
             return await work(transaction, *arguments)
 
-        once = Once(
-            self.database, self._key(request), self.request_id, self.deadline, self.receipt, self._attempts
+        once = IdempotentWrite(
+            self.database, self._key(asked), self.request_id, self.deadline, self.receipt, self._attempts
         )
         try:
-            if not request.dry_run:
+            if not asked.dry_run:
                 return cast(T, await once.run(run))
-            outcome, reader = await once.rehearse(run, self._dry_run)
+            outcome, reader = await once.dry_run(run, self._rehearsal)
             self._read_from(reader)
             return cast(T, outcome)
         finally:
@@ -206,10 +206,10 @@ class Context:
         except DatabaseError:
             return []
 
-    async def end_dry_run(self) -> None:
+    async def end_rehearsal(self) -> None:
         """Roll back what a dry run did; everything after it is read from the database again."""
         self.loaders.close()
-        await self._dry_run.aclose()
+        await self._rehearsal.aclose()
         self._read_from(self._new_reader())
 
     def _new_reader(self) -> Reader:
@@ -217,25 +217,25 @@ class Context:
 
     def _read_from(self, reader: Reader) -> None:
         self.reader = reader
-        self.loaders = Loaders(reader, self.yield_to_others)
+        self.loaders = Loaders(reader, self.step)
 
     @property
     def principal(self) -> str:
         """Whom changes and idempotency keys belong to."""
         return self.caller.principal
 
-    def _key(self, request: MutationRequest) -> Key:
+    def _key(self, asked: Asked) -> IdempotencyKey:
         lifetime = timedelta(seconds=self.database.limits.key_lifetime)
-        text = request.key or uuid4().hex
-        return Key(
+        text = asked.key or uuid4().hex
+        return IdempotencyKey(
             self.principal,
             text,
-            request.mutation,
-            request.input_hash,
+            asked.mutation,
+            asked.input_hash,
             lifetime,
-            given=bool(request.key),
+            client_supplied=bool(asked.key),
             owner=self.caller.customer_id,
-            legacy_hash=request.legacy_hash,
+            legacy_hash=asked.legacy_hash,
         )
 
 
@@ -243,10 +243,10 @@ class Write(NamedTuple):
     """What a mutation's resolver writes with: `Context.write` with the options of the mutation's input."""
 
     context: Context
-    request: MutationRequest
+    asked: Asked
 
     async def __call__(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        return await self.context.write(self.request, work, *arguments)
+        return await self.context.write(self.asked, work, *arguments)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

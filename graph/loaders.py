@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from db import customers, order_lines, orders
 from db.aggregation import order_aggregates
 from db.aggregation.order_aggregates import Group, Summary
-from db.errors import Gone
+from db.errors import ParentDeleted
 from db.models import Customer, Order, OrderLine
 from db.pagination import page_reads
 from db.pagination.filters import Condition
-from db.pagination.keyset import Page, Scope, Slice
+from db.pagination.keyset import ConnectionSpec, Page, Slice
 from db.pagination.page_reads import Count
 from db.reader import Reader
 from db.search import customer_search
@@ -39,9 +39,9 @@ async def customers_by_id(reader: Reader, ids: Sequence[int | None]) -> list[Cus
     return [found.get(each) for each in ids]
 
 
-async def customers_of_orders(reader: Reader, ids: Sequence[int]) -> list[Customer | Gone]:
+async def customers_of_orders(reader: Reader, ids: Sequence[int]) -> list[Customer | ParentDeleted]:
     """Gone where an order and its customer were deleted since: it may be told again under its key."""
-    return [customer or Gone() for customer in await customers_by_id(reader, ids)]
+    return [customer or ParentDeleted() for customer in await customers_by_id(reader, ids)]
 
 
 async def customers_by_unique(reader: Reader, keys: Sequence[Unique]) -> list[Customer | None]:
@@ -65,12 +65,14 @@ async def nodes_by_id(reader: Reader, ids: Sequence[GlobalId | None]) -> list[Cu
 async def pages(
     reader: Reader, parents: Sequence[int | None], page: Page, columns: frozenset[str] | None = None
 ) -> list[Slice[Any]]:
-    if isinstance(page.scope, Search):
-        return [await customer_search.read(reader, page.scope, page) for _ in parents]
+    if isinstance(page.spec, Search):
+        return [await customer_search.read(reader, page.spec, page) for _ in parents]
     return await page_reads.read(reader, page, parents, columns)
 
 
-async def counts(reader: Reader, parents: Sequence[int | None], scope: Scope, limit: int) -> list[Count]:
+async def counts(
+    reader: Reader, parents: Sequence[int | None], scope: ConnectionSpec, limit: int
+) -> list[Count]:
     if isinstance(scope, Search):
         return [await customer_search.count(reader, scope, limit) for _ in parents]
     return await page_reads.count(reader, scope, parents, limit)
@@ -87,14 +89,14 @@ async def lines_by_order_id(reader: Reader, ids: Sequence[int]) -> list[list[Ord
 
 
 async def order_summary(reader: Reader, roots: Sequence[None], summary: Summary) -> list[list[Group]]:
-    found = await order_aggregates.summarise(reader, summary)
+    found = await order_aggregates.summarize(reader, summary)
     return [found for _ in roots]
 
 
 async def order_stats_by_customer_id(
     reader: Reader, ids: Sequence[int], where: Condition
 ) -> list[list[Group]]:
-    found = await order_aggregates.by_customer(reader, ids, where)
+    found = await order_aggregates.summarize_by_customer(reader, ids, where)
     return [found.get(each, []) for each in ids]
 
 

@@ -16,7 +16,7 @@ from db.engine.urls import DatabaseUrl
 from graph.auth import jwks
 from graph.env_file import names_in
 from graph.http import trusted_documents
-from graph.http.trusted_documents import TrustedDocuments
+from graph.http.trusted_documents import Trusted
 from graph.limits.limit_settings import LimitSettings, Seconds
 
 PREFIX = "TIDEGRAPH_"
@@ -225,10 +225,10 @@ class Settings(LimitSettings, BaseSettings):
         """The database's URL without its password."""
         return str(DatabaseUrl.parse(self.database_url))
 
-    def trusted(self) -> TrustedDocuments:
+    def trusted(self) -> Trusted:
         """The documents of the file as it is now."""
         documents = trusted_documents.load(self.trusted_documents) if self.trusted_documents else {}
-        return TrustedDocuments(documents, only=self.only_trusted_documents)
+        return Trusted(documents, only=self.only_trusted_documents)
 
     def database(self) -> Database:
         """A new set of pools by these settings."""

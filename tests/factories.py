@@ -8,7 +8,7 @@ from typing import Any
 from db import customers, orders
 from db.engine.database import Database
 from db.models import Customer, Order
-from db.money import Line, Money
+from db.money import LineInput, Money
 from graph.global_ids import GlobalId
 
 NUMBERS = itertools.count(1)
@@ -24,7 +24,7 @@ async def create_customer(database: Database, **values: Any) -> Customer:
 async def create_order(
     database: Database,
     customer: Customer,
-    *lines: Line,
+    *lines: LineInput,
     total: Money | None = TEN_EUROS,
     placed_at: datetime | None = None,
     reference: str | None = None,
@@ -36,8 +36,8 @@ async def create_order(
     return await database.write(lambda transaction: orders.insert(transaction, values, sent, lines))
 
 
-def line(sku: str = "MUG-01", quantity: int = 1, price: str = "12.50", currency: str = "EUR") -> Line:
-    return Line(sku, f"Article {sku}", quantity, Money(Decimal(price), currency))
+def line(sku: str = "MUG-01", quantity: int = 1, price: str = "12.50", currency: str = "EUR") -> LineInput:
+    return LineInput(sku, f"Article {sku}", quantity, Money(Decimal(price), currency))
 
 
 def global_id(row: Customer | Order) -> str:

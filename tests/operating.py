@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from graph.cli import database_commands
 from graph.cli.database_commands import Failed, Plan
-from graph.console import Console
+from graph.console import Notes
 from graph.settings import Settings
 
 FEW = Plan(customers=3, orders_each=2)
@@ -21,7 +21,7 @@ async def prepare(url: str, *, migrate: bool = False, seed: Plan | None = None) 
     """Prepare as `serve` does; the warnings."""
     settings = settings_of(url)
     with capture_logs() as logged:
-        await database_commands.prepare(settings, Console(settings), migrate=migrate, seed=seed)
+        await database_commands.prepare(settings, Notes(settings), migrate=migrate, seed=seed)
     return [line["event"] for line in logged if line["log_level"] == "warning"]
 
 

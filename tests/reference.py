@@ -66,7 +66,11 @@ def _meets(row: Row, name: str, sent: Any) -> bool:
 
 def _normal(column: str, operator: str, sent: Any) -> Any:
     """What is compared with unique text: a value in its normal form, or a part of one."""
-    form = unique_text.PARTS[column] if operator in {"startsWith", "contains"} else unique_text.KEYS[column]
+    form = (
+        unique_text.PART_NORMALIZERS[column]
+        if operator in {"startsWith", "contains"}
+        else unique_text.NORMALIZERS[column]
+    )
     if isinstance(sent, list):
         return [form(each) for each in sent]
     return form(sent) if isinstance(sent, str) else sent

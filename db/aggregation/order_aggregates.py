@@ -13,13 +13,13 @@ from db import errors
 from db.aggregation import time_buckets, time_ranges
 from db.aggregation.sql_functions import BucketNumber, ExactSum
 from db.aggregation.time_buckets import Bucket
-from db.aggregation.time_ranges import Span
+from db.aggregation.time_ranges import TimeRange
 from db.models import orders
 from db.pagination import filters
-from db.pagination.filters import EVERYTHING, Compare, Condition, Every
+from db.pagination.filters import MATCH_ALL, Compare, Condition, Every
 from db.reader import Reader
 
-MOST_GROUPS = 2_000
+MAX_GROUPS = 2_000
 STATUS, CUSTOMER_ID = "status", "customer_id"
 COUNT, TOTAL = "count", "total"
 # Without it TiDB may read the whole table for a list of customers; each begins with customer_id.
@@ -36,7 +36,7 @@ class Summary:
     without it, go by bucket, status, currency and customer. Without a `limit` there are MOST_GROUPS at most.
     """
 
-    where: Condition = EVERYTHING
+    where: Condition = MATCH_ALL
     columns: tuple[str, ...] = ()
     unit: str | None = None
     zone: tzinfo = UTC
@@ -56,24 +56,26 @@ class Group:
     bucket: Bucket | None = None
 
 
-async def summarise(reader: Reader, summary: Summary) -> list[Group]:
+async def summarize(reader: Reader, summary: Summary) -> list[Group]:
     """The groups that have orders, in the summary's order.
 
     One statement, and one before it that asks for the oldest and the newest order, where buckets are wanted
-    and `where` leaves one side of them open. Raises TooManyGroups, TooManyBuckets or BeyondCalendar.
+    and `where` leaves one side of them open. Raises TooManyGroups, TooManyBuckets or DateOutOfRange.
     """
     if summary.unit is None:
         return await _groups(reader, summary, [])
-    span = time_ranges.of(summary.where, "placed_at")
-    if span.first is None or span.last is None:
-        span &= await _found_span(reader, summary.where)
-    if span.first is None or span.last is None:
+    time_range = time_ranges.time_range_of(summary.where, "placed_at")
+    if time_range.first is None or time_range.last is None:
+        time_range &= await _stored_range(reader, summary.where)
+    if time_range.first is None or time_range.last is None:
         return []
-    cut = time_buckets.between(span.first, span.last, summary.unit, summary.zone)
-    return await _groups(reader, summary, cut) if cut else []
+    buckets = time_buckets.buckets_between(time_range.first, time_range.last, summary.unit, summary.zone)
+    return await _groups(reader, summary, buckets) if buckets else []
 
 
-async def by_customer(reader: Reader, ids: Sequence[int], where: Condition) -> dict[int, list[Group]]:
+async def summarize_by_customer(
+    reader: Reader, ids: Sequence[int], where: Condition
+) -> dict[int, list[Group]]:
     """The groups of each customer's orders, by currency; a customer without orders is not among the keys."""
     statement = (
         sa.select(orders.c.customer_id, orders.c.currency, sa.func.count(), ExactSum(orders.c.total))
@@ -88,44 +90,44 @@ async def by_customer(reader: Reader, ids: Sequence[int], where: Condition) -> d
     return found
 
 
-async def _found_span(reader: Reader, where: Condition) -> Span:
+async def _stored_range(reader: Reader, where: Condition) -> TimeRange:
     """From the oldest to the newest order that meets `where`; open on both sides where none does."""
     found = sa.select(orders.c.placed_at).where(filters.clause(orders, where))
     ends = [found.order_by(order).limit(1).scalar_subquery() for order in _BOTH_ENDS]
     ((first, last),) = await reader.fetch(sa.select(*ends))
-    return Span(first, last)
+    return TimeRange(first, last)
 
 
 _BOTH_ENDS = (orders.c.placed_at.asc(), orders.c.placed_at.desc())
 
 
-async def _groups(reader: Reader, summary: Summary, cut: Sequence[Bucket]) -> list[Group]:
-    rows = await reader.fetch(_statement(summary, cut))
-    if summary.limit is None and len(rows) > MOST_GROUPS:
+async def _groups(reader: Reader, summary: Summary, buckets: Sequence[Bucket]) -> list[Group]:
+    rows = await reader.fetch(_statement(summary, buckets))
+    if summary.limit is None and len(rows) > MAX_GROUPS:
         raise errors.TooManyGroups
     names = (*summary.columns, "currency")
     groups = []
     for number, *values, count, amount in rows:
         grouped: dict[str, Any] = dict(zip(names, values, strict=True))
-        groups.append(Group(count, amount, **grouped, bucket=cut[number] if cut else None))
+        groups.append(Group(count, amount, **grouped, bucket=buckets[number] if buckets else None))
     return groups
 
 
-def _statement(summary: Summary, cut: Sequence[Bucket]) -> sa.Select[Any]:
+def _statement(summary: Summary, buckets: Sequence[Bucket]) -> sa.Select[Any]:
     """(bucket's number, the columns, currency, count, sum) a group."""
     columns = [orders.c[name] for name in (*summary.columns, "currency")]
-    number = BucketNumber(orders.c.placed_at, cut) if cut else sa.null()
+    number = BucketNumber(orders.c.placed_at, buckets) if buckets else sa.null()
     where = summary.where
-    if cut:
-        inside = Compare("placed_at", "gte", cut[0].start), Compare("placed_at", "lt", cut[-1].end)
+    if buckets:
+        inside = Compare("placed_at", "gte", buckets[0].start), Compare("placed_at", "lt", buckets[-1].end)
         where = Every((where, *inside))
     sums = {COUNT: sa.func.count(), TOTAL: ExactSum(orders.c.total)}
     wanted = [sums[name].desc() if descending else sums[name] for name, descending in summary.sort]
-    groups: list[Any] = ["bucket", *columns] if cut else columns
+    groups: list[Any] = ["bucket", *columns] if buckets else columns
     return (
         sa.select(number.label("bucket"), *columns, *sums.values())
         .where(filters.clause(orders, where))
         .group_by(*groups)
         .order_by(*wanted, *groups)
-        .limit(MOST_GROUPS + 1 if summary.limit is None else summary.limit)
+        .limit(MAX_GROUPS + 1 if summary.limit is None else summary.limit)
     )

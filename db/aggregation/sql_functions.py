@@ -55,7 +55,7 @@ def exact_sum_in_halves(element: ExactSum, compiler: Any, **options: Any) -> str
 
 
 class BucketNumber(sa.ColumnElement[int]):
-    """The index in `cut`, which has no gaps, of the bucket that a moment lies in.
+    """The index in `buckets`, which has no gaps, of the bucket that a moment lies in.
 
     The borders stand in the text, and the text is not kept: it is quickly made, and rarely the same.
     """
@@ -63,9 +63,9 @@ class BucketNumber(sa.ColumnElement[int]):
     inherit_cache = False
     type = sa.Integer()
 
-    def __init__(self, column: sa.ColumnElement[Any], cut: Sequence[Bucket]) -> None:
+    def __init__(self, column: sa.ColumnElement[Any], buckets: Sequence[Bucket]) -> None:
         self.column = column
-        self.borders = [f"'{each.start:%Y-%m-%d %H:%M:%S.%f}'" for each in cut]
+        self.boundaries = [f"'{each.start:%Y-%m-%d %H:%M:%S.%f}'" for each in buckets]
 
 
 @compiles(BucketNumber)
@@ -78,6 +78,6 @@ def bucket_number(element: BucketNumber, compiler: Any, **options: Any) -> str:
             return str(low)
         middle = (low + high + 1) // 2
         earlier, later = tree(low, middle - 1), tree(middle, high)
-        return f"CASE WHEN {column} < {element.borders[middle]} THEN {earlier} ELSE {later} END"
+        return f"CASE WHEN {column} < {element.boundaries[middle]} THEN {earlier} ELSE {later} END"
 
-    return tree(0, len(element.borders) - 1)
+    return tree(0, len(element.boundaries) - 1)

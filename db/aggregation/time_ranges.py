@@ -9,47 +9,47 @@ from db.pagination.filters import Compare, Condition, Every
 MICROSECOND = timedelta(microseconds=1)
 
 
-class Span(NamedTuple):
+class TimeRange(NamedTuple):
     """From `first` to `last`, both included; None where it is open."""
 
     first: datetime | None = None
     last: datetime | None = None
 
-    def __and__(self, other: "Span") -> "Span":
+    def __and__(self, other: "TimeRange") -> "TimeRange":
         """What lies in both."""
         firsts = [each.first for each in (self, other) if each.first]
         lasts = [each.last for each in (self, other) if each.last]
-        return Span(max(firsts, default=None), min(lasts, default=None))
+        return TimeRange(max(firsts, default=None), min(lasts, default=None))
 
 
-def of(condition: Condition, column: str) -> Span:
-    """The span of `column`, by its comparisons in the outermost conjunction. Raises BeyondCalendar."""
+def time_range_of(condition: Condition, column: str) -> TimeRange:
+    """The span of `column`, by its comparisons in the outermost conjunction. Raises DateOutOfRange."""
     match condition:
         case Compare(column=name, operator=operator, value=value) if name == column:
             return _compared(operator, value)
         case Every(parts=parts):
-            span = Span()
+            time_range = TimeRange()
             for part in parts:
-                span &= of(part, column)
-            return span
+                time_range &= time_range_of(part, column)
+            return time_range
         case _:
-            return Span()
+            return TimeRange()
 
 
-def _compared(operator: str, value: datetime) -> Span:
+def _compared(operator: str, value: datetime) -> TimeRange:
     try:
         match operator:
             case "eq":
-                return Span(value, value)
+                return TimeRange(value, value)
             case "gt":
-                return Span(first=value + MICROSECOND)
+                return TimeRange(first=value + MICROSECOND)
             case "gte":
-                return Span(first=value)
+                return TimeRange(first=value)
             case "lt":
-                return Span(last=value - MICROSECOND)
+                return TimeRange(last=value - MICROSECOND)
             case "lte":
-                return Span(last=value)
+                return TimeRange(last=value)
             case _:
-                return Span()
+                return TimeRange()
     except OverflowError as error:
-        raise errors.BeyondCalendar from error
+        raise errors.DateOutOfRange from error

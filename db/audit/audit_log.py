@@ -9,49 +9,52 @@ import orjson
 import sqlalchemy as sa
 
 from db import money
-from db.domain_errors import Refused, VersionConflict
+from db.domain_errors import DomainError, VersionConflict
 from db.models import Change, Customer, Order, OrderLine, history
-from db.money import Line, Money
+from db.money import LineInput, Money
 from db.reader import Reader, Transaction
 from db.response_budget import STREAMED
 
 CREATED, UPDATED, DELETED, ERASED = "CREATED", "UPDATED", "DELETED", "ERASED"
-PERSONAL = ("username", "name", "email")
+PERSONAL_FIELDS = ("username", "name", "email")
 # How many of the changes since a version are told to whoever has an older one.
-MOST_SINCE = 20
-BATCH = 500
+MAX_CHANGES_SINCE = 20
+PAGE_SIZE = 500
 
-Content: TypeAlias = Mapping[str, Any]
+AuditedValues: TypeAlias = Mapping[str, Any]
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """A change to be recorded: the object as it is after it, what was done, and its content on both sides."""
 
     row: Customer | Order
     action: str
     at: datetime
-    before: Content
-    after: Content
+    before: AuditedValues
+    after: AuditedValues
 
 
-def content(row: Customer | Order, lines: Sequence[Line | OrderLine] = ()) -> Content:
+def audited_values(row: Customer | Order, lines: Sequence[LineInput | OrderLine] = ()) -> AuditedValues:
     """What clients can change of an object, as plain JSON by field; null and the empty list left out."""
     if isinstance(row, Customer):
-        found: dict[str, Any] = {**personal(row), "archived_at": row.archived_at}
+        found: dict[str, Any] = {**personal_values(row), "archived_at": row.archived_at}
     else:
         found = {name: getattr(row, name) for name in ("customer_id", "reference", "status", "placed_at")}
         found["total"] = _money(Money(row.total, row.currency))
         found["lines"] = [_line(line) for line in lines]
-    shown = {name: _moment(value) if isinstance(value, datetime) else value for name, value in found.items()}
+    shown = {
+        name: _format_datetime(value) if isinstance(value, datetime) else value
+        for name, value in found.items()
+    }
     return {name: value for name, value in shown.items() if value is not None and value != []}
 
 
-def personal(row: Customer) -> dict[str, str | None]:
+def personal_values(row: Customer) -> dict[str, str | None]:
     """PERSONAL as it is shown."""
-    return dict(zip(PERSONAL, (row.username, row.name, row.shown_email), strict=True))
+    return dict(zip(PERSONAL_FIELDS, (row.username, row.name, row.shown_email), strict=True))
 
 
-async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
+async def record(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
     """Store what was changed by this transaction's author, all of it in one statement."""
     author = _author(transaction)
     rows = [
@@ -61,7 +64,7 @@ async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
             version=entry.row.version,
             action=entry.action,
             at=entry.at,
-            fields=orjson.dumps(_differences(entry.before, entry.after)).decode(),
+            fields=orjson.dumps(_diff(entry.before, entry.after)).decode(),
             customer_id=_owner(entry.row),
             **author,
         )._asdict()
@@ -71,7 +74,7 @@ async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
         await transaction.execute(history.insert(), rows)
 
 
-async def record_after(transaction: Transaction, last: Change, action: str, at: datetime) -> None:
+async def record_for_deleted(transaction: Transaction, last: Change, action: str, at: datetime) -> None:
     """Store what this transaction's author did about an object that is not there any more.
 
     `last` is its newest change, locked.
@@ -81,7 +84,7 @@ async def record_after(transaction: Transaction, last: Change, action: str, at: 
     await transaction.execute(history.insert(), [change._asdict()])
 
 
-async def lock_last(transaction: Transaction, kind: str, object_id: int) -> Change | None:
+async def lock_latest_change(transaction: Transaction, kind: str, object_id: int) -> Change | None:
     """The newest change of an object, locked until the transaction ends; of an owner's own object only."""
     newest = sa.select(*history.c).where(_after(kind, object_id, 0)).order_by(history.c.version.desc())
     rows = await transaction.fetch_for_update(newest.limit(1))
@@ -94,7 +97,7 @@ def _author(transaction: Transaction) -> dict[str, Any]:
     return {**who, "idempotency_key": author.key}
 
 
-async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None:
+async def load_changes_since(reader: Reader, refusals: Sequence[DomainError | None]) -> None:
     """Tell each VersionConflict among these the changes since, the oldest first, MOST_SINCE at most.
 
     One statement for all of them, and none without any.
@@ -110,7 +113,9 @@ async def fill_since(reader: Reader, refusals: Sequence[Refused | None]) -> None
         each.since = tuple(found[type(each.current).__name__, each.current.id])
 
 
-async def since(reader: Reader, kind: str, versions: Mapping[int, int]) -> AsyncIterator[list[Change]]:
+async def changes_after(
+    reader: Reader, kind: str, versions: Mapping[int, int]
+) -> AsyncIterator[list[Change]]:
     """The changes of objects of one kind after a version of each, by its id; those of each oldest first.
 
     They come in pages of one statement each, none of them empty.
@@ -121,10 +126,10 @@ async def since(reader: Reader, kind: str, versions: Mapping[int, int]) -> Async
         statement = (
             sa.select(*history.c).where(sa.or_(*newer)).order_by(history.c.object_id, history.c.version)
         )
-        page = [Change._make(row) for row in await reader.fetch(statement.limit(BATCH))]
+        page = [Change._make(row) for row in await reader.fetch(statement.limit(PAGE_SIZE))]
         if page:
             yield page
-        if len(page) < BATCH:
+        if len(page) < PAGE_SIZE:
             return
         last = page[-1]
         left = {each: version for each, version in left.items() if each > last.object_id}
@@ -138,7 +143,7 @@ def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     )
     numbered = sa.select(*history.c, of_one.label("place")).where(sa.or_(*newer)).subquery()
     columns = [numbered.c[name] for name in Change._fields]
-    oldest = sa.select(*columns).where(numbered.c.place <= MOST_SINCE).order_by(numbered.c.version)
+    oldest = sa.select(*columns).where(numbered.c.place <= MAX_CHANGES_SINCE).order_by(numbered.c.version)
     return oldest.execution_options(**{STREAMED: True})
 
 
@@ -152,13 +157,13 @@ def _after(kind: str, object_id: int, version: int) -> sa.ColumnElement[bool]:
     return sa.and_(*mine, history.c.version > version)
 
 
-def differences(change: Change) -> dict[str, tuple[Any, Any]]:
+def changed_fields(change: Change) -> dict[str, tuple[Any, Any]]:
     """By field what it was before and after; what was not there is None."""
     found: dict[str, tuple[Any, Any]] = orjson.loads(change.fields)
     return found
 
 
-def _differences(before: Content, after: Content) -> dict[str, tuple[Any, Any]]:
+def _diff(before: AuditedValues, after: AuditedValues) -> dict[str, tuple[Any, Any]]:
     names = dict.fromkeys((*before, *after))
     sides = {name: (before.get(name), after.get(name)) for name in names}
     return {name: side for name, side in sides.items() if side[0] != side[1]}
@@ -168,7 +173,7 @@ def _owner(row: Customer | Order) -> int:
     return row.id if isinstance(row, Customer) else row.customer_id
 
 
-def _moment(moment: datetime) -> str:
+def _format_datetime(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -176,7 +181,7 @@ def _money(amount: Money) -> dict[str, str]:
     return {"amount": money.as_text(amount.amount), "currency": amount.currency}
 
 
-def _line(line: Line | OrderLine) -> dict[str, Any]:
+def _line(line: LineInput | OrderLine) -> dict[str, Any]:
     price = line.unit_price
     unit_price = price if isinstance(price, Money) else Money(price, line.currency)  # type: ignore[union-attr]
     shown = {"sku": line.sku, "name": line.name, "quantity": line.quantity}

@@ -8,89 +8,99 @@ import sqlalchemy as sa
 
 from db import domain_errors
 from db.audit import audit_log
-from db.audit.audit_log import Entry, content
+from db.audit.audit_log import AuditEntry, audited_values
 from db.models import Customer, Order, OrderLine
-from db.money import Line
+from db.money import LineInput
 from db.reader import Transaction
 
 RowT = TypeVar("RowT", Customer, Order)
 
 
-class Lines(NamedTuple):
+class LineChange(NamedTuple):
     """An order's lines, before a change and after it."""
 
     before: Sequence[OrderLine]
-    after: Sequence[Line]
+    after: Sequence[LineInput]
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """This moment in UTC, to the microsecond."""
     return datetime.now(UTC)
 
 
-async def expect(transaction: Transaction, row: Customer | Order, version: int | None) -> None:
+async def check_version(transaction: Transaction, row: Customer | Order, version: int | None) -> None:
     """Raises VersionConflict, with the changes since, when another version of the row is expected."""
-    for found in await conflict(transaction, row, version):
+    for found in await find_version_conflict(transaction, row, version):
         raise found
 
 
-async def conflict(
+async def find_version_conflict(
     transaction: Transaction, row: Customer | Order, version: int | None
-) -> list[domain_errors.Refused]:
-    """The VersionConflict that `expect` raises, if any."""
+) -> list[domain_errors.DomainError]:
+    """The VersionConflict that `check_version` raises, if any."""
     found = version_conflict(row, version)
-    await audit_log.fill_since(transaction, found)
+    await audit_log.load_changes_since(transaction, found)
     return found
 
 
-def version_conflict(row: Customer | Order, version: int | None) -> list[domain_errors.Refused]:
+def version_conflict(row: Customer | Order, version: int | None) -> list[domain_errors.DomainError]:
     """The same without the changes since, which takes no statement."""
     if version is None or version == row.version:
         return []
     return [domain_errors.VersionConflict(row, (), version)]
 
 
-async def created(transaction: Transaction, row: Customer | Order, lines: Sequence[Line] = ()) -> None:
+async def record_created(
+    transaction: Transaction, row: Customer | Order, lines: Sequence[LineInput] = ()
+) -> None:
     """Write down that a row was inserted."""
     await audit_log.record(
-        transaction, [Entry(row, audit_log.CREATED, row.created_at, {}, content(row, lines))]
+        transaction, [AuditEntry(row, audit_log.CREATED, row.created_at, {}, audited_values(row, lines))]
     )
 
 
-async def apply(
+async def update_row(
     transaction: Transaction,
     table: sa.Table,
     row: RowT,
     values: Mapping[str, Any],
-    lines: Lines | None = None,
+    lines: LineChange | None = None,
 ) -> RowT:
     """Store `values` where they differ from `row`, which is locked, and give back the row as it is then.
 
     A change that changes nothing keeps the version, unless its `lines` were changed.
     """
-    changed = changed_row(row, values, touched=lines is not None)
+    changed = with_changes(row, values, touched=lines is not None)
     if changed is row:
         return row
     stored = {name: value for name, value in changed._asdict().items() if value != getattr(row, name)}
     await transaction.execute(table.update().where(table.c.id == row.id).values(**stored))
-    await audit_log.record(transaction, [updated(row, changed, lines)])
+    await audit_log.record(transaction, [update_entry(row, changed, lines)])
     return changed
 
 
-async def deleted(transaction: Transaction, row: Customer | Order, lines: Sequence[OrderLine] = ()) -> None:
+async def record_deleted(
+    transaction: Transaction, row: Customer | Order, lines: Sequence[OrderLine] = ()
+) -> None:
     """Write down that a row was deleted."""
     gone = row._replace(version=row.version + 1)
-    await audit_log.record(transaction, [Entry(gone, audit_log.DELETED, now(), content(row, lines), {})])
+    await audit_log.record(
+        transaction, [AuditEntry(gone, audit_log.DELETED, utc_now(), audited_values(row, lines), {})]
+    )
 
 
-def changed_row(row: RowT, values: Mapping[str, Any], *, touched: bool = False) -> RowT:
+def with_changes(row: RowT, values: Mapping[str, Any], *, touched: bool = False) -> RowT:
     """The row with `values`, its version raised where these, or what hangs on it, make a difference."""
     if not touched and all(getattr(row, name) == value for name, value in values.items()):
         return row
-    return row._replace(**values, version=row.version + 1, updated_at=now())
+    return row._replace(**values, version=row.version + 1, updated_at=utc_now())
 
 
-def updated(row: RowT, changed: RowT, lines: Lines | None = None, action: str = audit_log.UPDATED) -> Entry:
+def update_entry(
+    row: RowT, changed: RowT, lines: LineChange | None = None, action: str = audit_log.UPDATED
+) -> AuditEntry:
     """What a change of a row, and of its lines, is written down as."""
     before, after = lines or ((), ())
-    return Entry(changed, action, changed.updated_at, content(row, before), content(changed, after))
+    return AuditEntry(
+        changed, action, changed.updated_at, audited_values(row, before), audited_values(changed, after)
+    )

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from db import customers, domain_errors, errors
 from db.audit import audit_log, changes
-from db.audit.audit_log import Entry
-from db.audit.personal_data import Values, erased_fields, erased_values
+from db.audit.audit_log import AuditEntry
+from db.audit.personal_data import PersonalValues, erased_fields, erased_values
 from db.models import Change, Customer
 from db.models import customers as table
 from db.models import history as recorded
@@ -27,24 +27,24 @@ async def erase(transaction: Transaction, customer_id: int, expected: int | None
         if expected is not None or transaction.owner not in (None, customer_id):
             raise
         return await _erase_deleted(transaction, missing)
-    await changes.expect(transaction, customer, expected)
-    if _is_erased(await audit_log.lock_last(transaction, Customer.__name__, customer_id)):
+    await changes.check_version(transaction, customer, expected)
+    if _is_erased(await audit_log.lock_latest_change(transaction, Customer.__name__, customer_id)):
         return customer
     erased = await _erase_row(transaction, customer)
     await search_index.replace(transaction, [erased])
     await _erase_history(transaction, customer_id)
-    await audit_log.record(transaction, [Entry(erased, audit_log.ERASED, erased.updated_at, {}, {})])
+    await audit_log.record(transaction, [AuditEntry(erased, audit_log.ERASED, erased.updated_at, {}, {})])
     return erased
 
 
 async def _erase_deleted(transaction: Transaction, missing: domain_errors.NotFound) -> int:
     """Raises `missing` for what never was a customer."""
-    last = await audit_log.lock_last(transaction, missing.kind, missing.id)
+    last = await audit_log.lock_latest_change(transaction, missing.kind, missing.id)
     if last is None:
         raise missing
     if not _is_erased(last):
         await _erase_history(transaction, last.object_id)
-        await audit_log.record_after(transaction, last, audit_log.ERASED, changes.now())
+        await audit_log.record_for_deleted(transaction, last, audit_log.ERASED, changes.utc_now())
     return last.object_id
 
 
@@ -54,22 +54,25 @@ def _is_erased(last: Change | None) -> bool:
 
 
 async def _erase_row(transaction: Transaction, customer: Customer) -> Customer:
-    values = {**await _blank(transaction, customer.id), "archived_at": customer.archived_at or changes.now()}
-    erased = changes.changed_row(customer, values, touched=True)
+    values = {
+        **await _blank(transaction, customer.id),
+        "archived_at": customer.archived_at or changes.utc_now(),
+    }
+    erased = changes.with_changes(customer, values, touched=True)
     stored = {name: value for name, value in erased._asdict().items() if name != "id"}
     try:
         await transaction.execute(table.update().where(table.c.id == customer.id).values(**stored))
     except errors.DuplicateKey as error:
         # It holds the lock of somebody else's username now, so it ends at once; the next run sees the name.
-        raise errors.Overtaken from error
+        raise errors.ConcurrentInsert from error
     return erased
 
 
-async def _blank(transaction: Transaction, customer_id: int) -> Values:
+async def _blank(transaction: Transaction, customer_id: int) -> PersonalValues:
     """The values of an erased customer, with another username where somebody has taken it."""
     blank = erased_values(customer_id)
     named = sa.select(table.c.id).where(table.c.username == blank["username"], table.c.id != customer_id)
-    if await transaction.fetch_anybodys(named):
+    if await transaction.fetch_unscoped(named):
         return {**blank, "username": f"{blank['username']}-{uuid4().hex}"}
     return blank
 
@@ -77,7 +80,7 @@ async def _blank(transaction: Transaction, customer_id: int) -> Values:
 async def _erase_history(transaction: Transaction, customer_id: int) -> None:
     kind, version = Customer.__name__, recorded.c.version
     mine = recorded.c.object_id == customer_id, recorded.c.kind == kind
-    async for page in audit_log.since(transaction, kind, {customer_id: 0}):
+    async for page in audit_log.changes_after(transaction, kind, {customer_id: 0}):
         fields = {change.version: erased_fields(change) for change in page}
         here = recorded.update().where(*mine, version.in_(list(fields)))
         await transaction.execute(here.values(fields=sa.case(fields, value=version)))

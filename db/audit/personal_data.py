@@ -11,29 +11,31 @@ import orjson
 
 from db import customers
 from db.audit import audit_log
-from db.audit.audit_log import PERSONAL
+from db.audit.audit_log import PERSONAL_FIELDS
 from db.models import Change, Customer
 from db.reader import Reader
 
 ERASED = "erased"
 # A customer's id, and its version.
-Version = tuple[int, int]
-Values = dict[str, Any]
+CustomerVersion = tuple[int, int]
+PersonalValues = dict[str, Any]
 
 
-def erased_values(customer_id: int) -> Values:
+def erased_values(customer_id: int) -> PersonalValues:
     """What stands in the place of what was personal."""
     return {"username": f"{ERASED}-{customer_id}", "name": ERASED, "email": None, "entered_email": None}
 
 
 def erased_fields(change: Change) -> str:
     """The `fields` of a change of a customer without what was personal in them."""
-    sides = audit_log.differences(change)
-    left = {name: (None, None) if name in PERSONAL else side for name, side in sides.items()}
+    sides = audit_log.changed_fields(change)
+    left = {name: (None, None) if name in PERSONAL_FIELDS else side for name, side in sides.items()}
     return orjson.dumps(left).decode()
 
 
-async def then(reader: Reader, versions: Collection[Version]) -> dict[Version, Values]:
+async def personal_values_at(
+    reader: Reader, versions: Collection[CustomerVersion]
+) -> dict[CustomerVersion, PersonalValues]:
     """What was personal of customers at a version of each.
 
     That is what their rows have now, with all that was changed since taken back: one statement for the rows,
@@ -53,14 +55,16 @@ def _is_older(version: int, row: Customer | None) -> bool:
     return row is None or version < row.version
 
 
-async def _before(reader: Reader, versions: Collection[Version]) -> dict[Version, Values]:
+async def _before(
+    reader: Reader, versions: Collection[CustomerVersion]
+) -> dict[CustomerVersion, PersonalValues]:
     """What the changes after each version took away; what they left as it was is not among it."""
     asked: dict[int, list[int]] = defaultdict(list)
     for customer_id, version in versions:
         asked[customer_id].append(version)
-    taken: dict[Version, Values] = defaultdict(dict)
+    taken: dict[CustomerVersion, PersonalValues] = defaultdict(dict)
     oldest = {each: min(known) for each, known in asked.items()}
-    async for page in audit_log.since(reader, Customer.__name__, oldest):
+    async for page in audit_log.changes_after(reader, Customer.__name__, oldest):
         for change in page:
             for key in [
                 (change.object_id, each) for each in asked[change.object_id] if each < change.version
@@ -70,11 +74,13 @@ async def _before(reader: Reader, versions: Collection[Version]) -> dict[Version
     return taken
 
 
-def _before_change(change: Change) -> Values:
-    return {name: side[0] for name, side in audit_log.differences(change).items() if name in PERSONAL}
+def _before_change(change: Change) -> PersonalValues:
+    return {
+        name: side[0] for name, side in audit_log.changed_fields(change).items() if name in PERSONAL_FIELDS
+    }
 
 
-def _values(customer_id: int, row: Customer | None, before: Values) -> Values:
-    now = audit_log.personal(row) if row else {}
+def _values(customer_id: int, row: Customer | None, before: PersonalValues) -> PersonalValues:
+    now = audit_log.personal_values(row) if row else {}
     found = {name: value for name, value in (now | before).items() if value is not None}
     return erased_values(customer_id) | found

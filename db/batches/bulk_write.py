@@ -19,7 +19,7 @@ async def insert(
     """Insert rows that name the same columns; their ids in the rows' order. Raises as `execute` does.
 
     TiDB tells one id, and gives those of INSERTs that run at once out by turns: so the rows are read back,
-    by `new`, which finds them, and compared. Raises Overtaken if somebody else's are equal.
+    by `new`, which finds them, and compared. Raises ConcurrentInsert if somebody else's are equal.
     """
     await transaction.execute(table.insert().values(list(rows)))
     names = list(rows[0])
@@ -27,13 +27,13 @@ async def insert(
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for row in await transaction.fetch(statement):
         found[tuple(row[1:])].append(row[0])
-    sent = [tuple(row[name] for name in names) for row in rows]
-    for content, count in Counter(sent).items():
+    inputs = [tuple(row[name] for name in names) for row in rows]
+    for content, count in Counter(inputs).items():
         if len(found[content]) > count:
-            raise errors.Overtaken
+            raise errors.ConcurrentInsert
         if len(found[content]) < count:
-            raise errors.Inconsistent(f"new rows of {table.name} are not as they were sent")
-    return [found[content].pop(0) for content in sent]
+            raise errors.DataInconsistency(f"new rows of {table.name} are not as they were sent")
+    return [found[content].pop(0) for content in inputs]
 
 
 async def update(
@@ -53,7 +53,7 @@ async def upsert(
 ) -> dict[Any, int]:
     """Insert rows, or store the columns `changed` where `key`, the one unique column, is there; ids by key.
 
-    Raises Overtaken when a row that was to be new is there.
+    Raises ConcurrentInsert when a row that was to be new is there.
     """
     if transaction.is_sqlite:
         new = sqlite.insert(table).values(list(rows))
@@ -70,5 +70,5 @@ async def upsert(
     ids = {row._mapping[key]: row[0] for row in found}
     # What others stored since these rows were looked at is none of theirs, and was changed just now.
     if {tuple(row[1:]) for row in found} != {tuple(row[name] for name in names) for row in rows}:
-        raise errors.Overtaken
+        raise errors.ConcurrentInsert
     return ids

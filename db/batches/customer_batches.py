@@ -8,18 +8,18 @@ import sqlalchemy as sa
 
 from db import domain_errors, errors
 from db.audit import audit_log, changes
-from db.audit.audit_log import Entry, content
+from db.audit.audit_log import AuditEntry, audited_values
 from db.batches import bulk_write, item_results
-from db.batches.item_results import CREATED, UNCHANGED, UPDATED, Item, refused_item
+from db.batches.item_results import CREATED, UNCHANGED, UPDATED, ItemResult, refused_item
 from db.customers import with_email_key
-from db.domain_errors import Refused
+from db.domain_errors import DomainError
 from db.models import Customer, customers
 from db.reader import Transaction
 from db.search import search_index
 
-CHANGED = ("name", "email", "entered_email", "version", "updated_at")
+UPDATED_COLUMNS = ("name", "email", "entered_email", "version", "updated_at")
 # TiDB would otherwise read, and lock, the whole table for the two keys.
-BOTH_KEYS = "/*+ USE_INDEX_MERGE(customers, uq_customers_username, uq_customers_email) */"
+INDEX_MERGE_HINT = "/*+ USE_INDEX_MERGE(customers, uq_customers_username, uq_customers_email) */"
 
 
 class CustomerUpsert(NamedTuple):
@@ -39,12 +39,13 @@ class CustomerUpsert(NamedTuple):
 
 async def upsert(
     transaction: Transaction, upserts: Sequence[CustomerUpsert], all_or_nothing: bool
-) -> tuple[Item, ...]:
+) -> tuple[ItemResult, ...]:
     """Create or change customers by `username`; returns an Item for each, in their order.
 
-    An Item is refused with Taken, Repeated, NothingExpected or VersionConflict, or Several of them, without
-    affecting the others; with `all_or_nothing` that raises BatchRefused. Raises Overtaken when a concurrent
-    transaction took a username or an e-mail address, and NotOwned.
+    An item fails with Taken, Repeated, ExpectedVersionNotFound or VersionConflict, or a DomainErrorGroup of
+    them, without affecting the others; with `all_or_nothing` that raises BatchRejected. Raises
+    ConcurrentInsert when a concurrent transaction took a username or an e-mail address, and
+    RowLevelSecurityViolation.
     """
     upserts = [each._replace(values=with_email_key(each.values)) for each in upserts]
     batch = CustomerBatch(await _existing(transaction, upserts), transaction.owner)
@@ -61,7 +62,7 @@ class CustomerBatch:
 
     existing: Sequence[Customer]
     owner: int | None = None
-    items: list[Item] = field(default_factory=list)
+    items: list[ItemResult] = field(default_factory=list)
     before: dict[int, Customer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,12 +75,12 @@ class CustomerBatch:
     def add(self, each: CustomerUpsert) -> None:
         self.items.append(self._item(each))
 
-    def _item(self, each: CustomerUpsert) -> Item:
+    def _item(self, each: CustomerUpsert) -> ItemResult:
         row = self._by_name.get(each.username or "")
         if self.owner is not None and (row is None or row.id != self.owner):
             if each.invalid:
-                return Item()
-            raise errors.NotOwned(customers.name)
+                return ItemResult()
+            raise errors.RowLevelSecurityViolation(customers.name)
         violations = list(self._violations(each, row))
         if violations or each.invalid:
             return refused_item(violations)
@@ -88,25 +89,25 @@ class CustomerBatch:
         if email := each.values.get("email"):
             self._name_by_email[email] = each.username
         if row is None:
-            return Item(_new(each.values), CREATED)
-        changed = changes.changed_row(row, each.values)
+            return ItemResult(_new(each.values), CREATED)
+        changed = changes.with_changes(row, each.values)
         self.before[row.id] = row
-        return Item(changed, UNCHANGED if changed is row else UPDATED)
+        return ItemResult(changed, UNCHANGED if changed is row else UPDATED)
 
-    def _violations(self, each: CustomerUpsert, row: Customer | None) -> Iterator[Refused]:
+    def _violations(self, each: CustomerUpsert, row: Customer | None) -> Iterator[DomainError]:
         if each.username in self._names:
             yield domain_errors.Repeated("username")
         if row:
             yield from changes.version_conflict(row, each.expected)
         elif each.username is not None and each.expected is not None:
-            yield domain_errors.NothingExpected()
+            yield domain_errors.ExpectedVersionNotFound()
         email = each.values.get("email")
         if email and self._name_by_email.get(email, each.username) != each.username:
             yield domain_errors.Taken("email")
 
 
 def _new(values: dict[str, Any]) -> Customer:
-    moment = changes.now()
+    moment = changes.utc_now()
     columns = {"email": None, "archived_at": None, "entered_email": None, **values}
     return Customer(id=0, **columns, version=1, created_at=moment, updated_at=moment)
 
@@ -120,25 +121,25 @@ async def _existing(transaction: Transaction, upserts: Sequence[CustomerUpsert])
     either: sa.ColumnElement[bool] = customers.c.username.in_(names)
     if emails:
         either |= customers.c.email.in_(emails)
-        statement = statement.prefix_with(BOTH_KEYS, dialect="mysql")
-    rows = await transaction.lock_anybodys(statement, either, customers)
+        statement = statement.prefix_with(INDEX_MERGE_HINT, dialect="mysql")
+    rows = await transaction.lock_unscoped(statement, either, customers)
     return [Customer._make(row) for row in rows]
 
 
 async def _store(transaction: Transaction, batch: CustomerBatch) -> None:
     try:
         await _insert(transaction, batch)
-        changed = [item.row for item in batch.items if item.done == UPDATED]
+        changed = [item.row for item in batch.items if item.result == UPDATED]
         if changed:
-            await bulk_write.update(transaction, customers, changed, CHANGED)
+            await bulk_write.update(transaction, customers, changed, UPDATED_COLUMNS)
     except errors.DuplicateKey as error:
-        raise errors.Overtaken from error
+        raise errors.ConcurrentInsert from error
     await _store_words(transaction, batch, changed)
     await audit_log.record(transaction, list(_entries(batch)))
 
 
 async def _insert(transaction: Transaction, batch: CustomerBatch) -> None:
-    indexes = [index for index, item in enumerate(batch.items) if item.done == CREATED]
+    indexes = [index for index, item in enumerate(batch.items) if item.result == CREATED]
     rows = [_columns(batch.items[index].row) for index in indexes]
     if not rows:
         return
@@ -154,17 +155,21 @@ def _columns(row: Customer) -> dict[str, Any]:
 
 
 async def _store_words(transaction: Transaction, batch: CustomerBatch, changed: Sequence[Customer]) -> None:
-    different = [row for row in changed if search_index.of(row) != search_index.of(batch.before[row.id])]
+    different = [
+        row
+        for row in changed
+        if search_index.index_words(row) != search_index.index_words(batch.before[row.id])
+    ]
     if different:
         await search_index.delete(transaction, [row.id for row in different])
-    new = [item.row for item in batch.items if item.done == CREATED]
+    new = [item.row for item in batch.items if item.result == CREATED]
     if new or different:
         await search_index.insert(transaction, [*new, *different])
 
 
-def _entries(batch: CustomerBatch) -> Iterator[Entry]:
+def _entries(batch: CustomerBatch) -> Iterator[AuditEntry]:
     for item in batch.items:
-        if item.done == CREATED:
-            yield Entry(item.row, audit_log.CREATED, item.row.created_at, {}, content(item.row))
-        elif item.done == UPDATED:
-            yield changes.updated(batch.before[item.row.id], item.row)
+        if item.result == CREATED:
+            yield AuditEntry(item.row, audit_log.CREATED, item.row.created_at, {}, audited_values(item.row))
+        elif item.result == UPDATED:
+            yield changes.update_entry(batch.before[item.row.id], item.row)

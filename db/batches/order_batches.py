@@ -8,16 +8,16 @@ import sqlalchemy as sa
 from db import domain_errors, errors
 from db import order_lines as lines
 from db.audit import audit_log, changes
-from db.audit.audit_log import Entry, content
+from db.audit.audit_log import AuditEntry, audited_values
 from db.batches import bulk_write, item_results
-from db.batches.item_results import CREATED, UPDATED, Item, refused_item
+from db.batches.item_results import CREATED, UPDATED, ItemResult, refused_item
 from db.batches.order_changes import OrderBatch, OrderInput, StoredOrder
-from db.domain_errors import Refused
+from db.domain_errors import DomainError
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders
 from db.orders import illegal_transition
 from db.reader import Transaction
 
-CHANGED = ("total", "currency", "placed_at", "version", "updated_at")
+UPDATED_COLUMNS = ("total", "currency", "placed_at", "version", "updated_at")
 
 
 class OrderTransition(NamedTuple):
@@ -34,19 +34,19 @@ class OrderTransition(NamedTuple):
 
 async def create(
     transaction: Transaction, inputs: Sequence[OrderInput], all_or_nothing: bool
-) -> tuple[Item, ...]:
+) -> tuple[ItemResult, ...]:
     """Create orders; returns an Item for each, in their order.
 
-    An Item is refused with NotFound, CustomerArchived, Taken, Repeated, MixedCurrencies or AmountOutOfRange,
-    or Several of them, without affecting the others; with `all_or_nothing` that raises BatchRefused. Raises
-    Overtaken when a concurrent transaction took a reference.
+    An item fails with NotFound, CustomerArchived, Taken, Repeated, MixedCurrencies or AmountOutOfRange, or a
+    DomainErrorGroup of them, without affecting the others; with `all_or_nothing` that raises BatchRejected.
+    Raises ConcurrentInsert when a concurrent transaction took a reference.
     """
     return await _write(transaction, OrderBatch(owner=transaction.owner), inputs, all_or_nothing)
 
 
 async def upsert(
     transaction: Transaction, inputs: Sequence[OrderInput], all_or_nothing: bool
-) -> tuple[Item, ...]:
+) -> tuple[ItemResult, ...]:
     """Create or change orders by `reference`, as `create` does.
 
     An existing order is also refused with OtherCustomer, VersionConflict, NotEditable or HasLines.
@@ -57,15 +57,15 @@ async def upsert(
 
 async def transition(
     transaction: Transaction, transitions: Sequence[OrderTransition], all_or_nothing: bool
-) -> tuple[Item, ...]:
+) -> tuple[ItemResult, ...]:
     """Move orders to other statuses; returns an Item for each, in their order.
 
-    An Item is refused with NotFound, Repeated, VersionConflict or IllegalTransition, or Several of them,
-    without affecting the others; with `all_or_nothing` that raises BatchRefused.
+    An item fails with NotFound, Repeated, VersionConflict or IllegalTransition, or a DomainErrorGroup of
+    them, without affecting the others; with `all_or_nothing` that raises BatchRejected.
     """
     ids = {each.order_id for each in transitions if each.order_id is not None}
     before = {row.id: Order._make(row) for row in await transaction.lock(orders, ids)}
-    items: list[Item] = []
+    items: list[ItemResult] = []
     moved_ids: set[int] = set()
     for each in transitions:
         items.append(_moved(each, before, moved_ids))
@@ -73,23 +73,23 @@ async def transition(
     moved = [item.row for item in items if item.row]
     if moved:
         await bulk_write.update(transaction, orders, moved, ("status", "version", "updated_at"))
-        await audit_log.record(transaction, [changes.updated(before[row.id], row) for row in moved])
+        await audit_log.record(transaction, [changes.update_entry(before[row.id], row) for row in moved])
     return tuple(items)
 
 
-def _moved(each: OrderTransition, before: dict[int, Order], moved_ids: set[int]) -> Item:
+def _moved(each: OrderTransition, before: dict[int, Order], moved_ids: set[int]) -> ItemResult:
     if each.order_id is None:
-        return Item()
+        return ItemResult()
     order = before.get(each.order_id)
     violations = list(_violations(each, order, moved_ids))
     if order is None or violations or each.invalid:
         return refused_item(violations)
     # Only stored items count as earlier ones: a refused one does not affect the others.
     moved_ids.add(order.id)
-    return Item(changes.changed_row(order, {"status": each.to}), UPDATED)
+    return ItemResult(changes.with_changes(order, {"status": each.to}), UPDATED)
 
 
-def _violations(each: OrderTransition, order: Order | None, moved_ids: set[int]) -> Iterator[Refused]:
+def _violations(each: OrderTransition, order: Order | None, moved_ids: set[int]) -> Iterator[DomainError]:
     """As of transitionOrder: after a VersionConflict the status is not checked."""
     if each.order_id in moved_ids:
         yield domain_errors.Repeated("id")
@@ -101,7 +101,7 @@ def _violations(each: OrderTransition, order: Order | None, moved_ids: set[int])
 
 async def _write(
     transaction: Transaction, batch: OrderBatch, inputs: Sequence[OrderInput], all_or_nothing: bool
-) -> tuple[Item, ...]:
+) -> tuple[ItemResult, ...]:
     references = [each.reference for each in inputs if each.reference is not None]
     if references:
         batch.stored = await _stored(transaction, references)
@@ -115,7 +115,7 @@ async def _write(
     try:
         await _store(transaction, batch)
     except errors.DuplicateKey as error:
-        raise errors.Overtaken from error
+        raise errors.ConcurrentInsert from error
     return tuple(batch.items)
 
 
@@ -127,7 +127,7 @@ async def _stored(transaction: Transaction, references: Sequence[str]) -> dict[s
     )
     found: dict[str, StoredOrder] = {}
     width = len(orders.c)
-    for row in await transaction.lock_anybodys(statement, orders.c.reference.in_(references), orders):
+    for row in await transaction.lock_unscoped(statement, orders.c.reference.in_(references), orders):
         order, line = Order._make(row[:width]), OrderLine._make(row[width:])
         stored = found.setdefault(str(order.reference), StoredOrder(order, []))
         if line.order_id is not None:
@@ -142,12 +142,12 @@ async def _customers(transaction: Transaction, ids: set[int]) -> dict[int, Custo
 
 
 async def _store(transaction: Transaction, batch: OrderBatch) -> None:
-    indexes = [index for index, item in enumerate(batch.items) if item.done in (CREATED, UPDATED)]
+    indexes = [index for index, item in enumerate(batch.items) if item.result in (CREATED, UPDATED)]
     rows = [_columns(batch.items[index].row) for index in indexes]
     if not rows:
         return
     if batch.changes_stored:
-        by_reference = await bulk_write.upsert(transaction, orders, rows, "reference", CHANGED)
+        by_reference = await bulk_write.upsert(transaction, orders, rows, "reference", UPDATED_COLUMNS)
         ids = [by_reference[row["reference"]] for row in rows]
     else:
         ids = await bulk_write.insert(transaction, orders, rows, _inserted(rows))
@@ -173,11 +173,11 @@ def _columns(row: Order) -> dict[str, Any]:
     return {name: value for name, value in row._asdict().items() if name != "id"}
 
 
-def _entries(batch: OrderBatch, indexes: Sequence[int]) -> Iterator[Entry]:
+def _entries(batch: OrderBatch, indexes: Sequence[int]) -> Iterator[AuditEntry]:
     for index in indexes:
         item, written = batch.items[index], batch.lines.get(index)
-        if item.done == CREATED:
-            after = content(item.row, written.after if written else ())
-            yield Entry(item.row, audit_log.CREATED, item.row.created_at, {}, after)
+        if item.result == CREATED:
+            after = audited_values(item.row, written.after if written else ())
+            yield AuditEntry(item.row, audit_log.CREATED, item.row.created_at, {}, after)
         else:
-            yield changes.updated(batch.stored[item.row.reference].order, item.row, written)
+            yield changes.update_entry(batch.stored[item.row.reference].order, item.row, written)

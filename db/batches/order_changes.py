@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from db import domain_errors, money, order_lines
 from db.audit import changes
-from db.audit.changes import Lines
-from db.batches.item_results import CREATED, UNCHANGED, UPDATED, Item, refused_item
-from db.domain_errors import Refused
+from db.audit.changes import LineChange
+from db.batches.item_results import CREATED, UNCHANGED, UPDATED, ItemResult, refused_item
+from db.domain_errors import DomainError
 from db.models import Customer, Order, OrderLine
-from db.money import Line, Money
+from db.money import LineInput, Money
 from db.orders import PENDING
 
 
@@ -23,7 +23,7 @@ class OrderInput(NamedTuple):
 
     values: dict[str, Any]
     total: Money | None
-    lines: Sequence[Line]
+    lines: Sequence[LineInput]
     expected: int | None = None
     invalid: bool = False
     invalid_content: str | None = None
@@ -57,8 +57,8 @@ class OrderBatch:
     owner: int | None = None
     stored: dict[str, StoredOrder] = field(default_factory=dict)
     customers: dict[int, Customer] = field(default_factory=dict)
-    items: list[Item] = field(default_factory=list)
-    lines: dict[int, Lines] = field(default_factory=dict)
+    items: list[ItemResult] = field(default_factory=list)
+    lines: dict[int, LineChange] = field(default_factory=dict)
     _references: set[str] = field(default_factory=set)
 
     def add(self, each: OrderInput) -> None:
@@ -71,7 +71,7 @@ class OrderBatch:
             return stored
         return None
 
-    def _item(self, each: OrderInput) -> Item:
+    def _item(self, each: OrderInput) -> ItemResult:
         stored = self.changed_by(each)
         violations = list(self._violations(each, stored))
         if violations or each.invalid:
@@ -82,21 +82,21 @@ class OrderBatch:
         total = each.total or money.total_of(each.lines)
         return self._changed(each, total, stored) if stored else self._created(each, total)
 
-    def _violations(self, each: OrderInput, stored: StoredOrder | None) -> Iterator[Refused]:
+    def _violations(self, each: OrderInput, stored: StoredOrder | None) -> Iterator[DomainError]:
         if each.reference in self._references:
             yield domain_errors.Repeated("reference")
         if each.lines:
-            yield from money.refused_lines(each.lines)
+            yield from money.find_line_errors(each.lines)
         if stored:
             yield from _violations_of_change(each, stored)
         else:
             yield from self._violations_of_creation(each)
 
-    def _violations_of_creation(self, each: OrderInput) -> Iterator[Refused]:
+    def _violations_of_creation(self, each: OrderInput) -> Iterator[DomainError]:
         if each.reference in self.stored:
             yield domain_errors.Taken("reference")
         elif each.reference is not None and each.expected is not None:
-            yield domain_errors.NothingExpected()
+            yield domain_errors.ExpectedVersionNotFound()
         customer_id = each.values.get("customer_id")
         if customer_id is None:
             return
@@ -105,23 +105,23 @@ class OrderBatch:
         elif self.customers[customer_id].archived_at:
             yield domain_errors.CustomerArchived()
 
-    def _created(self, each: OrderInput, total: Money) -> Item:
-        moment = changes.now()
+    def _created(self, each: OrderInput, total: Money) -> ItemResult:
+        moment = changes.utc_now()
         columns = {"reference": None, "placed_at": moment, **each.values, **_columns(total)}
         columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
         if each.lines:
-            self.lines[len(self.items)] = Lines((), each.lines)
-        return Item(Order(id=0, **columns), CREATED)
+            self.lines[len(self.items)] = LineChange((), each.lines)
+        return ItemResult(Order(id=0, **columns), CREATED)
 
-    def _changed(self, each: OrderInput, total: Money, stored: StoredOrder) -> Item:
+    def _changed(self, each: OrderInput, total: Money, stored: StoredOrder) -> ItemResult:
         order, has_new_lines = stored.order, _has_new_lines(each, stored)
         if has_new_lines:
-            self.lines[len(self.items)] = Lines(stored.lines, each.lines)
-        changed = changes.changed_row(order, {**each.values, **_columns(total)}, touched=has_new_lines)
-        return Item(changed, UNCHANGED if changed is order else UPDATED)
+            self.lines[len(self.items)] = LineChange(stored.lines, each.lines)
+        changed = changes.with_changes(order, {**each.values, **_columns(total)}, touched=has_new_lines)
+        return ItemResult(changed, UNCHANGED if changed is order else UPDATED)
 
 
-def _violations_of_change(each: OrderInput, stored: StoredOrder) -> Iterator[Refused]:
+def _violations_of_change(each: OrderInput, stored: StoredOrder) -> Iterator[DomainError]:
     """As of updateOrder: after a VersionConflict the order's own rules are not checked."""
     order = stored.order
     if each.values.get("customer_id", order.customer_id) != order.customer_id:

@@ -18,7 +18,7 @@ TIMER_PRECISION = 0.01
 IDLE_SINCE = "tidegraph_idle_since"
 
 
-class Liveness:
+class ConnectionHealth:
     """Notes when the server was last found silent or gone, for all pools of one database.
 
     A connection that was idle before that moment may be dead as well, and a dead one may not show: behind a

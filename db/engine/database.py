@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import errors
 from db.audit.author import SYSTEM, Author
 from db.engine import pools, retry
-from db.engine.connection_health import Liveness
+from db.engine.connection_health import ConnectionHealth
 from db.engine.deadline import Deadline
-from db.engine.pool_quota import Shares
+from db.engine.pool_quota import PoolQuota
 from db.engine.pools import Limits
-from db.engine.query_cancellation import Abandoned
+from db.engine.query_cancellation import QueryCancellation
 from db.engine.retry import Attempts
 from db.engine.urls import DatabaseUrl
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import AnyResult, Parameters, Reader, Statement, Transaction, send
 
 T = TypeVar("T")
@@ -30,14 +30,14 @@ class Run(NamedTuple):
     """Until when a transaction may run, what it costs, and for whom it is."""
 
     deadline: Deadline
-    receipt: Receipt
+    statistics: QueryStatistics
     author: Author
 
 
 # How long a dry run's transaction stays open for its payload to be read, in seconds.
-REHEARSAL = 1.0
+DRY_RUN_SECONDS = 1.0
 # How long COMMIT and ROLLBACK may take although the request's deadline is over.
-ENDING = 2.0
+END_TIMEOUT = 2.0
 
 
 class Database:
@@ -49,16 +49,16 @@ class Database:
         self.reads = pools.reading(url, self.limits)
         self.writes = pools.writing(url, self.limits)
         self.probes = pools.single(url, self.limits)
-        self._shares = Shares(self.limits.pool_size, self.limits.pool_timeout)
-        self._write_shares = _write_shares(url, self.limits)
-        liveness = Liveness()
-        self._abandoned = Abandoned(url, self.limits, liveness)
+        self._read_quota = PoolQuota(self.limits.pool_size, self.limits.pool_timeout)
+        self._write_quota = _write_quota(url, self.limits)
+        health = ConnectionHealth()
+        self._query_cancellation = QueryCancellation(url, self.limits, health)
         for engine in (self.reads, self.writes):
-            self._abandoned.watch(engine)
+            self._query_cancellation.watch(engine)
         if not url.is_sqlite:
-            liveness.watch(self.reads)
-            liveness.watch(self.writes)
-            liveness.watch(self.probes, always_ping=True)
+            health.watch(self.reads)
+            health.watch(self.writes)
+            health.watch(self.probes, always_ping=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,7 +67,7 @@ class Database:
         await self.close()
 
     async def close(self) -> None:
-        await self._abandoned.close()
+        await self._query_cancellation.close()
         await self.reads.dispose()
         await self.writes.dispose()
         await self.probes.dispose()
@@ -75,7 +75,7 @@ class Database:
     def reader(
         self,
         deadline: Deadline | None = None,
-        receipt: Receipt | None = None,
+        statistics: QueryStatistics | None = None,
         caller: str | None = None,
         owner: int | None = None,
     ) -> Reader:
@@ -85,16 +85,16 @@ class Database:
         request nor one caller can keep all others waiting. With an `owner`, a customer's id, it sees that
         customer's rows alone.
         """
-        deadline, receipt = deadline or Deadline.none(), receipt or Receipt()
+        deadline, statistics = deadline or Deadline.none(), statistics or QueryStatistics()
         share = asyncio.Semaphore(max(1, self.limits.pool_size // 2))
-        execute = partial(self._read, share, caller, deadline, receipt)
+        execute = partial(self._read, share, caller, deadline, statistics)
         return Reader(
             execute,
             deadline,
-            receipt,
+            statistics,
             dialect=self.reads.dialect,
             owner=owner,
-            keeps_past=not self.url.is_sqlite,
+            supports_stale_reads=not self.url.is_sqlite,
         )
 
     async def _read(
@@ -102,31 +102,31 @@ class Database:
         share: asyncio.Semaphore,
         caller: str | None,
         deadline: Deadline,
-        receipt: Receipt,
+        statistics: QueryStatistics,
         statement: Statement,
         parameters: Parameters,
     ) -> AnyResult:
         # The request's own first: what waits for that does not keep the caller's.
-        async with share, self._shares.part(caller):
+        async with share, self._read_quota.slot(caller):
             try:
-                return await self._read_once(deadline, receipt, statement, parameters)
+                return await self._read_once(deadline, statistics, statement, parameters)
             except sa.exc.DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
             # The pooled connection was dead, and with it the whole pool: this one is fresh.
-            return await self._read_once(deadline, receipt, statement, parameters)
+            return await self._read_once(deadline, statistics, statement, parameters)
 
     async def _read_once(
-        self, deadline: Deadline, receipt: Receipt, statement: Statement, parameters: Parameters
+        self, deadline: Deadline, statistics: QueryStatistics, statement: Statement, parameters: Parameters
     ) -> AnyResult:
         async with self.reads.connect() as connection:
-            return await send(connection, statement, parameters, deadline, receipt)
+            return await send(connection, statement, parameters, deadline, statistics)
 
     async def write(
         self,
         work: Work[T],
         deadline: Deadline | None = None,
-        receipt: Receipt | None = None,
+        statistics: QueryStatistics | None = None,
         *,
         author: Author = SYSTEM,
         attempts: Attempts | None = None,
@@ -138,24 +138,30 @@ class Database:
         Raises Conflict, Unavailable or DeadlineExceeded when nothing was written, OutcomeUnknown when
         the connection was lost during COMMIT, and whatever `work` raises, after a rollback.
         """
-        run = Run(deadline or Deadline.none(), receipt or Receipt(), author)
+        run = Run(deadline or Deadline.none(), statistics or QueryStatistics(), author)
         attempts = attempts or self.attempts(run.deadline)
         return await self._until_done(partial(self._write_once, work, run), run, attempts)
 
     @asynccontextmanager
-    async def rehearsal(
-        self, work: Work[T], deadline: Deadline, receipt: Receipt, *, author: Author, attempts: Attempts
+    async def dry_run(
+        self,
+        work: Work[T],
+        deadline: Deadline,
+        statistics: QueryStatistics,
+        *,
+        author: Author,
+        attempts: Attempts,
     ) -> AsyncIterator[tuple[T, Reader]]:
         """What `work` returns, and a Reader of what would be, until it is rolled back.
 
         That is at the end of the block or after REHEARSAL, whichever is sooner: the transaction holds locks
         that others may wait for. From then on the Reader raises DeadlineExceeded. Raises as `write` does.
         """
-        run = Run(deadline, receipt, author)
+        run = Run(deadline, statistics, author)
         done = partial(self._work, work, run)
-        async with self._part(run):
+        async with self._pool_slot(run):
             connection, result = await self._until_done(done, run, attempts)
-            transaction = Transaction(connection, deadline.within(REHEARSAL), receipt, author)
+            transaction = Transaction(connection, deadline.within(DRY_RUN_SECONDS), statistics, author)
             done_reading = asyncio.Event()
             ending = asyncio.create_task(_end_after(done_reading, transaction, connection))
             try:
@@ -174,32 +180,32 @@ class Database:
                 return await once()
             except sa.exc.DBAPIError as error:
                 await attempts.next(error)
-                run.receipt.retried_for.append(attempts.reasons[-1])
-            except errors.Overtaken as error:
+                run.statistics.retried_for.append(attempts.reasons[-1])
+            except errors.ConcurrentInsert as error:
                 await attempts.after(retry.CONFLICT, error)
-                run.receipt.retried_for.append(attempts.reasons[-1])
+                run.statistics.retried_for.append(attempts.reasons[-1])
             except sa.exc.SQLAlchemyError as error:
                 raise retry.translate(error) from error
 
     async def _write_once(self, work: Work[T], run: Run) -> T:
-        async with self._part(run):
+        async with self._pool_slot(run):
             connection, result = await self._work(work, run)
-            with run.receipt.time():
+            with run.statistics.time():
                 await _finish(_commit(connection))
             return result
 
     @asynccontextmanager
-    async def _part(self, run: Run) -> AsyncIterator[None]:
+    async def _pool_slot(self, run: Run) -> AsyncIterator[None]:
         """A connection's worth of what the author may hold of those for writing."""
         caller = None if run.author is SYSTEM else run.author.principal
         async with AsyncExitStack() as held:
             async with run.deadline.limit():
-                await held.enter_async_context(self._write_shares.part(caller))
+                await held.enter_async_context(self._write_quota.slot(caller))
             yield
 
     async def _work(self, work: Work[T], run: Run) -> tuple[AsyncConnection, T]:
         """What `work` returns, with its transaction still open."""
-        run.receipt.attempts += 1
+        run.statistics.attempts += 1
         async with run.deadline.limit():
             connection = await self.writes.connect()
         try:
@@ -223,11 +229,11 @@ async def _finish(ending: Awaitable[None]) -> None:
         raise
 
 
-def _write_shares(url: DatabaseUrl, limits: Limits) -> Shares:
+def _write_quota(url: DatabaseUrl, limits: Limits) -> PoolQuota:
     """On SQLite one caller at a time has or awaits the one writer, so that callers take turns at it."""
     if url.is_sqlite:
-        return Shares(1, limits.lock_timeout, errors.Conflict)
-    return Shares(limits.pool_size, limits.pool_timeout)
+        return PoolQuota(1, limits.lock_timeout, errors.Conflict)
+    return PoolQuota(limits.pool_size, limits.pool_timeout)
 
 
 async def _end_after(done: asyncio.Event, transaction: Transaction, connection: AsyncConnection) -> None:
@@ -246,7 +252,7 @@ async def _end(transaction: Transaction, connection: AsyncConnection) -> None:
 
 async def _roll_back(connection: AsyncConnection) -> None:
     try:
-        async with asyncio.timeout(ENDING):
+        async with asyncio.timeout(END_TIMEOUT):
             await connection.rollback()
     except (sa.exc.SQLAlchemyError, TimeoutError):
         # Without its ROLLBACK the connection may still hold locks: it must not go back to the pool.
@@ -257,7 +263,7 @@ async def _roll_back(connection: AsyncConnection) -> None:
 
 async def _commit(connection: AsyncConnection) -> None:
     try:
-        async with asyncio.timeout(ENDING):
+        async with asyncio.timeout(END_TIMEOUT):
             await connection.commit()
     except TimeoutError as error:
         raise errors.OutcomeUnknown("COMMIT was not answered in time") from error

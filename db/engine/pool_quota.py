@@ -8,27 +8,27 @@ from weakref import WeakValueDictionary
 from db import errors
 
 
-class Shares:
+class PoolQuota:
     """All but a fifth of `size` for each caller, at least one; what nobody asked for knows no bound."""
 
     def __init__(
         self, size: int, timeout: float, error: type[errors.DatabaseError] = errors.PoolExhausted
     ) -> None:
-        self._most = max(1, size - max(1, size // 5))
+        self._slots_per_caller = max(1, size - max(1, size // 5))
         self._timeout = timeout
         self._error = error
         # A caller's is forgotten with the last statement that has or awaits a part of it.
-        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def part(self, caller: str | None) -> AsyncIterator[None]:
+    async def slot(self, caller: str | None) -> AsyncIterator[None]:
         """One connection's worth of the caller's share. Raises `error` after the timeout."""
         if caller is None:
             yield
             return
-        share = self._of.get(caller)
+        share = self._slots.get(caller)
         if share is None:
-            share = self._of[caller] = asyncio.Semaphore(self._most)
+            share = self._slots[caller] = asyncio.Semaphore(self._slots_per_caller)
         try:
             async with asyncio.timeout(self._timeout):
                 await share.acquire()

@@ -95,7 +95,9 @@ def _create(
     if url.is_sqlite:
         sa.event.listen(engine.sync_engine, "handle_error", _reopen_file)
     else:
-        sa.event.listen(engine.sync_engine, "before_cursor_execute", stale_reads.rewrite, retval=True)
+        sa.event.listen(
+            engine.sync_engine, "before_cursor_execute", stale_reads.add_as_of_timestamp, retval=True
+        )
         statement_timeout.write_into_selects(engine)
     return engine
 

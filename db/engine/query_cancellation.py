@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import pools
-from db.engine.connection_health import Liveness
+from db.engine.connection_health import ConnectionHealth
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
 from db.errors import ResponseTooLarge
@@ -16,18 +16,18 @@ from db.errors import ResponseTooLarge
 PATIENCE = 5.0
 
 
-class Abandoned:
+class QueryCancellation:
     """Ends the statement of every connection that was cancelled under it.
 
     Such a connection is closed and in no pool any more, and TiDB gives no connection id out twice, so that
     nobody else's statement can be meant.
     """
 
-    def __init__(self, url: DatabaseUrl, limits: Limits, liveness: Liveness) -> None:
+    def __init__(self, url: DatabaseUrl, limits: Limits, health: ConnectionHealth) -> None:
         # One of its own: when all others are busy with slow statements, this one must be free.
         self._engine = None if url.is_sqlite else pools.single(url, limits)
         if self._engine is not None:
-            liveness.watch(self._engine, always_ping=True)
+            health.watch(self._engine, always_ping=True)
         self._stopping: set[asyncio.Task[None]] = set()
 
     def watch(self, engine: AsyncEngine) -> None:

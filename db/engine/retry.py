@@ -67,7 +67,7 @@ RULES = (
 # Errors that no rerun answers, by what they are called. docs/operating.md has the table for operators.
 UNREACHABLE = {1040, 1053, 1135, 1158, 1159, 1160, 1161, 1203, 1226, 2002, 2003, 2005, 2026}
 CLASSES: dict[type[errors.DatabaseError], tuple[int, ...]] = {
-    errors.Inconsistent: (8003, 8133, 8134, 8138, 8139, 8140, 8141, 8223),
+    errors.DataInconsistency: (8003, 8133, 8134, 8138, 8139, 8140, 8141, 8223),
     errors.DeadlineExceeded: (1317, 3024),
     errors.AccessDenied: (
         *(1044, 1045, 1129, 1130, 1142, 1143, 1227, 1251, 1275, 1370, 1524, 1698, 1820, 1862),
@@ -75,10 +75,10 @@ CLASSES: dict[type[errors.DatabaseError], tuple[int, ...]] = {
     ),
     errors.NoSuchDatabase: (1049,),
     errors.SchemaMismatch: (1051, 1054, 1109, 1136, 1146, 1176, 1364),
-    errors.UnsuitableServer: (1115, 1193, 1228, 1229, 1231, 1232, 1238, 1273, 1298, 1621, 8047, 8048, 8136),
+    errors.UnsupportedServer: (1115, 1193, 1228, 1229, 1231, 1232, 1238, 1273, 1298, 1621, 8047, 8048, 8136),
     errors.ReadOnly: (1036, 1207, 1223, 1290, 1792, 1836, 8220),
     errors.StorageFull: (1021, 1026, 1114),
-    errors.TooLarge: (1104, 1153, 8001, 8004, 8025, 8175, 8178, 8253, 8254),
+    errors.StatementTooLarge: (1104, 1153, 8001, 8004, 8025, 8175, 8178, 8253, 8254),
     errors.Unavailable: (1037, 1038, 1041, 1467, 8020, 8059, 8176, 8249, 8250, 8251),
 }
 CLASS_OF = {code: kind for kind, codes in CLASSES.items() for code in codes}
@@ -96,7 +96,7 @@ CLASS_BY_MESSAGE: dict[str, type[errors.DatabaseError]] = {
     "no space left on device": errors.StorageFull,
     "disk full": errors.StorageFull,
     "disk is full": errors.StorageFull,
-    "out of memory quota": errors.TooLarge,
+    "out of memory quota": errors.StatementTooLarge,
     "rpc error": errors.Unavailable,
     "region unavailable": errors.Unavailable,
     "server is busy": errors.Unavailable,
@@ -112,9 +112,9 @@ SQLITE_CLASSES: dict[int, type[errors.DatabaseError]] = {
     sqlite3.SQLITE_NOLFS: errors.Unavailable,
     sqlite3.SQLITE_PERM: errors.AccessDenied,
     sqlite3.SQLITE_AUTH: errors.AccessDenied,
-    sqlite3.SQLITE_CORRUPT: errors.Inconsistent,
-    sqlite3.SQLITE_NOTADB: errors.Inconsistent,
-    sqlite3.SQLITE_TOOBIG: errors.TooLarge,
+    sqlite3.SQLITE_CORRUPT: errors.DataInconsistency,
+    sqlite3.SQLITE_NOTADB: errors.DataInconsistency,
+    sqlite3.SQLITE_TOOBIG: errors.StatementTooLarge,
     sqlite3.SQLITE_INTERRUPT: errors.DeadlineExceeded,
 }
 SQLITE_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -230,7 +230,7 @@ def _broken_constraint(error: sa.exc.DBAPIError) -> errors.DatabaseError:
     # As a tuple's text the message would have its quotes escaped where the value has both kinds.
     code, message = errors.driver_code(error.orig), str(error.orig.args[-1] if error.orig else "")
     if code in MISSING_REFERENCE or message == "FOREIGN KEY constraint failed":
-        return errors.BrokenReference()
+        return errors.ForeignKeyViolation()
     if code in {DUPLICATE, LAZY_CHECK}:
         key = message.rpartition("for key '")[2].partition("'")[0]
         table, _, name = key.partition(".")

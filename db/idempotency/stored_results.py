@@ -13,28 +13,45 @@ import orjson
 
 from db import domain_errors, models
 from db.audit import audit_log, personal_data
-from db.audit.audit_log import PERSONAL
-from db.audit.personal_data import Values, Version
-from db.batches.item_results import Item
-from db.domain_errors import BatchRefused, Refused, VersionConflict
+from db.audit.audit_log import PERSONAL_FIELDS
+from db.audit.personal_data import CustomerVersion, PersonalValues
+from db.batches.item_results import ItemResult
+from db.domain_errors import (
+    BatchRejected,
+    DomainError,
+    DomainErrorGroup,
+    ExpectedVersionNotFound,
+    VersionConflict,
+)
 from db.models import Customer
 from db.reader import Reader
 
 # What is personal in a customer's row.
-NOWHERE = {*PERSONAL, "entered_email"}
-ROWS: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in (models.Customer, models.Order, Item)}
-REFUSALS: dict[str, Callable[..., Any]] = {
-    kind.__name__: kind for kind in Refused.__subclasses__() if dataclasses.is_dataclass(kind)
+NOT_STORED = {*PERSONAL_FIELDS, "entered_email"}
+# Class and field names in stored results. They stay as they were when a class is renamed: a result is stored
+# for as long as its idempotency key, and another version of the program may read it.
+STORED_NAMES: dict[type, str] = {
+    BatchRejected: "BatchRefused",
+    DomainErrorGroup: "Several",
+    ExpectedVersionNotFound: "NothingExpected",
+    ItemResult: "Item",
+}
+STORED_FIELDS = {"Item": {"result": "done", "error": "refused"}, "Several": {"errors": "refused"}}
+ROWS = (models.Customer, models.Order, ItemResult)
+TYPES: dict[str, Callable[..., Any]] = {
+    STORED_NAMES.get(each, each.__name__): each
+    for each in (*ROWS, *DomainError.__subclasses__())
+    if each in ROWS or dataclasses.is_dataclass(each)
 }
 SCALARS: dict[str, Callable[..., Any]] = {"Decimal": Decimal, "datetime": datetime.fromisoformat}
 
 
-def encode(outcome: Any) -> str:
+def encode(result: Any) -> str:
     """Of a row, an id, a refusal, or a list of items: JSON in which every object names its kind."""
-    return orjson.dumps(_plain(outcome)).decode()
+    return orjson.dumps(_encode(result)).decode()
 
 
-async def tell(reader: Reader, text: str) -> Any:
+async def replay(reader: Reader, text: str) -> Any:
     """What `encode` was given; a refusal comes back as one, not raised.
 
     What the text lacks is read again: what is personal of customers, and the changes since of a
@@ -42,46 +59,51 @@ async def tell(reader: Reader, text: str) -> Any:
     """
     plain = orjson.loads(text)
     versions = {(each["id"], each["version"]) for each in _customers(plain)}
-    outcome = _read(plain, await personal_data.then(reader, versions))
-    await audit_log.fill_since(reader, _refusals(outcome))
-    return outcome
+    result = _decode(plain, await personal_data.personal_values_at(reader, versions))
+    await audit_log.load_changes_since(reader, _errors_in(result))
+    return result
 
 
-def _refusals(outcome: Any) -> list[Refused | None]:
+def _errors_in(result: Any) -> list[DomainError | None]:
     """Those in an outcome: itself, or its items'."""
-    match outcome:
-        case BatchRefused(items=items):
-            return _refusals(items)
-        case Refused():
-            return [*domain_errors.flat(outcome)]
-        case tuple() if type(outcome) is tuple:
-            refused = [item.refused for item in outcome if isinstance(item, Item)]
-            return [each for several in refused for each in domain_errors.flat(several)]
+    match result:
+        case BatchRejected(items=items):
+            return _errors_in(items)
+        case DomainError():
+            return [*domain_errors.flatten(result)]
+        case tuple() if type(result) is tuple:
+            refused = [item.error for item in result if isinstance(item, ItemResult)]
+            return [each for several in refused for each in domain_errors.flatten(several)]
         case _:
             return []
 
 
-def _plain(value: Any) -> Any:
-    kind = type(value).__name__
+def _encode(value: Any) -> Any:
+    kind = STORED_NAMES.get(type(value), type(value).__name__)
     match value:
         case Decimal():
             return {kind: str(value)}
         case datetime():
             return {kind: value.isoformat()}
         case VersionConflict(current=current, expected=expected):
-            return {kind: {"current": _plain(current), "since": [], "expected": expected}}
-        case Refused():
-            fields = dataclasses.fields(value)  # type: ignore[arg-type]
-            return {kind: {field.name: _plain(getattr(value, field.name)) for field in fields}}
+            return {kind: {"current": _encode(current), "since": [], "expected": expected}}
+        case DomainError():
+            names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
+            return {kind: _encode_fields(kind, {name: getattr(value, name) for name in names})}
         case Customer():
-            kept = {name: each for name, each in value._asdict().items() if name not in NOWHERE}
-            return {kind: {name: _plain(each) for name, each in kept.items()}}
-        case tuple() if kind in ROWS:
-            return {kind: {name: _plain(each) for name, each in value._asdict().items()}}  # type: ignore[attr-defined]
+            kept = {name: each for name, each in value._asdict().items() if name not in NOT_STORED}
+            return {kind: _encode_fields(kind, kept)}
+        case tuple() if type(value) in ROWS:
+            return {kind: _encode_fields(kind, value._asdict())}  # type: ignore[attr-defined]
         case tuple() | list():
-            return [_plain(each) for each in value]
+            return [_encode(each) for each in value]
         case _:
             return value
+
+
+def _encode_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    stored = STORED_FIELDS.get(kind, {})
+    return {stored.get(name, name): _encode(value) for name, value in fields.items()}
 
 
 def _customers(plain: Any) -> Iterator[dict[str, Any]]:
@@ -94,15 +116,16 @@ def _customers(plain: Any) -> Iterator[dict[str, Any]]:
                 yield from _customers(each)
 
 
-def _read(value: Any, then: Mapping[Version, Values]) -> Any:
+def _decode(value: Any, personal_values: Mapping[CustomerVersion, PersonalValues]) -> Any:
     if isinstance(value, list):
-        return tuple(_read(each, then) for each in value)
+        return tuple(_decode(each, personal_values) for each in value)
     if not isinstance(value, dict):
         return value
     ((kind, held),) = value.items()
     if kind in SCALARS:
         return SCALARS[kind](held)
-    fields = {name: _read(each, then) for name, each in held.items()}
+    names = {stored: name for name, stored in STORED_FIELDS.get(kind, {}).items()}
+    fields = {names.get(name, name): _decode(each, personal_values) for name, each in held.items()}
     if kind == Customer.__name__:
-        fields |= then[fields["id"], fields["version"]]
-    return (ROWS | REFUSALS)[kind](**fields)
+        fields |= personal_values[fields["id"], fields["version"]]
+    return TYPES[kind](**fields)

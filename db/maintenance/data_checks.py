@@ -28,20 +28,20 @@ class Finding(NamedTuple):
     wrong: list[int]
 
 
-async def repair_words(database: Database, *, repair: bool = True) -> Finding:
+async def check_search_index(database: Database, *, repair: bool = True) -> Finding:
     """Customers whose words were not those of their text; with `repair` they are now."""
     reader = database.reader()
     checked, wrong = 0, []
     async for rows in _batches(reader, customers):
         drifted = await _confirmed(partial(_drifted, reader), [row.id for row in rows])
         if drifted and repair:
-            await database.write(partial(_mend, drifted))
+            await database.write(partial(_repair_search_index, drifted))
         checked += len(rows)
         wrong += drifted
     return Finding(checked, wrong)
 
 
-async def wrong_totals(database: Database) -> Finding:
+async def check_order_totals(database: Database) -> Finding:
     """Orders that have lines whose sum, or currency, is not the order's total; they are left as they are."""
     reader = database.reader()
     checked, wrong = 0, []
@@ -51,7 +51,7 @@ async def wrong_totals(database: Database) -> Finding:
     return Finding(checked, wrong)
 
 
-async def customers_without_keys(database: Database) -> Finding:
+async def check_customer_keys(database: Database) -> Finding:
     """Customers whose username or e-mail address finds another, older one; they are left as they are."""
     checked, wrong = 0, []
     async for rows in _batches(database.reader(), customers):
@@ -60,7 +60,7 @@ async def customers_without_keys(database: Database) -> Finding:
     return Finding(checked, wrong)
 
 
-async def orders_without_keys(database: Database) -> Finding:
+async def check_order_keys(database: Database) -> Finding:
     """Orders whose reference finds another, older one; they are left as they are."""
     checked, wrong = 0, []
     async for rows in _batches(database.reader(), orders):
@@ -86,7 +86,7 @@ REFERENCES = (
 )
 
 
-async def orphans(database: Database, child: sa.Column[int], parent: sa.Column[int]) -> Finding:
+async def check_foreign_key(database: Database, child: sa.Column[int], parent: sa.Column[int]) -> Finding:
     """Ids that the column `child` refers to and `parent` does not have; it may have had no foreign key."""
     reader = database.reader()
     checked, wrong, last = 0, [], 0
@@ -98,7 +98,7 @@ async def orphans(database: Database, child: sa.Column[int], parent: sa.Column[i
     return Finding(checked, wrong)
 
 
-async def wrong_history(database: Database, kind: str) -> Finding:
+async def check_audit_log(database: Database, kind: str) -> Finding:
     """Objects that are not as their newest change left them: gone, or of another version or customer."""
     reader = database.reader()
     checked, wrong, last = 0, [], 0
@@ -131,7 +131,7 @@ async def _drifted(reader: Reader, ids: Sequence[int]) -> list[int]:
     statement = sa.select(*customer_words.c).where(customer_words.c.customer_id.in_(ids))
     for word, customer_id in await reader.fetch(statement):
         stored[customer_id].add(word)
-    return [row.id for row in rows if stored[row.id] != search_index.of(Customer._make(row))]
+    return [row.id for row in rows if stored[row.id] != search_index.index_words(Customer._make(row))]
 
 
 async def _disagreeing(reader: Reader, ids: Sequence[int]) -> list[int]:
@@ -173,7 +173,7 @@ def _as_recorded(change: Any, row: Any) -> bool:
     return change.version == row.version and change.customer_id in {row.owner, None}
 
 
-async def _mend(ids: Sequence[int], transaction: Transaction) -> None:
+async def _repair_search_index(ids: Sequence[int], transaction: Transaction) -> None:
     """By the rows as they are now, locked: the customers may have been changed meanwhile."""
     rows = await transaction.lock(customers, ids)
     if rows:

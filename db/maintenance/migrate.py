@@ -46,7 +46,7 @@ WHERE tables.type IN ('table', 'view')
 UNION ALL
 SELECT tbl_name, 'index', name FROM sqlite_master WHERE type = 'index'
 """)
-MOST_MISSING = 5
+MAX_LISTED = 5
 
 
 class State(Enum):
@@ -115,8 +115,8 @@ def _relation(revisions: list[str], minimum: str | None, parts: set[Part], *, is
         f"{part.kind} {part.table}.{part.name}" for part in _needed(is_sqlite) if _lower(part) not in parts
     ]
     if missing:
-        more = f" and {len(missing) - MOST_MISSING:,} more" if len(missing) > MOST_MISSING else ""
-        return Schema(State.INCOMPLETE, f"missing: {', '.join(missing[:MOST_MISSING])}{more}")
+        more = f" and {len(missing) - MAX_LISTED:,} more" if len(missing) > MAX_LISTED else ""
+        return Schema(State.INCOMPLETE, f"missing: {', '.join(missing[:MAX_LISTED])}{more}")
     return Schema(State.CURRENT if revisions == [ours] else State.AHEAD)
 
 

@@ -27,7 +27,7 @@ MIGRATING = {READ, INSERT, UPDATE, DELETE, "CREATE", "ALTER", "DROP", "INDEX", "
 GRANT = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<database>\S+)\.\* TO ")
 
 
-async def missing(database: Database) -> list[str]:
+async def missing_to_serve(database: Database) -> list[str]:
     """What the user may not do that serving needs, by table; asked of the database itself, with EXPLAIN.
 
     It checks privileges as the statement would, through roles and grants on columns too, and changes nothing.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from db.audit import audit_log
-from db.audit.audit_log import CREATED, Entry, content
+from db.audit.audit_log import CREATED, AuditEntry, audited_values
 from db.engine.database import Database
 from db.maintenance.sample_data import Row, Sample, SampleOrder
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders
@@ -88,9 +88,9 @@ async def _orders(batch: Sequence[SampleOrder], transaction: Transaction) -> Non
     )
 
 
-def _created(row: Customer | Order, lines: Sequence[Row] = ()) -> Entry:
+def _created(row: Customer | Order, lines: Sequence[Row] = ()) -> AuditEntry:
     written = [OrderLine(order_id=row.id, **line) for line in lines]
-    return Entry(row, CREATED, row.created_at, {}, content(row, written))
+    return AuditEntry(row, CREATED, row.created_at, {}, audited_values(row, written))
 
 
 async def _ids(

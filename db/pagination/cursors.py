@@ -33,7 +33,7 @@ class Codec(NamedTuple):
     read: Callable[[Any], Any]
 
 
-def integer(largest: int) -> Codec:
+def integer_codec(largest: int) -> Codec:
     """The codec of an integer from 0 to `largest`."""
 
     def read(value: Any) -> int:
@@ -44,7 +44,7 @@ def integer(largest: int) -> Codec:
     return Codec(int, read)
 
 
-def codec(column: sa.Column[Any]) -> Codec:
+def codec_for(column: sa.Column[Any]) -> Codec:
     """The codec of a sort column's type."""
     match column.type:
         case UtcDateTime():
@@ -57,35 +57,35 @@ def codec(column: sa.Column[Any]) -> Codec:
             return Codec(int, _read_id)
 
 
-def fingerprint(scope: object) -> str:
-    """A short digest of what a cursor is bound to; `scope`'s repr is the same for equal scopes."""
-    return hashlib.blake2b(repr(scope).encode(), digest_size=6).hexdigest()
+def fingerprint(text: str) -> str:
+    """A short digest of what a cursor is bound to."""
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def encode(mark: str, codecs: tuple[Codec, ...], key: Key, moment: datetime | None = None) -> str:
+def encode(fingerprint: str, codecs: tuple[Codec, ...], key: Key, moment: datetime | None = None) -> str:
     """A cursor; one of a pinned page carries the page's `moment`, a whole millisecond, too."""
-    values = [codec.write(value) for codec, value in zip(codecs, key, strict=True)]
+    values = [codec_for.write(value) for codec_for, value in zip(codecs, key, strict=True)]
     if moment is not None:
         values.append((moment - EPOCH) // MILLISECOND)
-    return base64.urlsafe_b64encode(orjson.dumps([mark, *values])).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps([fingerprint, *values])).decode().rstrip("=")
 
 
-def decode(mark: str, codecs: tuple[Codec, ...], cursor: str) -> tuple[Key, datetime | None]:
-    """The sort key and the moment that a cursor holds. Raises BadCursor, without saying what was wrong."""
+def decode(fingerprint: str, codecs: tuple[Codec, ...], cursor: str) -> tuple[Key, datetime | None]:
+    """The sort key and the read timestamp in a cursor. Raises InvalidCursor, without a reason."""
     if len(cursor) > MAX_LENGTH:
-        raise errors.BadCursor
+        raise errors.InvalidCursor
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         pinned = values.pop() if len(values) > len(codecs) else None
         moment = None if pinned is None else EPOCH + _checked(pinned, int) * MILLISECOND
-        key = tuple(codec.read(value) for codec, value in zip(codecs, values, strict=True))
+        key = tuple(codec_for.read(value) for codec_for, value in zip(codecs, values, strict=True))
         # Encoding may fail too: orjson raises a TypeError for an integer that has more than 64 bits.
-        same = found == mark and encode(mark, codecs, key, moment) == cursor
+        same = found == fingerprint and encode(fingerprint, codecs, key, moment) == cursor
     except (ValueError, TypeError, ArithmeticError, binascii.Error) as error:
-        raise errors.BadCursor from error
+        raise errors.InvalidCursor from error
     if not same:
-        raise errors.BadCursor
+        raise errors.InvalidCursor
     return key, moment
 
 

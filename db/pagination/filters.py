@@ -18,7 +18,7 @@ from db.column_types import ValueList
 LARGEST_CODE_POINT = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)
 # The longest text of a column that can be compared.
-LONGEST_TEXT = max(
+MAX_TEXT_LENGTH = max(
     column.type.length
     for table in (models.customers, models.orders)
     for column in table.c
@@ -75,9 +75,9 @@ class Related:
 
 
 Condition: TypeAlias = Compare | Every | Either | Not | Related
-EVERYTHING = Every()
+MATCH_ALL = Every()
 # Customers that are not archived, as they are shown unless the others are asked for too.
-ACTIVE = Compare("archived_at", "is_null", True)
+NOT_ARCHIVED = Compare("archived_at", "is_null", True)
 
 
 def clause(table: Any, condition: Condition) -> sa.ColumnElement[bool]:
@@ -95,26 +95,26 @@ def clause(table: Any, condition: Condition) -> sa.ColumnElement[bool]:
             return RELATIONS[relation](table, part)
 
 
-def equal_columns(condition: Condition) -> frozenset[str]:
+def columns_compared_by_eq(condition: Condition) -> frozenset[str]:
     """The columns that every row has one value of: those compared by `eq` in the outermost conjunction."""
     match condition:
         case Compare(column=column, operator="eq"):
             return frozenset({column})
         case Every(parts=parts):
-            return frozenset[str]().union(*(equal_columns(part) for part in parts))
+            return frozenset[str]().union(*(columns_compared_by_eq(part) for part in parts))
         case _:
             return frozenset()
 
 
-def crosses(condition: Condition) -> bool:
+def has_relation_filter(condition: Condition) -> bool:
     """Whether rows of another table are looked at, whatever rows of its own they are compared with."""
     match condition:
         case Compare():
             return False
         case Every(parts=parts) | Either(parts=parts):
-            return any(crosses(part) for part in parts)
+            return any(has_relation_filter(part) for part in parts)
         case Not(part=part):
-            return crosses(part)
+            return has_relation_filter(part)
         case Related():
             return True
 
@@ -132,7 +132,7 @@ def compared_columns(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
-class Template(NamedTuple):
+class FilterTemplate(NamedTuple):
     """A condition with parameters in place of its values, and the values by parameter.
 
     Conditions that differ in their values only have the same template: it is the key of cached statements.
@@ -142,19 +142,19 @@ class Template(NamedTuple):
     values: dict[str, Any]
 
 
-def template(condition: Condition) -> Template:
+def template(condition: Condition) -> FilterTemplate:
     """The condition's template, without its empty and repeated parts."""
     values: dict[str, Any] = {}
-    return Template(_with_parameters(_simplified(condition), values), values)
+    return FilterTemplate(_with_parameters(_simplified(condition), values), values)
 
 
-def comparable(text: str) -> str:
+def truncate_for_comparison(text: str) -> str:
     """The text cut to one character more than any stored text has, which compares in the same way.
 
     A text that is longer equals nothing stored, begins nothing and is contained in nothing; and whether it is
     greater or less is decided within the length of the stored text, or by being longer.
     """
-    return text[: LONGEST_TEXT + 1]
+    return text[: MAX_TEXT_LENGTH + 1]
 
 
 def _simplified(condition: Condition) -> Condition:

@@ -7,7 +7,16 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from db import models
-from db.pagination.filters import ACTIVE, Compare, Condition, Either, Every, Not, Related, equal_columns
+from db.pagination.filters import (
+    NOT_ARCHIVED,
+    Compare,
+    Condition,
+    Either,
+    Every,
+    Not,
+    Related,
+    columns_compared_by_eq,
+)
 from db.pagination.sorts import SORTS, Sort
 
 # What a filter by itself is promised to be read by an index for.
@@ -50,13 +59,15 @@ def is_indexed(table: str, condition: Condition) -> bool:
     )
 
 
-def serving(table: str, sort: Sort, condition: Condition, parent: str | None = None) -> tuple[Index, ...]:
+def indexes_in_order(
+    table: str, sort: Sort, condition: Condition, parent: str | None = None
+) -> tuple[Index, ...]:
     """The indexes that have the rows in the sort's order behind the equalities of the condition.
 
     Of these, those that take in the most equalities. With a `parent` each begins with its column, and has
     the order for one value of it. None at all for a sort that the condition leaves without an index.
     """
-    single, equal = _single(condition, parent), equal_columns(condition)
+    single, equal = _single_valued_columns(condition, parent), columns_compared_by_eq(condition)
     wanted = tuple(name for name in sort.keys if name not in single)
     found: dict[int, list[Index]] = {}
     for index in indexes(table):
@@ -69,15 +80,15 @@ def serving(table: str, sort: Sort, condition: Condition, parent: str | None = N
     return tuple(found[max(found)]) if found else ()
 
 
-def serves(table: str, sort: Sort, condition: Condition, parent: str | None = None) -> bool:
+def serves_filter_and_sort(table: str, sort: Sort, condition: Condition, parent: str | None = None) -> bool:
     """Whether an index finds the rows of the condition, and no others, in the sort's order.
 
     Then a page reads little more than it shows: the condition is nothing but equalities in front of the
     sort's columns, and ranges on the first of these.
     """
     parts = tuple(conjunction(condition))
-    single = _single(condition, parent)
-    for index in serving(table, sort, condition, parent):
+    single = _single_valued_columns(condition, parent)
+    for index in indexes_in_order(table, sort, condition, parent):
         rest = _behind(index, single)
         taken = set(index.columns[: len(index.columns) - len(rest)])
         if all(_is_taken(part, taken, rest[:1]) for part in parts):
@@ -92,25 +103,29 @@ def is_bounded(table: str, sort: Sort, condition: Condition, parent: str | None 
     values of a unique column, and for one indexed filter by itself in the table's default order, hidden
     archived customers aside.
     """
-    parts = [part for part in conjunction(condition) if part != ACTIVE]
-    if serves(table, sort, condition, parent) or any(_finds_few(table, part) for part in parts):
+    parts = [part for part in conjunction(condition) if part != NOT_ARCHIVED]
+    if serves_filter_and_sort(table, sort, condition, parent) or any(
+        _is_unique_lookup(table, part) for part in parts
+    ):
         return True
     default = sort.columns == SORTS[table][0].columns
     return parent is None and default and len(parts) == 1 and is_indexed(table, parts[0])
 
 
-def usable(table: str, sort: Sort, condition: Condition, parent: str | None = None) -> tuple[str, ...]:
+def index_hint_names(
+    table: str, sort: Sort, condition: Condition, parent: str | None = None
+) -> tuple[str, ...]:
     """The names of the indexes among which a database should choose, and no scan of the table.
 
     None where conditions across the relation or alternatives may have better ways than any index of
     this table in order.
     """
     parts = tuple(conjunction(condition))
-    if any(_has_ways(part) for part in parts):
+    if any(_has_alternatives(part) for part in parts):
         return ()
-    chosen = set(serving(table, sort, condition, parent))
-    if not serves(table, sort, condition, parent):
-        single = _single(condition, parent)
+    chosen = set(indexes_in_order(table, sort, condition, parent))
+    if not serves_filter_and_sort(table, sort, condition, parent):
+        single = _single_valued_columns(condition, parent)
         filtered = {part.column for part in parts if isinstance(part, Compare) and is_indexed(table, part)}
         chosen |= {
             index
@@ -129,10 +144,10 @@ def conjunction(condition: Condition) -> Iterator[Condition]:
         yield condition
 
 
-def _single(condition: Condition, parent: str | None) -> frozenset[str]:
+def _single_valued_columns(condition: Condition, parent: str | None) -> frozenset[str]:
     """The columns that have one value in all rows; null is such a value, too."""
     nulls = {part.column for part in conjunction(condition) if isinstance(part, Compare) and _is_null(part)}
-    return equal_columns(condition) | nulls | ({parent} if parent else set())
+    return columns_compared_by_eq(condition) | nulls | ({parent} if parent else set())
 
 
 def _behind(index: Index, single: frozenset[str]) -> tuple[str, ...]:
@@ -158,18 +173,18 @@ def _is_null(part: Condition) -> bool:
     return isinstance(part, Compare) and part.operator == "is_null" and bool(part.value)
 
 
-def _finds_few(table: str, part: Condition) -> bool:
+def _is_unique_lookup(table: str, part: Condition) -> bool:
     if not isinstance(part, Compare) or part.operator not in {"eq", "in_"}:
         return False
     return any(index.unique and index.columns == (part.column,) for index in indexes(table))
 
 
-def _has_ways(condition: Condition) -> bool:
+def _has_alternatives(condition: Condition) -> bool:
     match condition:
         case Not(part=part):
-            return _has_ways(part)
+            return _has_alternatives(part)
         case Every(parts=parts):
-            return any(_has_ways(part) for part in parts)
+            return any(_has_alternatives(part) for part in parts)
         case Either() | Related():
             return True
         case _:

@@ -13,66 +13,71 @@ from db import models, row_level_security
 from db.models import Change, Customer, Order
 from db.pagination import cursors
 from db.pagination.cursors import Codec, Key
-from db.pagination.filters import EVERYTHING, Condition, Every
+from db.pagination.filters import MATCH_ALL, Condition, Every
 from db.pagination.sorts import Sort
 
 RowT = TypeVar("RowT", Customer, Order, Change)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ConnectionSpec:
     """A connection without its page: the field, its table, the parent's column, the sort and the filter.
 
-    A cursor is bound to it, and so holds for every parent, and whoever asks: a `narrowed` one is of a Reader
-    that shows one customer's rows, whosever they are, so that statements serve all such Readers.
+    A cursor is bound to it, but not to a parent or a caller. `restricted`: the Reader shows one customer's
+    rows; the customer's id is no part of it, so that one statement serves all such Readers.
     """
 
     field: str
     table: str
     sort: Sort
-    where: Condition = EVERYTHING
+    where: Condition = MATCH_ALL
     parent: str | None = None
-    narrowed: bool = dataclasses.field(default=False, kw_only=True, repr=False)
-    mark: str = dataclasses.field(init=False, compare=False, repr=False)
+    restricted: bool = dataclasses.field(default=False, kw_only=True, repr=False)
+    fingerprint: str = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mark", cursors.fingerprint(self))
+        # Cursors are bound to this text. It begins with the class's first name, so that earlier cursors hold.
+        name = "Scope" if type(self) is ConnectionSpec else type(self).__name__
+        text = name + repr(self).removeprefix(type(self).__name__)
+        object.__setattr__(self, "fingerprint", cursors.fingerprint(text))
 
     @property
-    def rows_of(self) -> sa.Table:
+    def rows_from(self) -> sa.Table:
         return models.metadata.tables[self.table]
 
     @property
-    def sought(self) -> Condition:
+    def effective_filter(self) -> Condition:
         """What the rows have in common, the filter and the owner: by it an index is chosen."""
-        return Every((self.where, row_level_security.condition(self.table))) if self.narrowed else self.where
+        return (
+            Every((self.where, row_level_security.condition(self.table))) if self.restricted else self.where
+        )
 
     @property
     def parent_column(self) -> sa.Column[int]:
         """The column that says whose child a row is, where the scope has a parent."""
-        return self.rows_of.c[str(self.parent)]
+        return self.rows_from.c[str(self.parent)]
 
     def cursor(self, row: Any, moment: datetime | None = None) -> str:
         """The opaque place of `row`, as of a `moment` where its page is pinned to one."""
-        return cursors.encode(self.mark, codecs(self.table, self.sort), self.sort.key(row), moment)
+        return cursors.encode(self.fingerprint, codecs(self.table, self.sort), self.sort.key(row), moment)
 
     def key(self, cursor: str) -> Key:
-        """The sort key that a cursor of this scope holds. Raises BadCursor."""
+        """The sort key that a cursor of this scope holds. Raises InvalidCursor."""
         return self.decode(cursor)[0]
 
     def moment(self, cursor: str) -> datetime | None:
-        """The moment that a cursor of this scope is pinned to. Raises BadCursor."""
+        """The moment that a cursor of this scope is pinned to. Raises InvalidCursor."""
         return self.decode(cursor)[1]
 
     def decode(self, cursor: str) -> tuple[Key, datetime | None]:
-        """Both. Raises BadCursor."""
-        return cursors.decode(self.mark, codecs(self.table, self.sort), cursor)
+        """Both. Raises InvalidCursor."""
+        return cursors.decode(self.fingerprint, codecs(self.table, self.sort), cursor)
 
 
 @lru_cache
 def codecs(table: str, sort: Sort) -> tuple[Codec, ...]:
     """How the keys of a sort stand in a cursor."""
-    return tuple(cursors.codec(models.metadata.tables[table].c[name]) for name in sort.keys)
+    return tuple(cursors.codec_for(models.metadata.tables[table].c[name]) for name in sort.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Page:
     A `pinned` one says as of when it was read, and its cursors hold that moment.
     """
 
-    scope: Scope
+    spec: ConnectionSpec
     size: int
     backward: bool = False
     after: Key | None = None
@@ -106,7 +111,7 @@ def snapshot(page: Page, moment: datetime | None) -> Snapshot | None:
 class Slice(Generic[RowT]):
     """The rows of one page in the scope's order, and whether there are others around them."""
 
-    scope: Scope
+    spec: ConnectionSpec
     parent: int | None
     rows: Sequence[RowT]
     has_next: bool
@@ -115,4 +120,4 @@ class Slice(Generic[RowT]):
 
     def cursor(self, row: RowT) -> str:
         """The opaque place of `row`."""
-        return self.scope.cursor(row, self.snapshot.at if self.snapshot else None)
+        return self.spec.cursor(row, self.snapshot.at if self.snapshot else None)

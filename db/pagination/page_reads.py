@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from db.pagination import covering_indexes, keyset, page_sql
-from db.pagination.keyset import Page, Scope, Slice, Snapshot
-from db.pagination.page_sql import EARLIER, LATER, SHOWN, Target
+from db.pagination.keyset import ConnectionSpec, Page, Slice, Snapshot
+from db.pagination.page_sql import EARLIER, LATER, SHOWN, CompileTarget
 from db.reader import Reader
 
 # A parent with more than this many times the page's rows is read by itself, by its index, in order.
-MANY = 4
+LARGE_PARENT_PAGES = 4
 
 
 class Count(NamedTuple):
@@ -28,42 +28,48 @@ async def read(
 
     Its rows have at least `columns`, by default all of the table.
     """
-    page = replace(page, scope=replace(page.scope, narrowed=reader.owner is not None))
+    page = replace(page, spec=replace(page.spec, restricted=reader.owner is not None))
     few, many = await _by_size(reader, page, [each for each in parents if each is not None])
-    fetched = covering_indexes.columns(page.scope, columns)
+    fetched = covering_indexes.fetched_columns(page.spec, columns)
     width = len(fetched)
-    row_type = covering_indexes.row_type(page.scope.table, fetched)
+    row_type = covering_indexes.row_type(page.spec.table, fetched)
     shown: dict[int | None, list[Any]] = defaultdict(list)
     sides: set[tuple[int | None, int]] = set()
-    place = fetched.index(page.scope.parent) if page.scope.parent else None
-    nothing = page.scope.parent is not None and not few and not many
-    target = Target(reader.dialect, reader.owner)
-    for statement in () if nothing else page_sql.pages(page, fetched, few, many, target):
+    place = fetched.index(page.spec.parent) if page.spec.parent else None
+    nothing = page.spec.parent is not None and not few and not many
+    target = CompileTarget(reader.dialect, reader.owner)
+    for statement in () if nothing else page_sql.page_statements(page, fetched, few, many, target):
         for found in await reader.fetch(statement):
             parent = None if place is None else found[place]
             if found[width] == SHOWN:
                 shown[parent].append(row_type._make(found[:width]))
             else:
                 sides.add((parent, found[width]))
-    snapshot = keyset.snapshot(page, reader.moment)
+    snapshot = keyset.snapshot(page, reader.read_timestamp)
     return [_cut(page, parent, shown[parent], sides, snapshot) for parent in parents]
 
 
-async def count(reader: Reader, scope: Scope, parents: Sequence[int | None], limit: int) -> list[Count]:
+async def count(
+    reader: Reader, spec: ConnectionSpec, parents: Sequence[int | None], limit: int
+) -> list[Count]:
     """How many rows each parent has, counted no further than `limit`."""
     found: dict[int | None, int] = {}
-    for statement in page_sql.counts(scope, parents, limit, Target(reader.dialect, reader.owner)):
+    for statement in page_sql.count_statements(
+        spec, parents, limit, CompileTarget(reader.dialect, reader.owner)
+    ):
         found.update(tuple(row) for row in await reader.fetch(statement))
     return [Count(min(found[parent], limit), found[parent] <= limit) for parent in parents]
 
 
 async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[list[int], list[int]]:
     """The parents that have few children, and those that have many, by a bounded look at all of them."""
-    if page.scope.parent is None or not parents:
+    if page.spec.parent is None or not parents:
         return [], []
-    most = MANY * (page.size + 1)
+    most = LARGE_PARENT_PAGES * (page.size + 1)
     sizes: dict[int, int] = {}
-    for statement in page_sql.sizes(page.scope, parents, most, Target(reader.dialect, reader.owner)):
+    for statement in page_sql.parent_size_statements(
+        page.spec, parents, most, CompileTarget(reader.dialect, reader.owner)
+    ):
         sizes.update(tuple(row) for row in await reader.fetch(statement))
     few = [each for each in parents if 0 < sizes[each] < most]
     return few, [each for each in parents if sizes[each] >= most]
@@ -77,11 +83,11 @@ def _cut(
     snapshot: Snapshot | None,
 ) -> Slice[Any]:
     """Without the extra row, in the scope's order."""
-    rows.sort(key=page.scope.sort.key, reverse=page.scope.sort.descending != page.backward)
+    rows.sort(key=page.spec.sort.key, reverse=page.spec.sort.descending != page.backward)
     more = len(rows) > page.size
     kept = rows[: page.size]
     if page.backward:
         kept.reverse()
     earlier = (parent, EARLIER) in sides or (more and page.backward)
     later = (parent, LATER) in sides or (more and not page.backward)
-    return Slice(page.scope, parent, kept, has_next=later, has_previous=earlier, snapshot=snapshot)
+    return Slice(page.spec, parent, kept, has_next=later, has_previous=earlier, snapshot=snapshot)

@@ -12,8 +12,8 @@ from db.aggregation.sql_functions import IsIn
 from db.column_types import RowId, ValueList
 from db.engine.compiled_sql import SQL, LRUCache, Prepared, compile_select, length, result_processors
 from db.pagination import filters, index_usage
-from db.pagination.filters import EVERYTHING, Condition, Every
-from db.pagination.keyset import Page, Scope
+from db.pagination.filters import MATCH_ALL, Condition, Every
+from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import Sort
 from db.response_budget import STREAMED
 from db.row_level_security import OWNER
@@ -22,10 +22,10 @@ from db.row_level_security import OWNER
 SHOWN, EARLIER, LATER = 0, 1, 2
 SIDE = "side"
 # Parameters: the parents of a list, one parent, a page's size or a count's limit, the keys of the bounds.
-FEW, PARENT, MOST, AFTER, BEFORE = "few", "parent", "most", "after", "before"
+PARENTS, PARENT, LIMIT, AFTER, BEFORE = "few", "parent", "most", "after", "before"
 # The largest statement, unless one parent takes more. SQLite takes 500 parts of a UNION ALL and 32,766
 # parameters; TiDB has to parse every value, and takes packets of 64 MB.
-MOST_SELECTS, MOST_VALUES, MOST_CHARACTERS = 400, 20_000, 4_000_000
+MAX_SELECTS, MAX_VALUES, MAX_CHARACTERS = 400, 20_000, 4_000_000
 
 Columns: TypeAlias = tuple[str, ...]
 # SQL, and the values of its placeholders.
@@ -35,40 +35,42 @@ CACHE: LRUCache[Any, SQL] = LRUCache(4_000_000, lambda sql: sql.size)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class StatementShape:
     """What the SQL of a page or a count depends on: all but its values.
 
-    Without a `sort` no index is named. `after` and `before` say whether there are such bounds; `narrowed` is
-    for a Reader that shows one customer's rows.
+    Without a `sort` no index is named. `after` and `before` say whether there are such bounds;
+    `restricted`, whether the Reader shows one customer's rows.
     """
 
     table: str
-    where: Condition = EVERYTHING
+    where: Condition = MATCH_ALL
     sort: Sort | None = None
     parent: str | None = None
-    narrowed: bool = False
+    restricted: bool = False
     columns: Columns = ()
     backward: bool = False
     after: bool = False
     before: bool = False
 
     @property
-    def rows_of(self) -> sa.Table:
+    def rows_from(self) -> sa.Table:
         return models.metadata.tables[self.table]
 
     @property
-    def sought(self) -> Condition:
+    def effective_filter(self) -> Condition:
         """What the rows have in common, the filter and the owner: by it an index is chosen."""
-        return Every((self.where, row_level_security.condition(self.table))) if self.narrowed else self.where
+        return (
+            Every((self.where, row_level_security.condition(self.table))) if self.restricted else self.where
+        )
 
     @property
     def parent_column(self) -> sa.Column[int]:
         """The column that says whose child a row is, where there is a parent."""
-        return self.rows_of.c[str(self.parent)]
+        return self.rows_from.c[str(self.parent)]
 
 
-def pages(
-    page: Page, columns: Columns, few: Sequence[int], many: Sequence[int], target: "Target"
+def page_statements(
+    page: Page, columns: Columns, few: Sequence[int], many: Sequence[int], target: "CompileTarget"
 ) -> Iterator[Prepared]:
     """Statements for a page of each parent, one row longer than shown, with the signs of what is around.
 
@@ -76,86 +78,92 @@ def pages(
     only as many children as are shown. A scope without a parent has neither. They are one statement, unless
     that would be larger than a database takes.
     """
-    where, values = filters.template(page.scope.where)
-    values = {**values, MOST: page.size + 1, FEW: few, **_keys(page)}
-    scope = page.scope
-    shape = Shape(
-        scope.table,
+    where, values = filters.template(page.spec.where)
+    values = {**values, LIMIT: page.size + 1, PARENTS: few, **_keys(page)}
+    spec = page.spec
+    shape = StatementShape(
+        spec.table,
         where,
-        scope.sort,
-        scope.parent,
+        spec.sort,
+        spec.parent,
         target.owner is not None,
         columns,
         page.backward,
         page.after is not None,
         page.before is not None,
     )
-    processors = result_processors((shape.rows_of.c[name] for name in columns), target.dialect)
-    together = [target.sql(_together, shape)] if few else []
-    each = target.sql(_limited, shape) if many or not few else None
-    for statement in target.prepared(together, each, values, many or [None] * (not few), processors):
+    processors = result_processors((shape.rows_from.c[name] for name in columns), target.dialect)
+    parents_in = [target.sql(_parents_in, shape)] if few else []
+    each = target.sql(_one_parent, shape) if many or not few else None
+    for statement in target.prepared(parents_in, each, values, many or [None] * (not few), processors):
         # A change may hold all lines of an order, twice.
-        large = scope.table == models.history.name
+        large = spec.table == models.history.name
         yield statement.execution_options(**{STREAMED: True}) if large else statement
 
 
-def counts(scope: Scope, parents: Sequence[int | None], limit: int, target: "Target") -> Iterator[Prepared]:
+def count_statements(
+    spec: ConnectionSpec, parents: Sequence[int | None], limit: int, target: "CompileTarget"
+) -> Iterator[Prepared]:
     """Statements that count the rows of each parent, none further than one past `limit`.
 
     (The parent, the number) a row; the parent of a scope without one is None.
     """
-    where, values = filters.template(scope.where)
-    shape = Shape(scope.table, where, scope.sort, scope.parent, target.owner is not None)
-    yield from target.prepared([], target.sql(_count, shape), {**values, MOST: limit + 1}, parents)
+    where, values = filters.template(spec.where)
+    shape = StatementShape(spec.table, where, spec.sort, spec.parent, target.owner is not None)
+    yield from target.prepared([], target.sql(_count, shape), {**values, LIMIT: limit + 1}, parents)
 
 
-def sizes(scope: Scope, parents: Sequence[int], most: int, target: "Target") -> Iterator[Prepared]:
+def parent_size_statements(
+    spec: ConnectionSpec, parents: Sequence[int], most: int, target: "CompileTarget"
+) -> Iterator[Prepared]:
     """Statements that count the children of each parent, whatever the filter, none further than `most`."""
-    shape = Shape(scope.table, parent=scope.parent, narrowed=target.owner is not None)
-    yield from target.prepared([], target.sql(_count, shape), {MOST: most}, parents)
+    shape = StatementShape(spec.table, parent=spec.parent, restricted=target.owner is not None)
+    yield from target.prepared([], target.sql(_count, shape), {LIMIT: most}, parents)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CompileTarget:
     """What statements are compiled for: a database, and the customer whose rows alone they read."""
 
     dialect: sa.Dialect
     owner: int | None = None
 
-    def sql(self, make: Any, shape: Shape) -> SQL:
+    def sql(self, make: Any, shape: StatementShape) -> SQL:
         """The SQL of `make(shape)`, from the cache if it is there."""
         key = (self.dialect.name, make, shape)
         return CACHE.get_or_make(key, lambda: self._compiled(make(shape)))
 
     def _compiled(self, statement: Any) -> SQL:
         if self.owner is not None:
-            statement = row_level_security.restricted(statement)
+            statement = row_level_security.restrict_to_parameter(statement)
         return compile_select(statement, self.dialect)
 
     def prepared(
         self,
-        together: Sequence[SQL],
+        parents_in: Sequence[SQL],
         each: SQL | None,
         values: Mapping[str, Any],
         parents: Sequence[int | None],
         processors: Any = (),
     ) -> Iterator[Prepared]:
-        """`together`, and `each` for each of the parents, in as few statements as the limits allow."""
+        """`parents_in`, and `each` for each of the parents, in as few statements as the limits allow."""
         values = {**values, OWNER: self.owner}
-        parts = [(sql, sql.row(sql.bind(values))) for sql in together]
+        parts = [(sql, sql.row(sql.bind(values))) for sql in parents_in]
         if each is not None:
             bound = each.bind(values)
             for parent in parents:
                 bound[PARENT] = parent
                 parts.append((each, each.row(bound)))
-        sizes = {sql: Size.of(sql, values) for sql in (*together, *([each] if each else []))}
-        for group in _grouped(parts, sizes):
+        parent_size_statements = {
+            sql: StatementSize.of(sql, values) for sql in (*parents_in, *([each] if each else []))
+        }
+        for group in _grouped(parts, parent_size_statements):
             text = " UNION ALL ".join([sql.text for sql, _ in group])
             flat = tuple([value for _, row in group for value in row])
             yield Prepared(text, flat, processors, self.owner)
 
 
-class Size(NamedTuple):
+class StatementSize(NamedTuple):
     """What is limited of a statement."""
 
     selects: int = 0
@@ -163,30 +171,30 @@ class Size(NamedTuple):
     characters: int = 0
 
     @classmethod
-    def of(cls, sql: SQL, values: Mapping[str, Any]) -> "Size":
+    def of(cls, sql: SQL, values: Mapping[str, Any]) -> "StatementSize":
         held = [values.get(name) for name in sql.names]
         count = sum([len(value) if isinstance(value, tuple | list) else 1 for value in held])
         return cls(1 + sql.text.count(" UNION ALL "), count, len(sql.text) + length(held))
 
-    def plus(self, other: "Size") -> "Size":
-        return Size(*map(operator.add, self, other))
+    def plus(self, other: "StatementSize") -> "StatementSize":
+        return StatementSize(*map(operator.add, self, other))
 
     @property
     def is_allowed(self) -> bool:
-        return (
-            self.selects <= MOST_SELECTS and self.values <= MOST_VALUES and self.characters <= MOST_CHARACTERS
-        )
+        return self.selects <= MAX_SELECTS and self.values <= MAX_VALUES and self.characters <= MAX_CHARACTERS
 
 
-def _grouped(parts: Sequence[Part], sizes: Mapping[SQL, Size]) -> Iterator[list[Part]]:
+def _grouped(
+    parts: Sequence[Part], parent_size_statements: Mapping[SQL, StatementSize]
+) -> Iterator[list[Part]]:
     """The parts in groups of an allowed size, or of one part."""
     group: list[Part] = []
-    size = Size()
+    size = StatementSize()
     for part in parts:
-        size = size.plus(sizes[part[0]])
+        size = size.plus(parent_size_statements[part[0]])
         if group and not size.is_allowed:
             yield group
-            group, size = [], sizes[part[0]]
+            group, size = [], parent_size_statements[part[0]]
         group.append(part)
     if group:
         yield group
@@ -202,43 +210,43 @@ def _union(selects: Sequence[sa.Select[Any]]) -> sa.Select[Any] | sa.CompoundSel
     return selects[0] if len(selects) == 1 else sa.union_all(*selects)
 
 
-def _together(shape: Shape) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+def _parents_in(shape: StatementShape) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """The pages of the parents of the list FEW, with their signs; the window reads every child of theirs."""
-    table = shape.rows_of
-    parents = IsIn(shape.parent_column, sa.bindparam(FEW, type_=ValueList(RowId)))
+    table = shape.rows_from
+    parents = IsIn(shape.parent_column, sa.bindparam(PARENTS, type_=ValueList(RowId)))
     rank = sa.func.row_number().over(partition_by=shape.parent_column, order_by=_order(shape))
     ranked = (
-        _in_order(shape, sa.select(*(table.c[name] for name in shape.columns), rank.label("rank_")))
+        _with_order_index(shape, sa.select(*(table.c[name] for name in shape.columns), rank.label("rank_")))
         .where(parents, filters.clause(table, shape.where), *_bounds(shape))
         .subquery()
     )
     shown = [ranked.c[name] for name in shape.columns]
-    most = sa.bindparam(MOST, type_=sa.Integer)
+    most = sa.bindparam(LIMIT, type_=sa.Integer)
     page = sa.select(*shown, sa.literal(SHOWN).label(SIDE)).where(ranked.c.rank_ <= most)
-    return _union([page, *_signs(shape, parents, grouped=True)])
+    return _union([page, *_has_more_probes(shape, parents, grouped=True)])
 
 
-def _limited(shape: Shape) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+def _one_parent(shape: StatementShape) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """The page of one parent, or of a scope without any, with its signs; read by an index in its order."""
-    table = shape.rows_of
+    table = shape.rows_from
     parent = _is_parent(shape)
     found = (
-        _from(shape, sa.select(*(table.c[name] for name in shape.columns)))
+        _with_index_hint(shape, sa.select(*(table.c[name] for name in shape.columns)))
         .where(*parent, filters.clause(table, shape.where), *_bounds(shape))
         .order_by(*_order(shape))
-        .limit(sa.bindparam(MOST, type_=sa.Integer))
+        .limit(sa.bindparam(LIMIT, type_=sa.Integer))
         .subquery()
     )
     page = sa.select(*found.c, sa.literal(SHOWN).label(SIDE))
-    return _union([page, *_signs(shape, *parent)])
+    return _union([page, *_has_more_probes(shape, *parent)])
 
 
-def _count(shape: Shape) -> sa.Select[int, int]:
+def _count(shape: StatementShape) -> sa.Select[int, int]:
     """How many rows one parent has, counted up to MOST."""
     found = (
-        _from(shape, sa.select(sa.literal(1).label("one")))
-        .where(*_is_parent(shape), filters.clause(shape.rows_of, shape.where))
-        .limit(sa.bindparam(MOST, type_=sa.Integer))
+        _with_index_hint(shape, sa.select(sa.literal(1).label("one")))
+        .where(*_is_parent(shape), filters.clause(shape.rows_from, shape.where))
+        .limit(sa.bindparam(LIMIT, type_=sa.Integer))
         .subquery()
     )
     return sa.select(_parent(), sa.func.count()).select_from(found)
@@ -248,23 +256,25 @@ def _parent() -> sa.BindParameter[int]:
     return sa.bindparam(PARENT, type_=RowId)
 
 
-def _is_parent(shape: Shape) -> list[sa.ColumnElement[bool]]:
+def _is_parent(shape: StatementShape) -> list[sa.ColumnElement[bool]]:
     return [shape.parent_column == _parent()] if shape.parent else []
 
 
-def _signs(shape: Shape, *where: sa.ColumnElement[bool], grouped: bool = False) -> list[sa.Select[Any]]:
+def _has_more_probes(
+    shape: StatementShape, *where: sa.ColumnElement[bool], grouped: bool = False
+) -> list[sa.Select[Any]]:
     """A row for each side on which the filter finds rows beyond a bound of the page."""
     bounds = ((shape.after, AFTER, EARLIER), (shape.before, BEFORE, LATER))
-    return [_sign(shape, where, name, side, grouped) for there, name, side in bounds if there]
+    return [_has_more_probe(shape, where, name, side, grouped) for there, name, side in bounds if there]
 
 
-def _sign(
-    shape: Shape, where: Sequence[sa.ColumnElement[bool]], name: str, side: int, grouped: bool
+def _has_more_probe(
+    shape: StatementShape, where: Sequence[sa.ColumnElement[bool]], name: str, side: int, grouped: bool
 ) -> sa.Select[Any]:
-    table = shape.rows_of
+    table = shape.rows_from
     parent = shape.parent_column if shape.parent else sa.literal(None).label("parent")
-    beyond = _past(shape, name, later=side == LATER, inclusive=True)
-    choose = _in_order if grouped else _from
+    beyond = _beyond_bound(shape, name, later=side == LATER, inclusive=True)
+    choose = _with_order_index if grouped else _with_index_hint
     found = choose(shape, sa.select(parent)).where(*where, filters.clause(table, shape.where), beyond)
     rows = (found.distinct() if grouped else found.limit(1)).subquery()
     shown = [
@@ -273,53 +283,61 @@ def _sign(
     return sa.select(*shown, sa.literal(side).label(SIDE)).select_from(rows)
 
 
-def _from(shape: Shape, statement: sa.Select[Any]) -> sa.Select[Any]:
+def _with_index_hint(shape: StatementShape, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Name the indexes that TiDB may choose among: it scans a table where statistics mislead it."""
     if shape.sort is None:
-        return statement.select_from(shape.rows_of)
-    return _hinted(shape, statement, index_usage.usable(shape.table, shape.sort, shape.sought, shape.parent))
+        return statement.select_from(shape.rows_from)
+    return _hinted(
+        shape,
+        statement,
+        index_usage.index_hint_names(shape.table, shape.sort, shape.effective_filter, shape.parent),
+    )
 
 
-def _in_order(shape: Shape, statement: sa.Select[Any]) -> sa.Select[Any]:
+def _with_order_index(shape: StatementShape, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Name the index that begins with the parent: TiDB reads the whole table for a window otherwise."""
-    serving = index_usage.serving(shape.table, _sort(shape), shape.sought, shape.parent)
+    serving = index_usage.indexes_in_order(shape.table, _sort(shape), shape.effective_filter, shape.parent)
     return _hinted(shape, statement, [index.name for index in serving])
 
 
-def _hinted(shape: Shape, statement: sa.Select[Any], names: Sequence[str]) -> sa.Select[Any]:
-    found = statement.select_from(shape.rows_of)
-    return found.with_hint(shape.rows_of, f"USE INDEX ({', '.join(names)})", "mysql") if names else found
+def _hinted(shape: StatementShape, statement: sa.Select[Any], names: Sequence[str]) -> sa.Select[Any]:
+    found = statement.select_from(shape.rows_from)
+    return found.with_hint(shape.rows_from, f"USE INDEX ({', '.join(names)})", "mysql") if names else found
 
 
-def _sort(shape: Shape) -> Sort:
+def _sort(shape: StatementShape) -> Sort:
     assert shape.sort is not None  # noqa: S101
     return shape.sort
 
 
-def _order(shape: Shape) -> list[sa.ColumnElement[Any]]:
-    columns = shape.rows_of.c
+def _order(shape: StatementShape) -> list[sa.ColumnElement[Any]]:
+    columns = shape.rows_from.c
     descending = _sort(shape).descending != shape.backward
-    return [columns[name].desc() if descending else columns[name].asc() for name, _ in _many(shape)]
+    return [
+        columns[name].desc() if descending else columns[name].asc() for name, _ in _multi_valued_keys(shape)
+    ]
 
 
-def _bounds(shape: Shape) -> list[sa.ColumnElement[bool]]:
+def _bounds(shape: StatementShape) -> list[sa.ColumnElement[bool]]:
     bounds = ((shape.after, AFTER, True), (shape.before, BEFORE, False))
-    return [_past(shape, name, later=later) for there, name, later in bounds if there]
+    return [_beyond_bound(shape, name, later=later) for there, name, later in bounds if there]
 
 
-def _past(shape: Shape, name: str, *, later: bool, inclusive: bool = False) -> sa.ColumnElement[bool]:
+def _beyond_bound(
+    shape: StatementShape, name: str, *, later: bool, inclusive: bool = False
+) -> sa.ColumnElement[bool]:
     """Rows later, or earlier, in the scope's order than a bound; `inclusive` takes the bound's own, too.
 
     Written out: TiDB gets no index range from a row value `(a, b) < (x, y)`, nor from a NOT around it.
     """
     smaller = _sort(shape).descending == later
     beyond, up_to = (operator.lt, operator.le) if smaller else (operator.gt, operator.ge)
-    columns = shape.rows_of.c
+    columns = shape.rows_from.c
 
     def key(column: str, place: int) -> Any:
         return sa.bindparam(f"{name}{place}", type_=columns[column].type)
 
-    *leading, (last, place) = _many(shape)
+    *leading, (last, place) = _multi_valued_keys(shape)
     predicate: sa.ColumnElement[bool] = (up_to if inclusive else beyond)(columns[last], key(last, place))
     for column, place in reversed(leading):
         tied = sa.and_(columns[column] == key(column, place), predicate)
@@ -327,11 +345,11 @@ def _past(shape: Shape, name: str, *, later: bool, inclusive: bool = False) -> s
     return predicate
 
 
-def _many(shape: Shape) -> list[tuple[str, int]]:
+def _multi_valued_keys(shape: StatementShape) -> list[tuple[str, int]]:
     """The sort's columns that can have many values, and their places in its key.
 
     TiDB gets no index range from `status = 'PAID' AND (status > 'PAID' OR status = 'PAID' AND …)`.
     """
-    equal = filters.equal_columns(shape.where)
+    equal = filters.columns_compared_by_eq(shape.where)
     keys = [(name, place) for place, name in enumerate(_sort(shape).keys)]
     return [each for each in keys if each[0] not in equal] or keys[-1:]

@@ -20,45 +20,45 @@ from db import errors
 from db.models import Customer, customer_words, customers
 from db.pagination import cursors, filters, keyset, page_reads
 from db.pagination.cursors import Codec, Key
-from db.pagination.filters import EVERYTHING, Compare, Condition, Either, Every, Related
-from db.pagination.keyset import Page, Scope, Slice, Snapshot
+from db.pagination.filters import MATCH_ALL, Compare, Condition, Either, Every, Related
+from db.pagination.keyset import ConnectionSpec, Page, Slice, Snapshot
 from db.pagination.page_reads import Count
 from db.reader import Reader
 from db.search import search_index, text_folding
 from db.search.text_folding import Term
 
-MOST_RANKED = 1_000
+MAX_RANKED = 1_000
 # A walk that began with the best goes on so, although there are more by now, up to this many times more.
-GROWTH = 2
+MAX_GROWTH = 2
 # How many words are read for one that may be ranked: some of a customer's begin alike, as handle and e-mail.
-WORDS_EACH = 10
+WORDS_PER_CUSTOMER = 10
 # A search has at most 127 terms, each of which scores 2 at the most.
-SCORE = cursors.integer(1_000)
+SCORE = cursors.integer_codec(1_000)
 # How many customers are ranked in a row, which takes up to 200 us each, before others' requests go on.
-RANKED_AT_ONCE = 100
+RANK_BATCH = 100
 # In the look at the pieces' sizes, the place of what a query of one piece finds.
 MATCHES = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Search(Scope):
+class Search(ConnectionSpec):
     """A scope of customers that are found by `terms`; its filter holds them too.
 
     By itself it has the scope's order, the newest first; `best_first` puts a score before it, and `matches`
     are then how many there are on all pages.
     """
 
-    base: Condition = EVERYTHING
+    base: Condition = MATCH_ALL
     terms: tuple[Term, ...] = ()
     best_first: bool = False
     matches: int | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, scope: Scope, query: str) -> "Search":
+    def of(cls, spec: ConnectionSpec, query: str) -> "Search":
         """The scope, narrowed to what the query finds."""
         terms = text_folding.terms(query)
-        where = Every((scope.where, condition(terms)))
-        return cls(scope.field, scope.table, scope.sort, where, scope.parent, scope.where, terms)
+        where = Every((spec.where, condition(terms)))
+        return cls(spec.field, spec.table, spec.sort, where, spec.parent, spec.where, terms)
 
     def place(self, customer: Customer) -> Key:
         """What customers are compared by; the greatest comes first."""
@@ -66,14 +66,14 @@ class Search(Scope):
         return (self._score(customer), *key) if self.best_first else key
 
     def cursor(self, row: Any, moment: datetime | None = None) -> str:
-        """The opaque place of `row`, as of a `moment` where its page is pinned to one."""
-        return cursors.encode(self.mark, self._codecs(), self.place(row), moment)
+        """The opaque place of `row`, as of a `read_timestamp` where its page is pinned to one."""
+        return cursors.encode(self.fingerprint, self._codecs(), self.place(row), moment)
 
     def decode(self, cursor: str) -> tuple[Key, datetime | None]:
-        """The place that a cursor of this search holds, in either order, and its moment. Raises BadCursor."""
+        """The sort key and the read timestamp in a cursor, of either order. Raises InvalidCursor."""
         try:
-            return cursors.decode(self.mark, self._codecs(), cursor)
-        except errors.BadCursor:
+            return cursors.decode(self.fingerprint, self._codecs(), cursor)
+        except errors.InvalidCursor:
             if self.best_first:
                 raise
         return replace(self, best_first=True).decode(cursor)
@@ -83,7 +83,7 @@ class Search(Scope):
         return (SCORE, *codecs) if self.best_first else codecs
 
     def _score(self, customer: Customer) -> int:
-        found = search_index.exact(customer)
+        found = search_index.whole_words(customer)
         return sum(term.score(found) for term in self.terms)
 
 
@@ -94,19 +94,21 @@ def condition(terms: tuple[Term, ...]) -> Condition:
 
 
 async def read(reader: Reader, search: Search, page: Page) -> Slice[Customer]:
-    """A page of the search. Raises BadCursor when its two bounds are of different orders."""
+    """A page of the search. Raises InvalidCursor when its two bounds are of different orders."""
     lengths = {len(key) for key in (page.after, page.before) if key is not None}
     if len(lengths) > 1:
-        raise errors.BadCursor
+        raise errors.InvalidCursor
     ranked = replace(search, best_first=True)
     best_first = lengths == {len(ranked.sort.keys) + 1}
     if not lengths or best_first:
-        found = await _matches(reader, search, MOST_RANKED * (GROWTH if best_first else 1))
+        found = await _matches(reader, search, MAX_RANKED * (MAX_GROWTH if best_first else 1))
         if found is not None:
             placed = await _placed(ranked, found)
-            return _cut(replace(page, scope=ranked), ranked, placed, keyset.snapshot(page, reader.moment))
+            return _cut(
+                replace(page, spec=ranked), ranked, placed, keyset.snapshot(page, reader.read_timestamp)
+            )
         if best_first:
-            raise errors.BadCursor
+            raise errors.InvalidCursor
     (slice_,) = await page_reads.read(reader, page, [None])
     return slice_
 
@@ -124,18 +126,18 @@ async def _matches(reader: Reader, search: Search, most: int) -> list[Customer] 
     pieces = text_folding.prefixes(search.terms)
     if not pieces:
         return []
-    look = [_size(place, piece, most * WORDS_EACH) for place, piece in enumerate(pieces)]
+    look = [_size(place, piece, most * WORDS_PER_CUSTOMER) for place, piece in enumerate(pieces)]
     if len(pieces) == 1:
         look.append(_matching(search, pieces[0], most))
     sizes = {row.place: row.size for row in await reader.fetch(sa.union_all(*look))}
     matching = sizes.pop(MATCHES, 0)
     if not all(sizes.values()):
         return []
-    if len(pieces) == 1 and (matching > most or sizes[0] >= most * WORDS_EACH):
+    if len(pieces) == 1 and (matching > most or sizes[0] >= most * WORDS_PER_CUSTOMER):
         return None
     pieces = tuple(pieces[place] for place in sorted(sizes, key=lambda place: sizes[place]))
     rows = await reader.fetch(_found(search, pieces, most))
-    if len(rows) > most or sum(row.words for row in rows) >= most * WORDS_EACH:
+    if len(rows) > most or sum(row.words for row in rows) >= most * WORDS_PER_CUSTOMER:
         return None
     return [Customer._make(row[:-1]) for row in rows]
 
@@ -148,8 +150,8 @@ def _size(place: int, piece: str, most: int) -> sa.Select[int, int]:
 
 def _matching(search: Search, piece: str, most: int) -> sa.Select[int, int]:
     """How many customers the one piece finds, counted one past `most`; none where it has too many words."""
-    words = _size(MATCHES, piece, most * WORDS_EACH).subquery()
-    few = sa.select(words.c.size).scalar_subquery() < most * WORDS_EACH
+    words = _size(MATCHES, piece, most * WORDS_PER_CUSTOMER).subquery()
+    few = sa.select(words.c.size).scalar_subquery() < most * WORDS_PER_CUSTOMER
     return _counted(MATCHES, _ways(search, [piece], customers.c.id).where(few).distinct().limit(most + 1))
 
 
@@ -160,7 +162,7 @@ def _counted(place: int, rows: sa.Select[Any]) -> sa.Select[int, int]:
 
 def _found(search: Search, pieces: Sequence[str], most: int) -> sa.Select[Any]:
     """The customers that have words with all `pieces`, the rarest first, and how many ways that is so."""
-    ways = _ways(search, pieces, *customers.c).limit(most * WORDS_EACH).subquery()
+    ways = _ways(search, pieces, *customers.c).limit(most * WORDS_PER_CUSTOMER).subquery()
     return sa.select(*ways.c, sa.func.count().label("words")).group_by(*ways.c).limit(most + 1)
 
 
@@ -195,8 +197,8 @@ def _begins(table: Any, piece: str) -> sa.ColumnElement[bool]:
 async def _placed(search: Search, found: list[Customer]) -> list[tuple[Key, Customer]]:
     """The customers with their places, in ascending order."""
     placed: list[tuple[Key, Customer]] = []
-    for start in range(0, len(found), RANKED_AT_ONCE):
-        placed += [(search.place(each), each) for each in found[start : start + RANKED_AT_ONCE]]
+    for start in range(0, len(found), RANK_BATCH):
+        placed += [(search.place(each), each) for each in found[start : start + RANK_BATCH]]
         await asyncio.sleep(0)
     return sorted(placed)
 

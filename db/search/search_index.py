@@ -13,7 +13,7 @@ BATCH = 5_000
 
 async def insert(transaction: Transaction, customers: Sequence[Customer]) -> None:
     """Store the words of customers that have none yet."""
-    pairs = ((word, customer.id) for customer in customers for word in sorted(of(customer)))
+    pairs = ((word, customer.id) for customer in customers for word in sorted(index_words(customer)))
     while some := list(islice(pairs, BATCH)):
         rows = [{"word": word, "customer_id": customer_id} for word, customer_id in some]
         await transaction.execute(customer_words.insert(), rows)
@@ -31,11 +31,11 @@ async def delete(transaction: Transaction, customer_ids: Sequence[int]) -> None:
     await transaction.execute(customer_words.delete().where(found))
 
 
-def of(customer: Customer) -> frozenset[str]:
+def index_words(customer: Customer) -> frozenset[str]:
     """The words that a customer is found by."""
-    return text_folding.beginnings(exact(customer))
+    return text_folding.with_inner_prefixes(whole_words(customer))
 
 
-def exact(customer: Customer) -> frozenset[str]:
+def whole_words(customer: Customer) -> frozenset[str]:
     """Those of them that are whole words."""
     return text_folding.words(customer.username, customer.name, customer.shown_email)

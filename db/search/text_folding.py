@@ -15,9 +15,9 @@ from anyascii import anyascii
 from db.unique_text import INVISIBLE
 
 # A longer word is known by its beginning. It bounds the key that a word is stored under.
-LONGEST_WORD = 255
+MAX_WORD_LENGTH = 255
 # Some characters fold to 18. Of a text that becomes very long only the beginning is found.
-LONGEST_TEXT = 1_000
+MAX_TEXT_LENGTH = 1_000
 # The scripts that are written with spaces come before this character.
 COMMON = 0x3000
 LETTERS_AND_DIGITS = re.compile(r"[^\W_]+")
@@ -29,7 +29,7 @@ UNSPACED = BREAKABLE + r"\p{LB=JV}\p{LB=JT}"
 HAS_UNSPACED = regex.compile(f"[{BREAKABLE}]")
 INSIDE = regex.compile(rf"(?<!^)(?:[{BREAKABLE}]|(?<=[{UNSPACED}])[^{UNSPACED}])")
 # So much is known of a word that begins inside: it bounds how much is stored.
-LONGEST_INSIDE = 24
+MAX_INNER_LENGTH = 24
 
 
 class Term(NamedTuple):
@@ -43,7 +43,7 @@ class Term(NamedTuple):
         return 2 if self.text in words else int(words.issuperset(self.pieces))
 
 
-class Table(dict[int, str]):
+class FoldingTable(dict[int, str]):
     """What each character folds to, for `str.translate`; those that are stored are a bounded number.
 
     One character after the other, because normalizing a whole text takes quadratic time for many marks in a
@@ -66,12 +66,12 @@ def _letter(character: str) -> str:
     return anyascii(character) if not character.isascii() and LATIN.match(character) else character
 
 
-TABLE = Table()
+FOLDING_TABLE = FoldingTable()
 
 
 def fold(text: str) -> str:
     """Decomposed, marks dropped, Latin letters in ASCII, case folded; in linear time for any text."""
-    return text.lower() if text.isascii() else text.translate(TABLE)
+    return text.lower() if text.isascii() else text.translate(FOLDING_TABLE)
 
 
 def words(username: str, name: str, email: str | None) -> frozenset[str]:
@@ -79,14 +79,14 @@ def words(username: str, name: str, email: str | None) -> frozenset[str]:
     handle, address = fold(username), fold(email or "")
     found = {handle, address}
     for text in (handle, address, fold(name)):
-        found.update(LETTERS_AND_DIGITS.findall(text[:LONGEST_TEXT]))
-    return frozenset(each[:LONGEST_WORD] for each in found if each)
+        found.update(LETTERS_AND_DIGITS.findall(text[:MAX_TEXT_LENGTH]))
+    return frozenset(each[:MAX_WORD_LENGTH] for each in found if each)
 
 
-def beginnings(words: frozenset[str]) -> frozenset[str]:
+def with_inner_prefixes(words: frozenset[str]) -> frozenset[str]:
     """What a customer with these words is found by: the words, and what begins inside unspaced text."""
     return words.union(
-        piece[place.start() : place.start() + LONGEST_INSIDE]
+        piece[place.start() : place.start() + MAX_INNER_LENGTH]
         for word in words
         if not word.isascii()
         for piece in LETTERS_AND_DIGITS.findall(word)
@@ -97,7 +97,7 @@ def beginnings(words: frozenset[str]) -> frozenset[str]:
 def terms(query: str) -> tuple[Term, ...]:
     """The different terms of a query in its order; one without a letter or digit says nothing."""
     folded = dict.fromkeys(fold(each) for each in query.split())
-    found = [Term(each[:LONGEST_WORD], _pieces(each)) for each in folded]
+    found = [Term(each[:MAX_WORD_LENGTH], _pieces(each)) for each in folded]
     return tuple(term for term in found if term.pieces)
 
 
@@ -115,6 +115,6 @@ def _pieces(folded: str) -> tuple[str, ...]:
     """The runs of letters and digits, as far as they are known."""
     found = LETTERS_AND_DIGITS.findall(folded)
     return tuple(
-        piece[: LONGEST_INSIDE if not piece.isascii() and HAS_UNSPACED.search(piece) else LONGEST_WORD]
+        piece[: MAX_INNER_LENGTH if not piece.isascii() and HAS_UNSPACED.search(piece) else MAX_WORD_LENGTH]
         for piece in found
     )

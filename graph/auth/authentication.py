@@ -10,7 +10,7 @@ from graph.auth.api_keys import ApiKeys
 from graph.auth.callers import ANONYMOUS, Caller, Unauthenticated
 from graph.auth.json_web_tokens import Tokens
 from graph.auth.jwks import KeySet
-from graph.errors import UNAUTHENTICATED, RequestError, coded_error
+from graph.errors import UNAUTHENTICATED, Rejected, coded
 from graph.settings import Settings
 
 CHALLENGE = 'Bearer realm="tidegraph"'
@@ -47,16 +47,14 @@ class Authentication:
         return cls(*kinds)
 
     async def caller(self, request: Request, deadline: Deadline) -> Caller:
-        """Raises RequestError, Unavailable or DeadlineExceeded."""
+        """Raises Rejected, Unavailable or DeadlineExceeded."""
         if not self._kinds:
             return ANONYMOUS
         try:
             return await self._caller(request.headers.getlist("authorization"), deadline)
         except Unauthenticated as error:
             headers = {"WWW-Authenticate": CHALLENGE}
-            raise RequestError(
-                coded_error(str(error), UNAUTHENTICATED), status=401, headers=headers
-            ) from None
+            raise Rejected(coded(str(error), UNAUTHENTICATED), status=401, headers=headers) from None
 
     async def _caller(self, headers: list[str], deadline: Deadline) -> Caller:
         scheme, _, credential = (headers[0] if len(headers) == 1 else "").partition(" ")

@@ -56,7 +56,7 @@ class Tokens:
         return credential.count(".") == 2
 
     async def caller(self, token: str, deadline: Deadline) -> Caller:
-        """Raises Unauthenticated, RequestError (503) or DeadlineExceeded."""
+        """Raises Unauthenticated, Rejected (503) or DeadlineExceeded."""
         digest = sha256(token.encode()).hexdigest()
         known = self._verified.get(digest)
         kid = known.kid if known else self._key_id(token)

@@ -34,7 +34,7 @@ class KeySet:
         self._loading: asyncio.Task[None] | None = None
 
     async def find(self, kid: str, deadline: Deadline) -> PyJWK | None:
-        """The key with this id, or None. Raises RequestError (503) while no key set is available."""
+        """The key of this id, None where there is none. Raises Rejected (503) while no keys are to be had."""
         now, is_known = time.monotonic(), kid in self._keys
         is_fresh = is_known and now < self._loaded + self._fresh
         if not is_fresh and (self._loading or now >= self._tried + self._pause):

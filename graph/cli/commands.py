@@ -59,7 +59,7 @@ Insecure = Annotated[
 ]
 Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
 Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
-TrustedDocumentsFile = Annotated[
+TrustedDocuments = Annotated[
     str, typer.Option(metavar="FILE", help="Documents by their ids, as a client's build writes them.")
 ]
 OnlyTrusted = Annotated[
@@ -169,7 +169,7 @@ def serve(
     insecure: Insecure = False,
     migrate: Migrate = False,
     seed: Seed = False,
-    trusted_documents: TrustedDocumentsFile = "",
+    trusted_documents: TrustedDocuments = "",
     only_trusted_documents: OnlyTrusted = False,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM.
@@ -181,19 +181,19 @@ def serve(
     loaded = load_settings(**{name: value for name, value in trust.items() if value})
     from graph.app import create_app
     from graph.cli import database_commands
-    from graph.console import Console
+    from graph.console import Notes
     from graph.http import server
 
-    console = Console(loaded)
+    notes = Notes(loaded)
     try:
         guarded = loaded.authenticates or insecure
         listener = server.bind(host, port, guarded=guarded)
         if not (loaded.authenticates or server.is_loopback(host)):
-            console.warn("INSECURE: whoever reaches this server reads and changes everything")
+            notes.warn("INSECURE: whoever reaches this server reads and changes everything")
         plan = database_commands.Plan() if seed else None
-        fits = run(database_commands.prepare(loaded, console, migrate=migrate, seed=plan))
+        fits = run(database_commands.prepare(loaded, notes, migrate=migrate, seed=plan))
         made = create_app(loaded, schema_fits=fits, guarded=guarded)
-        server.serve(made, loaded, console, listener, host)
+        server.serve(made, loaded, notes, listener, host)
     except server.CannotListen as error:
         fail(str(error))
 

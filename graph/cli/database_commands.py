@@ -13,7 +13,7 @@ from db.maintenance import data_checks, privileges
 from db.maintenance import migrate as migrations
 from db.maintenance.migrate import Schema, State
 from db.reader import Transaction
-from graph.console import Console
+from graph.console import Notes
 from graph.http.health import described
 from graph.progress_bar import progress
 from graph.settings import Settings
@@ -53,7 +53,7 @@ class Report:
     lines: list[str]
 
 
-async def prepare(settings: Settings, console: Console, *, migrate: bool, seed: Plan | None) -> bool:
+async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan | None) -> bool:
     """Make sure that the schema fits this program, and that there are data where `seed` wants some.
 
     False where that could not be seen: a TiDB that does not answer is no reason not to start, for it may
@@ -61,33 +61,33 @@ async def prepare(settings: Settings, console: Console, *, migrate: bool, seed: 
     """
     async with _opened(settings) as database:
         try:
-            await _prepare(database, console, migrate=migrate or database.url.is_sqlite, seed=seed)
+            await _prepare(database, notes, migrate=migrate or database.url.is_sqlite, seed=seed)
             return True
-        except (errors.NoSuchDatabase, errors.AccessDenied, errors.UnsuitableServer):
+        except (errors.NoSuchDatabase, errors.AccessDenied, errors.UnsupportedServer):
             raise
         except (errors.Unavailable, errors.DeadlineExceeded):
             if migrate or seed:
                 raise
-            console.warn(f"{database.url} does not answer yet; serving, but not ready")
+            notes.warn(f"{database.url} does not answer yet; serving, but not ready")
             return False
 
 
-async def _prepare(database: Database, console: Console, *, migrate: bool, seed: Plan | None) -> None:
+async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Plan | None) -> None:
     schema = await (_schema_or_empty if migrate else _schema)(database)
     if schema.state is State.AHEAD:
-        console.warn(described(database, schema))
+        notes.warn(described(database, schema))
     elif not schema.fits:
         _require_migratable(database, schema)
         if not migrate:
             raise Failed(f"{database.url} {STANDING[schema.state]}: {ADVICE}, or serve --migrate")
-        console.say(await _upgrade(database))
+        notes.say(await _upgrade(database))
     if seed and await _is_empty(database):
         try:
-            with console.progress(seed.rows) as advance:
+            with notes.progress(seed.rows) as advance:
                 done = await _fill(database, seed, advance)
         except BeingFilled as reason:
             done = str(reason)
-        console.say(done)
+        notes.say(done)
 
 
 async def migrate(settings: Settings) -> str:
@@ -156,7 +156,7 @@ async def _check_access(database: Database, schema: Schema, *, migration: bool) 
         return _report({"writable": await _problems(_not_writable(database))})
     found = {"variables": await _problems(_wrong_variables(database))}
     if schema.fits:
-        found["grants"] = await _problems(privileges.missing(database))
+        found["grants"] = await _problems(privileges.missing_to_serve(database))
     if migration:
         found["migration"] = await _problems(privileges.missing_to_migrate(database))
     return _report(found)
@@ -199,21 +199,21 @@ async def check_data(database: Database, schema: Schema) -> Report:
     if not schema.fits:
         return Report(False, ["data        not checked: the schema does not fit this program"])
     repair = schema.state is State.CURRENT
-    searched = await data_checks.repair_words(database, repair=repair)
+    searched = await data_checks.check_search_index(database, repair=repair)
     drifted = "were not found by their words; they are now"
     if not repair:
         drifted = "are not found by their words; not repaired, because the schema is newer"
-    totals = await data_checks.wrong_totals(database)
+    totals = await data_checks.check_order_totals(database)
     findings = [
         (searched, f"words       {_found(searched, 'customers', drifted)}"),
         (totals, f"totals      {_found(totals, 'orders', 'have another total than their lines', show=True)}"),
     ]
     for child, parent in data_checks.REFERENCES:
-        finding = await data_checks.orphans(database, child, parent)
+        finding = await data_checks.check_foreign_key(database, child, parent)
         kind, problem = parent.table.name, f"that {child.table.name} belong to do not exist"
         findings.append((finding, f"orphans     {_found(finding, kind, problem, show=True)}"))
     for kind in ("Customer", "Order"):
-        finding = await data_checks.wrong_history(database, kind)
+        finding = await data_checks.check_audit_log(database, kind)
         objects, problem = f"{kind.lower()}s with a history", "are not as their last change left them"
         findings.append((finding, f"history     {_found(finding, objects, problem, show=True)}"))
     findings += await _without_keys(database)
@@ -222,8 +222,8 @@ async def check_data(database: Database, schema: Schema) -> Report:
 
 async def _without_keys(database: Database) -> list[tuple[data_checks.Finding, str]]:
     """Whose unique text finds another object."""
-    customers = await data_checks.customers_without_keys(database)
-    orders = await data_checks.orders_without_keys(database)
+    customers = await data_checks.check_customer_keys(database)
+    orders = await data_checks.check_order_keys(database)
     of_customers = "have the username or e-mail address of an older one and are not found by it; edit them"
     of_orders = "have the reference of an older one and are not found by it; edit them"
     return [
@@ -326,8 +326,8 @@ def _require_file(database: Database) -> None:
     try:
         there, folder_there = path.exists(), path.parent.is_dir()
     except OSError as error:
-        raise errors.BadPath(error.strerror) from error
+        raise errors.InvalidFilePath(error.strerror) from error
     if not folder_there:
-        raise errors.BadPath(f"the folder {path.parent} is not there")
+        raise errors.InvalidFilePath(f"the folder {path.parent} is not there")
     if not there:
         raise errors.NoSuchDatabase

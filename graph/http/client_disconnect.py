@@ -1,4 +1,4 @@
-"""Client disconnects: cancels the query of a client that has closed its connection."""
+"""Ends what runs for a client that has hung up."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,15 +8,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 
-class ClientDisconnected(Exception):
-    """The client has closed the connection before the response."""
+class HungUp(Exception):
+    """Nobody waits for the answer any more."""
 
 
 @asynccontextmanager
-async def cancel_on_disconnect(request: Request) -> AsyncIterator[None]:
-    """Cancel the block when the client disconnects. Raises ClientDisconnected.
-
-    The body of a POST must have been read before."""
+async def while_connected(request: Request) -> AsyncIterator[None]:
+    """Cancel what runs inside when the client hangs up; raises HungUp. A POST's body was read before."""
     try:
         async with asyncio.timeout(None) as connected:
             watching = asyncio.create_task(_watch(request, connected))
@@ -26,12 +24,12 @@ async def cancel_on_disconnect(request: Request) -> AsyncIterator[None]:
                 watching.cancel()
     except TimeoutError:
         if connected.expired():
-            raise ClientDisconnected from None
+            raise HungUp from None
         raise
 
 
 async def _watch(request: Request, connected: asyncio.Timeout) -> None:
-    # The body of a GET is read here only, and may exceed the limit.
+    # The body of a GET, which nobody reads, may be too long.
     with suppress(HTTPException):
         while (await request.receive())["type"] != "http.disconnect":
             pass

@@ -8,7 +8,7 @@ import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
 
-from graph.errors import RequestError, bad_request
+from graph.errors import Rejected, bad_request
 from graph.execution.operation import Executed
 
 JSON = "application/json"
@@ -19,7 +19,7 @@ QUALITY = re.compile(r"0(\.\d*)?|1(\.0*)?", re.ASCII)
 
 
 def negotiate(accepts: Sequence[str]) -> str:
-    """The media type to answer in, by all headers Accept. Raises RequestError (406) for neither of ours.
+    """The media type to answer in, by all headers Accept. Raises Rejected (406) for neither of ours.
 
     Of each the closest range counts, and of two that are liked as much the one that is named.
     """
@@ -60,7 +60,7 @@ def _quality(parameters: Sequence[str]) -> float:
     return 1.0
 
 
-def result_response(media_type: str, executed: Executed, extensions: bool = False) -> Response:
+def result(media_type: str, executed: Executed, extensions: bool = False) -> Response:
     """The response of an operation that was executed, perhaps with errors in it."""
     content = _content(executed, extensions)
     if len(content) > executed.limit:
@@ -77,7 +77,7 @@ def _content(executed: Executed, extensions: bool) -> bytes:
     return orjson.dumps(body)
 
 
-def error_response(media_type: str, rejected: RequestError) -> Response:
+def rejection(media_type: str, rejected: Rejected) -> Response:
     """The answer of a request that was not executed: errors and no data."""
     status = rejected.status or (200 if media_type == JSON else 400)
     content = orjson.dumps({"errors": _formatted(rejected.errors)})

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from graph.errors import FORBIDDEN, RequestError, coded_error
+from graph.errors import FORBIDDEN, Rejected, coded
 
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 # Characters of an origin that a message repeats.
@@ -19,7 +19,7 @@ FOREIGN_NAME = (
 
 
 @dataclass(frozen=True, slots=True)
-class OriginPolicy:
+class Origins:
     """Those that are `listed`, exactly, and with `localhost` any port of this machine.
 
     A server that is not `guarded` is our own by no other name than this machine's.
@@ -34,18 +34,18 @@ class OriginPolicy:
         return LOCALHOST if self.localhost else None
 
     def check(self, request: Request) -> None:
-        """Raises RequestError for what a browser sends for another site's page.
+        """Raises Rejected for what a browser sends for another site's page.
 
         A form or a script of that page needs no leave to send it, only to read the answer.
         """
         # To a browser a page and all that its name leads to are one site, and the name may lead here now.
         if not (self.guarded or _is_this_machine(request.headers.get("host", ""))):
-            raise RequestError(coded_error(FOREIGN_NAME, FORBIDDEN), status=403)
+            raise Rejected(coded(FOREIGN_NAME, FORBIDDEN), status=403)
         origin = request.headers.get("origin")
         if not (origin and self._allow(origin)) and not _is_own(request, origin):
             named = f"Origin {origin[:MAX_SHOWN]}" if origin else "This origin"
             message = f"{named} is not allowed. Add it to TIDEGRAPH_CORS_ORIGINS."
-            raise RequestError(coded_error(message, FORBIDDEN), status=403)
+            raise Rejected(coded(message, FORBIDDEN), status=403)
 
     def _allow(self, origin: str) -> bool:
         return origin in self.listed or (self.localhost and bool(re.fullmatch(LOCALHOST, origin)))

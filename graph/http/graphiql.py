@@ -16,7 +16,7 @@ from strawberry.http.ides import get_graphql_ide_html
 
 DIST = Path(__file__).parents[1] / "graphiql" / "dist"
 ASSETS = "/graphql/assets"
-BASE_POLICY = (
+POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
@@ -25,14 +25,14 @@ LINKED = re.compile(r'<(script|link)\b[^>]*\b(?:src|href)="(https://[^"]+)"')
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def content_security_policy(html: str) -> str:
-    """The Content-Security-Policy of a page: BASE_POLICY plus the scripts and style sheets in its HTML."""
+def policy(html: str) -> str:
+    """POLICY, and the scripts and style sheets that the page names: by address those of other origins."""
     scripts, styles = (
         [url for kind, url in LINKED.findall(html) if kind == tag] for tag in ("script", "link")
     )
     for text in INLINE.findall(html):
         scripts.append(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")
-    return BASE_POLICY.replace("script-src 'self'", " ".join(["script-src 'self'", *scripts])).replace(
+    return POLICY.replace("script-src 'self'", " ".join(["script-src 'self'", *scripts])).replace(
         "style-src 'self'", " ".join(["style-src 'self'", *styles])
     )
 
@@ -46,7 +46,7 @@ class Assets(StaticFiles):
         return response
 
 
-class GraphiQL:
+class Ide:
     """GraphiQL from `dist`, which loads nothing from outside; without it, a page that needs internet.
 
     That page's scripts have fixed versions and integrity hashes.
@@ -59,9 +59,9 @@ class GraphiQL:
         self._html = (
             index.read_text("utf-8") if self.is_built else get_graphql_ide_html(graphql_ide="graphiql")
         )
-        self._policy = content_security_policy(self._html)
+        self._policy = policy(self._html)
 
-    def is_requested(self, request: Request) -> bool:
+    def is_wanted(self, request: Request) -> bool:
         """A browser that opens the address, not one that runs a query."""
         accepts_html = "text/html" in request.headers.get("accept", "")
         return request.method == "GET" and accepts_html and "query" not in request.query_params

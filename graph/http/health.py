@@ -18,7 +18,7 @@ from db.engine.database import Database, ping
 from db.engine.deadline import Deadline
 from db.maintenance import migrate
 from db.maintenance.migrate import Schema, State
-from graph.errors import log_and_mask
+from graph.errors import logged
 
 # Seconds within which /readyz answers, and for which a result is cached.
 READINESS_TIMEOUT = 1.0
@@ -107,7 +107,7 @@ class Health:
         except errors.DatabaseError:
             return Readiness(reason=UNREACHABLE)
         except Exception as bug:
-            log_and_mask(bug)
+            logged(bug)
             return Readiness(reason=UNREACHABLE)
         return Readiness(version, None if self.schema_fits else UNFIT[self._schema.state])
 
@@ -140,7 +140,7 @@ class Health:
         except errors.DatabaseError:
             return
         except Exception as bug:
-            log_and_mask(bug)
+            logged(bug)
         # The next probe tells.
         self._fresh_until = 0
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from graph.errors import (
     PERSISTED_QUERY_NOT_FOUND,
     PERSISTED_QUERY_NOT_SUPPORTED,
-    RequestError,
+    Rejected,
     bad_request,
-    coded_error,
+    coded,
 )
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -27,7 +27,7 @@ IDLE_SECONDS = 3_600.0
 
 
 def requested_hash(extensions: object) -> str | None:
-    """The hash in a request's `extensions.persistedQuery`. Raises RequestError for another version."""
+    """The hash in a request's `extensions.persistedQuery`. Raises Rejected for another version."""
     persisted = extensions.get("persistedQuery") if isinstance(extensions, Mapping) else None
     if not isinstance(persisted, Mapping):
         return None
@@ -39,14 +39,14 @@ def requested_hash(extensions: object) -> str | None:
     return found
 
 
-def not_found() -> RequestError:
+def not_found() -> Rejected:
     """On these words clients send the document itself."""
-    return RequestError(coded_error("PersistedQueryNotFound", PERSISTED_QUERY_NOT_FOUND))
+    return Rejected(coded("PersistedQueryNotFound", PERSISTED_QUERY_NOT_FOUND))
 
 
-def not_supported() -> RequestError:
+def not_supported() -> Rejected:
     """On these words clients stop sending hashes."""
-    return RequestError(coded_error("PersistedQueryNotSupported", PERSISTED_QUERY_NOT_SUPPORTED))
+    return Rejected(coded("PersistedQueryNotSupported", PERSISTED_QUERY_NOT_SUPPORTED))
 
 
 @dataclass
@@ -142,7 +142,7 @@ def text_of(
 ) -> tuple[object, str | None]:
     """The document, by its text or its hash, and the hash to register it under.
 
-    Raises RequestError for a hash that is unknown, or not the document's.
+    Raises Rejected for a hash that is unknown, or not the document's.
     """
     if query is None and sha256 is not None:
         text = find(sha256)

@@ -10,8 +10,8 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, RequestError, bad_request, coded_error
-from graph.http.trusted_documents import TrustedDocuments
+from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, bad_request, coded
+from graph.http.trusted_documents import Trusted
 from graph.limits.body_memory import Reservation
 from graph.limits.limit_settings import LimitSettings
 from graph.limits.value_count import count_json
@@ -41,24 +41,20 @@ class Params:
         request: Request,
         body: bytes,
         limits: LimitSettings,
-        trusted_documents: TrustedDocuments,
+        trusted: Trusted,
         find: Callable[[str], str | None],
     ) -> "Params":
-        """Those in the URL of a GET, or in the body; `find` gets documents by hash. Raises RequestError."""
+        """Those in the URL of a GET, or in the body; `find` gets documents by hash. Raises Rejected."""
         fields = _from_url(request) if request.method == "GET" else _from_json("The body", body)
-        return cls.check(fields, limits, trusted_documents, find)
+        return cls.check(fields, limits, trusted, find)
 
     @classmethod
     def check(
-        cls,
-        fields: object,
-        limits: LimitSettings,
-        trusted_documents: TrustedDocuments,
-        find: Callable[[str], str | None],
+        cls, fields: object, limits: LimitSettings, trusted: Trusted, find: Callable[[str], str | None]
     ) -> "Params":
         if not isinstance(fields, Mapping):
             raise bad_request("The body must be one JSON object.")
-        query, sha256 = trusted_documents.text(fields, find)
+        query, sha256 = trusted.text(fields, find)
         variables = fields.get("variables")
         name, extensions = fields.get("operationName"), fields.get("extensions")
         if not isinstance(query, str) or not query:
@@ -72,12 +68,12 @@ class Params:
         sizes = {key: count_json([key, value], limits.list_limit) for key, value in variables.items()}
         if (count := sum(sizes.values())) > limits.value_limit:
             message = f"The variables hold {count} values, and {limits.value_limit} are the limit."
-            raise RequestError(coded_error(message, BAD_USER_INPUT))
+            raise Rejected(coded(message, BAD_USER_INPUT))
         return cls(query, variables, name or None, sizes, sha256)
 
 
 async def read_body(request: Request, limits: LimitSettings, reservation: Reservation) -> bytes:
-    """The body of a POST, none of a GET; charged to `reservation` as it comes. Raises RequestError."""
+    """The body of a POST, none of a GET; charged to `reservation` as it comes. Raises Rejected."""
     if request.method == "GET":
         return b""
     _check_kind(request.headers)
@@ -88,21 +84,19 @@ async def read_body(request: Request, limits: LimitSettings, reservation: Reserv
         raise bad_request("The body was cut off.") from None
     except TimeoutError:
         message = f"The body did not come within {limits.body_timeout:g} seconds."
-        raise RequestError(
-            coded_error(message, TIMEOUT), status=408, headers={"Connection": "close"}
-        ) from None
+        raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
 
 
 def _check_kind(headers: Headers) -> None:
-    """Raises RequestError for a body that is not JSON as it is."""
+    """Raises Rejected for a body that is not JSON as it is."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         sent = f", not {media_type[:MAX_SHOWN]}" if media_type else ""
         raise bad_request(f"Send Content-Type: application/json{sent}.", status=415)
     codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
     if not {each.strip() for each in codings} <= {"", "identity"}:
-        error = coded_error("Send the body as it is: it must not be compressed.", BAD_REQUEST)
-        raise RequestError(error, status=415, headers={"Accept-Encoding": "identity"})
+        error = coded("Send the body as it is: it must not be compressed.", BAD_REQUEST)
+        raise Rejected(error, status=415, headers={"Accept-Encoding": "identity"})
 
 
 async def _read(request: Request, most: int, reservation: Reservation) -> bytes:
@@ -131,6 +125,6 @@ def _from_json(what: str, body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if "surrogate" in str(error) and LONE_SURROGATE.search(body):
             message = "Text must not contain a lone surrogate."
-            raise RequestError(coded_error(message, BAD_USER_INPUT)) from None
+            raise Rejected(coded(message, BAD_USER_INPUT)) from None
         place = f"at line {error.lineno}, column {error.colno}"
         raise bad_request(f"{what} is invalid JSON {place}.") from None

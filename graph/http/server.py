@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from graph.console import Console
+from graph.console import Notes
 from graph.http.health import Health
 from graph.http.http1 import Http1Connections
 from graph.settings import Settings
@@ -84,7 +84,7 @@ def _cannot_listen(error: OSError, host: str, port: int) -> CannotListen:
 class Server(uvicorn.Server):
     """Uvicorn that, told to end, first says so to the readiness probe and listens on for a moment."""
 
-    def __init__(self, app: Starlette, settings: Settings, console: Console, address: Address) -> None:
+    def __init__(self, app: Starlette, settings: Settings, notes: Notes, address: Address) -> None:
         self._health: Health = app.state.health
         super().__init__(
             uvicorn.Config(
@@ -102,7 +102,7 @@ class Server(uvicorn.Server):
             )
         )
         self._delay = settings.shutdown_delay
-        self._console, self._address = console, address
+        self._notes, self._address = notes, address
         self._signal: int | None = None
         self._stop_at = inf
 
@@ -111,7 +111,7 @@ class Server(uvicorn.Server):
         # What is here now stays: the collector need not look at it again with every request.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        self._console.serving(*self._address)
+        self._notes.serving(*self._address)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -143,7 +143,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         # Not in the signal's handler, which may have interrupted another line of the same log.
-        self._console.stopped(signal.Signals(self._signal or signal.SIGTERM))
+        self._notes.stopped(signal.Signals(self._signal or signal.SIGTERM))
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -154,7 +154,7 @@ def raise_file_limit(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
-def serve(app: Starlette, settings: Settings, console: Console, listener: socket.socket, host: str) -> None:
+def serve(app: Starlette, settings: Settings, notes: Notes, listener: socket.socket, host: str) -> None:
     """Serve until a signal; what was accepted before it is answered. Raises CannotListen."""
     port: int = listener.getsockname()[1]
     try:
@@ -163,4 +163,4 @@ def serve(app: Starlette, settings: Settings, console: Console, listener: socket
         # Two may have the same address until one of them listens.
         raise _cannot_listen(error, host, port) from error
     raise_file_limit(settings.connection_limit + OTHER_FILES)
-    Server(app, settings, console, (host, port)).run(sockets=[listener])
+    Server(app, settings, notes, (host, port)).run(sockets=[listener])

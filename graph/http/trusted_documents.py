@@ -11,7 +11,7 @@ from graph.http.persisted_queries import not_supported, requested_hash, text_of
 ONLY_TRUSTED = "Only trusted documents are accepted: send the documentId of one, and no query."
 
 
-class TrustedDocuments:
+class Trusted:
     """The documents of a file that a client's build wrote; with `only` nothing else is accepted."""
 
     def __init__(self, documents: Mapping[str, str], *, only: bool = False) -> None:
@@ -21,7 +21,7 @@ class TrustedDocuments:
     def text(self, fields: Mapping[str, Any], find: Callable[[str], str | None]) -> tuple[object, str | None]:
         """The document that a request asks for by its text or its id, and the hash to register it under.
 
-        `find` looks up automatic persisted queries. Raises RequestError.
+        `find` looks up automatic persisted queries. Raises Rejected.
         """
         query, sha256 = fields.get("query"), requested_hash(fields.get("extensions"))
         by_id = sha256 if fields.get("documentId") is None else fields["documentId"]

@@ -9,7 +9,7 @@ import strawberry
 
 from db import domain_errors
 from db.batches import item_results
-from db.batches.item_results import Item
+from db.batches.item_results import ItemResult
 from graph.context import Write
 from graph.mutations.input_rules import Problems
 from graph.mutations.options import MutationInput
@@ -69,29 +69,31 @@ def decoded(sent: Any, index: int) -> Decoded:
     return Decoded(sent.decode(problems), problems.found)
 
 
-async def store(write: Write, work: Any, items: Sequence[Decoded], all_or_nothing: bool) -> Sequence[Item]:
+async def store(
+    write: Write, work: Any, items: Sequence[Decoded], all_or_nothing: bool
+) -> Sequence[ItemResult]:
     """An Item for each. A batch that has nothing to store is only checked, and leaves its key unused."""
     contents = [item.content for item in items]
     valid = [not item.user_errors for item in items]
     if not any(valid) or (all_or_nothing and not all(valid)):
         found = await write.context.check(partial(item_results.check, work, contents))
-        return found or [Item()] * len(items)
+        return found or [ItemResult()] * len(items)
     try:
-        stored: Sequence[Item] = await write(work, contents, all_or_nothing)
-    except domain_errors.BatchRefused as refused:
+        stored: Sequence[ItemResult] = await write(work, contents, all_or_nothing)
+    except domain_errors.BatchRejected as refused:
         stored = refused.with_traceback(None).items
     return stored if len(stored) == len(items) else _with_invalid(stored, valid)
 
 
-def _with_invalid(stored: Sequence[Item], valid: Sequence[bool]) -> list[Item]:
+def _with_invalid(stored: Sequence[ItemResult], valid: Sequence[bool]) -> list[ItemResult]:
     """Results that an earlier version stored under a key: they leave out items with invalid input."""
     rest = iter(stored)
-    return [next(rest) if each else Item() for each in valid]
+    return [next(rest) if each else ItemResult() for each in valid]
 
 
-def result(item: Item, decoded: Decoded, sent: Any, index: int) -> Result:
-    violations = [user_error(each, sent, prefix_of(index)) for each in domain_errors.flat(item.refused)]
-    return Result(item.row, item.done, [*decoded.user_errors, *violations])
+def result(item: ItemResult, decoded: Decoded, sent: Any, index: int) -> Result:
+    violations = [user_error(each, sent, prefix_of(index)) for each in domain_errors.flatten(item.error)]
+    return Result(item.row, item.result, [*decoded.user_errors, *violations])
 
 
 def prefix_of(index: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from db import money, unique_text
-from db.money import Line, Money
+from db.money import LineInput, Money
 from graph import global_ids
 from graph.context import Check
 from graph.mutations.user_errors import (
@@ -57,10 +57,10 @@ class Problems:
     def add(self, code: UserErrorCode, message: str, field: str) -> None:
         self.found.append(InvalidInputError(code=code, message=message, path=self._path(field)))
 
-    def lines(self, lines: Sequence[Line], field: str = "lines") -> None:
+    def lines(self, lines: Sequence[LineInput], field: str = "lines") -> None:
         """Rules about an order's lines together, for those without a mistake of their own."""
         valid = [None if self.has(f"{field}.{place}") else line for place, line in enumerate(lines)]
-        self.found.extend(user_error(each, None, self._prefix) for each in money.refused_lines(valid))
+        self.found.extend(user_error(each, None, self._prefix) for each in money.find_line_errors(valid))
 
     def text(self, value: str | None, field: str, longest: int) -> str:
         """Stored as it was sent: 1 to `longest` characters."""
@@ -105,7 +105,7 @@ class Problems:
         """`value` is a MoneyInput."""
         amount: Decimal = value.amount
         if not money.in_range(amount):
-            message = f"The amount must be from 0 to {money.LARGEST:,}."
+            message = f"The amount must be from 0 to {money.MAX_AMOUNT:,}."
             self.add(UserErrorCode.AMOUNT_OUT_OF_RANGE, message, f"{field}.amount")
         if not currencies.is_known(value.currency):
             message = f"ISO 4217 knows no currency {value.currency}."

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import strawberry
 
 from db import customers, orders
-from db.money import Line, Money
+from db.money import LineInput, Money
 from graph.mutations.input_rules import LONGEST_KEY, MOST_LINES, Problems, unset
 from graph.mutations.options import MutationInput, VersionedInput
 from graph.mutations.user_errors import UserErrorCode
@@ -30,8 +30,8 @@ class OrderLineInput:
     quantity: int = strawberry.field(description="How many, from 1 to 1,000,000.")
     unit_price: MoneyInput = strawberry.field(description="The price of one.")
 
-    def decode(self, problems: Problems, field: str) -> Line:
-        return Line(
+    def decode(self, problems: Problems, field: str) -> LineInput:
+        return LineInput(
             problems.text(self.sku, f"{field}.sku", LONGEST_KEY),
             problems.name(self.name, f"{field}.name"),
             problems.quantity(self.quantity, f"{field}.quantity"),
@@ -56,7 +56,7 @@ class CreateCustomerInput(MutationInput):
             "name": problems.name(self.name),
             "email": None if unset(self.email) else problems.email(self.email),
         }
-        problems.done(partial(customers.refused_insert, values=problems.valid(values)))
+        problems.done(partial(customers.find_insert_errors, values=problems.valid(values)))
         return values
 
 
@@ -84,7 +84,9 @@ class UpdateCustomerInput(VersionedInput):
             values["email"] = problems.email(self.email.value)
         known = known_object(problems, self, "Customer", customer_id)
         problems.done(
-            None if not known else partial(customers.refused_update, **known, values=problems.valid(values))
+            None
+            if not known
+            else partial(customers.find_update_errors, **known, values=problems.valid(values))
         )
         return customer_id, values, expected
 
@@ -94,7 +96,7 @@ class ArchiveCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self, partial(customers.refused_update, values={}))
+        return decode_id("Customer", self, partial(customers.find_update_errors, values={}))
 
 
 @strawberry.input(description="Which customer to take out of the archive.")
@@ -102,7 +104,7 @@ class RestoreCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self, partial(customers.refused_update, values={}))
+        return decode_id("Customer", self, partial(customers.find_update_errors, values={}))
 
 
 @strawberry.input(description="Which customer to delete; it must have no orders.")
@@ -110,7 +112,7 @@ class DeleteCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The customer's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self, customers.refused_delete)
+        return decode_id("Customer", self, customers.find_delete_errors)
 
 
 @strawberry.input(description="Which customer's personal data to erase.")
@@ -120,7 +122,7 @@ class EraseCustomerInput(VersionedInput):
     )
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Customer", self, partial(customers.refused_update, values={}))
+        return decode_id("Customer", self, partial(customers.find_update_errors, values={}))
 
 
 class OrderContent(NamedTuple):
@@ -128,7 +130,7 @@ class OrderContent(NamedTuple):
 
     values: dict[str, Any]
     total: Money | None
-    lines: tuple[Line, ...]
+    lines: tuple[LineInput, ...]
 
 
 @strawberry.input
@@ -170,7 +172,7 @@ class CreateOrderInput(NewOrder, MutationInput):
     def decode(self) -> OrderContent:
         problems = Problems()
         content = self.content(problems, self.reference)
-        problems.done(partial(orders.refused_insert, values=problems.valid(content.values)))
+        problems.done(partial(orders.find_insert_errors, values=problems.valid(content.values)))
         return content
 
 
@@ -204,15 +206,15 @@ class UpdateOrderInput(VersionedInput):
         content = "lines" if self.lines else "total" if self.total else None
         valid = problems.valid(values)
         problems.done(
-            None if not known else partial(orders.refused_update, **known, values=valid, content=content)
+            None if not known else partial(orders.find_update_errors, **known, values=valid, content=content)
         )
         return order_id, OrderContent(values, total, lines), expected
 
-    def _decode_content(self, problems: Problems) -> tuple[Money | None, tuple[Line, ...]]:
+    def _decode_content(self, problems: Problems) -> tuple[Money | None, tuple[LineInput, ...]]:
         if self.total and self.lines:
             problems.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
         total: Money | None = None
-        lines: tuple[Line, ...] = ()
+        lines: tuple[LineInput, ...] = ()
         if self.total and required(problems, self.total.value, "total"):
             total = problems.money(self.total.value, "total")
         if self.lines:
@@ -226,7 +228,7 @@ class TransitionOrderInput(VersionedInput):
     to: OrderStatus = strawberry.field(description="The status to move to.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Order", self, partial(orders.refused_transition, to=str(self.to.value)))
+        return decode_id("Order", self, partial(orders.find_transition_errors, to=str(self.to.value)))
 
 
 @strawberry.input(description="Which order to delete; it must be PENDING or CANCELLED.")
@@ -234,7 +236,7 @@ class DeleteOrderInput(VersionedInput):
     id: strawberry.ID = strawberry.field(description="The order's id.")
 
     def decode(self) -> tuple[int, int | None]:
-        return decode_id("Order", self, orders.refused_delete)
+        return decode_id("Order", self, orders.find_delete_errors)
 
 
 def required(problems: Problems, value: Any, field: str) -> Any:
@@ -262,7 +264,7 @@ def known_object(problems: Problems, sent: Any, kind: str, row_id: int) -> dict[
     return {f"{kind.lower()}_id": row_id, "expected": expected}
 
 
-def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tuple[Line, ...]:
+def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tuple[LineInput, ...]:
     if not lines:
         problems.add(UserErrorCode.REQUIRED, "An order has at least one line.", "lines")
     elif len(lines) > MOST_LINES:

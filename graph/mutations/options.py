@@ -13,7 +13,7 @@ import strawberry
 from strawberry.types import has_object_definition
 
 from db import money, unique_text
-from graph.context import MutationRequest
+from graph.context import Asked
 from graph.mutations.input_rules import Problems, unset
 
 # Printed last, below what the mutation is about.
@@ -44,12 +44,12 @@ class VersionedInput(MutationInput):
     )
 
 
-def mutation_request(mutation: str, sent: MutationInput) -> MutationRequest:
+def asked(mutation: str, sent: MutationInput) -> Asked:
     """How `sent` asks for its mutation. Raises InvalidInput for a key that is none."""
     problems = Problems()
     key = None if unset(sent.idempotency_key) else problems.key(sent.idempotency_key)
     problems.done()
-    return MutationRequest(mutation, input_hash(sent), key, sent.dry_run, partial(legacy_input_hash, sent))
+    return Asked(mutation, input_hash(sent), key, sent.dry_run, partial(legacy_input_hash, sent))
 
 
 def input_hash(sent: MutationInput) -> str:
@@ -79,7 +79,7 @@ def _canonical(value: Any, field: str = "") -> Any:
     """JSON that is equal for equivalent values of a field."""
     match value:
         case str():
-            return unique_text.normalized(field, value)
+            return unique_text.normalize_column(field, value)
         case Enum():
             return value.value
         case Decimal():

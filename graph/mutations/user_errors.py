@@ -5,7 +5,6 @@ from enum import Enum
 from typing import Any
 
 import strawberry
-from strawberry.utils.str_converters import to_camel_case
 
 from db import domain_errors, unique_text
 from graph import global_ids
@@ -14,6 +13,7 @@ from graph.global_ids import GlobalId
 from graph.types.change_history import Change
 from graph.types.field_costs import CHANGES_SINCE
 from graph.types.fields import column
+from graph.types.naming import camel
 from graph.types.objects import Node
 from graph.types.order_status import OrderStatus
 
@@ -137,10 +137,10 @@ class InvalidInput(Exception):
         self.check = check
 
 
-RULES: dict[type[domain_errors.Refused], tuple[UserErrorCode, str]] = {
+RULES: dict[type[domain_errors.DomainError], tuple[UserErrorCode, str]] = {
     domain_errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
     domain_errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
-    domain_errors.NothingExpected: (
+    domain_errors.ExpectedVersionNotFound: (
         UserErrorCode.NOT_FOUND,
         "There is no object of any version with this key.",
     ),
@@ -163,7 +163,7 @@ RULES: dict[type[domain_errors.Refused], tuple[UserErrorCode, str]] = {
 }
 
 
-def user_error(refused: domain_errors.Refused, sent: Any, prefix: str = "") -> UserError:
+def user_error(refused: domain_errors.DomainError, sent: Any, prefix: str = "") -> UserError:
     """The payload's form of a rule that `db` enforces for the input, or item of one, that was `sent`.
 
     Its field is named from `prefix` on.
@@ -212,7 +212,7 @@ def _kind(row: Any) -> str:
 
 def _stored(sent: Any, field: str) -> str:
     value = getattr(sent, field)
-    return unique_text.normalized(field, value.value if isinstance(value, strawberry.Some) else value)
+    return unique_text.normalize_column(field, value.value if isinstance(value, strawberry.Some) else value)
 
 
 def not_found(kind: str, sent: str, path: list[str]) -> UserError:
@@ -230,4 +230,4 @@ def not_found(kind: str, sent: str, path: list[str]) -> UserError:
 def path_of(field: str | None, *rest: Any) -> list[str]:
     """`unit_price.amount` as ["input", "unitPrice", "amount"]."""
     parts = [*(field.split(".") if field else []), *rest]
-    return ["input", *(to_camel_case(str(part)) for part in parts)]
+    return ["input", *(camel(str(part)) for part in parts)]

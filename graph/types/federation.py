@@ -17,7 +17,7 @@ from graph import loaders
 from graph.auth.scopes import Scope
 from graph.errors import BadUserInput
 from graph.global_ids import GlobalId
-from graph.types.field_costs import FieldCost, each
+from graph.types.field_costs import Price, each
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.objects import Customer, Order
 from graph.types.requires_scope import READING
@@ -78,7 +78,7 @@ def _plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
     return Load(keyed(arguments["representations"]))
 
 
-def _cost(arguments: Mapping[str, Any]) -> FieldCost:
+def _price(arguments: Mapping[str, Any]) -> Price:
     return each(keyed(arguments["representations"]))
 
 
@@ -109,7 +109,7 @@ def entities() -> Any:
         scopes_of=_scopes_of,
         description="Entities by their keys, for a gateway; it needs the scope to read each type.",
         many=True,
-        cost=_cost,
+        price=_price,
     )
     field.graphql_name = "_entities"
     return field
@@ -128,10 +128,10 @@ class AddDirectives(Visitor):
         name = node.name.value
         hidden = HIDDEN_FIELDS.get(name, ())
         fields = tuple(
-            _marked(field, "@inaccessible @shareable") if field.name.value in hidden else field
+            _with_key_row(field, "@inaccessible @shareable") if field.name.value in hidden else field
             for field in node.fields or ()
         )
-        return _marked(replace(node, fields=fields), _directives_of_type(name))
+        return _with_key_row(replace(node, fields=fields), _directives_of_type(name))
 
 
 def _directives_of_type(name: str) -> str:
@@ -140,6 +140,6 @@ def _directives_of_type(name: str) -> str:
     return "@shareable" if name in SHAREABLE_TYPES else ""
 
 
-def _marked(node: Any, directives: str) -> Any:
+def _with_key_row(node: Any, directives: str) -> Any:
     definition: Any = parse(f"type T {directives}").definitions[0]
     return replace(node, directives=(*(node.directives or ()), *(definition.directives or ())))

@@ -18,7 +18,7 @@ from graph.types import field_costs
 from graph.types.connections.connection import DEFAULT_SIZE, LARGEST_SIZE
 from graph.types.connections.order_by import SortDirection
 from graph.types.connections.where import OrderWhere, condition
-from graph.types.field_costs import FieldCost
+from graph.types.field_costs import Price
 from graph.types.fields import Load, argument, batched, column, computed, relation
 from graph.types.money import Money
 from graph.types.objects import Customer
@@ -118,7 +118,7 @@ def order_summary(*, description: str) -> Any:
         ARGUMENTS,
         scope=Scope.ORDERS_READ,
         description=description,
-        cost=cost,
+        price=price,
     )
 
 
@@ -126,7 +126,7 @@ def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
     return Load(None, (asked(arguments),))
 
 
-def cost(arguments: Mapping[str, Any]) -> FieldCost:
+def price(arguments: Mapping[str, Any]) -> Price:
     return field_costs.summary(asked(arguments).limit)
 
 
@@ -140,7 +140,7 @@ def asked(arguments: Mapping[str, Any]) -> Summary:
         where,
         tuple(name for group, name in COLUMNS.items() if group in groups),
         unit(groups),
-        time_buckets.zone("UTC" if zone is None else zone),
+        time_buckets.find_time_zone("UTC" if zone is None else zone),
         sort(arguments.get("order_by"), where) or (MOST_FIRST if by_customer else ()),
         limit(arguments.get("first"), by_customer=by_customer),
     )
@@ -160,7 +160,7 @@ def sort(order_by: Sequence[OrderSummaryOrder] | None, where: Condition) -> tupl
     names = [name for name, _ in parts]
     if len(set(names)) < len(names):
         raise BadUserInput("orderBy names each field once.")
-    if order_aggregates.TOTAL in names and "currency" not in filters.equal_columns(where):
+    if order_aggregates.TOTAL in names and "currency" not in filters.columns_compared_by_eq(where):
         raise BadUserInput("To sort by TOTAL, where must name one currency by eq.")
     return parts
 

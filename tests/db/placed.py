@@ -5,14 +5,14 @@ from typing import Any
 from db import order_lines, orders
 from db.engine.database import Database
 from db.models import Order, OrderLine
-from db.money import Line, Money
+from db.money import LineInput, Money
 from tests.db.sql import run
 from tests.factories import create_customer, create_order
 
 STATUSES = ("PENDING", "PAID", "FULFILLED", "CANCELLED", "REFUNDED")
 
 
-async def place(database: Database, *sent: Line, status: str = "PENDING", **values: Any) -> Order:
+async def place(database: Database, *sent: LineInput, status: str = "PENDING", **values: Any) -> Order:
     """An order of a customer of its own, in any status."""
     order = await create_order(database, await create_customer(database), *sent, **values)
     await run(database, f"UPDATE orders SET status = '{status}' WHERE id = {order.id}")
@@ -20,7 +20,7 @@ async def place(database: Database, *sent: Line, status: str = "PENDING", **valu
 
 
 async def update(
-    database: Database, order: Order, *sent: Line, total: Money | None = None, **values: Any
+    database: Database, order: Order, *sent: LineInput, total: Money | None = None, **values: Any
 ) -> Order:
     return await database.write(lambda transaction: orders.update(transaction, order.id, values, total, sent))
 

@@ -21,7 +21,7 @@ AT_ONCE, EACH = 8, 200
 
 async def insert(batch: int, count: int, transaction: Transaction) -> dict[str, int]:
     """New customers; their ids by handle."""
-    moment = changes.now()
+    moment = changes.utc_now()
     shared = {"name": "Ada", "version": 1, "created_at": moment, "updated_at": moment}
     names = [f"{batch}-{count}-{number}" for number in range(count)]
     mine = customers.c.username.in_(names)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from db import errors
 from db.engine.database import Database
 from db.engine.deadline import Deadline
-from db.engine.pool_quota import Shares
+from db.engine.pool_quota import PoolQuota
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
 from tests.db.test_query_cancellation import slow
@@ -48,14 +48,14 @@ async def test_a_greedy_caller_leaves_a_fifth_of_the_pool(database: Database) ->
 @pytest.mark.parametrize(("size", "most"), [(1, 1), (2, 1), (5, 4), (10, 8), (100, 80)])
 async def test_a_caller_has_all_but_a_fifth(size: int, most: int) -> None:
     """One connection at least, also of a pool of one."""
-    shares = Shares(size, 0.01)
+    shares = PoolQuota(size, 0.01)
     async with AsyncExitStack() as held:
         for _ in range(most):
-            await held.enter_async_context(shares.part("ada"))
+            await held.enter_async_context(shares.slot("ada"))
         with pytest.raises(errors.PoolExhausted):
-            async with shares.part("ada"):
+            async with shares.slot("ada"):
                 pass
-        async with shares.part("bob"), shares.part(None):
+        async with shares.slot("bob"), shares.slot(None):
             pass
-    async with shares.part("ada"):
+    async with shares.slot("ada"):
         pass

@@ -36,8 +36,8 @@ async def test_sums_and_comparisons_are_exact(database: Database) -> None:
 async def test_the_largest_amount_is_kept_and_compared(database: Database) -> None:
     """To its last place, where a double of it would be rounded."""
     customer = await create_customer(database)
-    largest = await create_order(database, customer, total=Money(money.LARGEST, "EUR"))
-    below = money.LARGEST - Decimal("0.0001")
+    largest = await create_order(database, customer, total=Money(money.MAX_AMOUNT, "EUR"))
+    below = money.MAX_AMOUNT - Decimal("0.0001")
     await create_order(database, customer, total=Money(below, "EUR"))
     statement = sa.select(order_table.c.id, order_table.c.total).where(order_table.c.total > below)
     sums = await database.reader().fetch(sa.select(sa.func.sum(order_table.c.total)))
@@ -167,7 +167,7 @@ async def test_an_order_belongs_to_a_customer(database: Database) -> None:
     del orphan["id"]
     statements: list[sa.Executable] = [order_table.insert().values(orphan), order_table.delete()]
     for statement in statements:
-        with pytest.raises(errors.BrokenReference):
+        with pytest.raises(errors.ForeignKeyViolation):
             await database.write(lambda transaction, each=statement: transaction.execute(each))
 
 

@@ -20,7 +20,7 @@ from db.engine.database import Database
 from db.models import Change, history, orders
 from db.pagination import filters, page_reads, page_sql
 from db.pagination.filters import Compare, Condition, Either, Every, Not, Related
-from db.pagination.keyset import Page, Scope, Slice
+from db.pagination.keyset import ConnectionSpec, Page, Slice
 from db.pagination.sorts import HISTORY_SORT, ORDER_SORTS
 from tests.conftest import KINDS
 from tests.factories import create_customer
@@ -59,8 +59,8 @@ async def parents(database: Database) -> list[int]:
     return [customer.id for customer in customers]
 
 
-def scope(where: Condition) -> Scope:
-    return Scope("Customer.orders", "orders", ORDER_SORTS[0], where, "customer_id")
+def scope(where: Condition) -> ConnectionSpec:
+    return ConnectionSpec("Customer.orders", "orders", ORDER_SORTS[0], where, "customer_id")
 
 
 async def read(
@@ -215,7 +215,9 @@ async def test_thousands_of_parents_are_read_in_several_statements(database: Dat
         for version in range(1, 6 if number > 500 else 2)
     ]
     await database.write(lambda transaction: transaction.insert_many(history, rows))
-    wanted = Scope("Order.history", "history", HISTORY_SORT, Compare("kind", "eq", "Order"), "object_id")
+    wanted = ConnectionSpec(
+        "Order.history", "history", HISTORY_SORT, Compare("kind", "eq", "Order"), "object_id"
+    )
     parents = list(range(1, 701))
     with Statements(database) as sent:
         small = await page_reads.read(database.reader(), Page(wanted, 0), parents)
@@ -255,9 +257,9 @@ async def test_conditions_find_the_same_as_literals_and_as_parameters(
         Either((Either((Either(),)), Compare("reference", "eq", names[0]))),
         Not(Every()),
         Related("customer", Compare("id", "in_", tuple(parents[:2]))),
-        Compare("reference", "lte", filters.comparable(long)),
-        Compare("reference", "gt", filters.comparable(long)),
-        Compare("reference", "contains", filters.comparable(long)),
+        Compare("reference", "lte", filters.truncate_for_comparison(long)),
+        Compare("reference", "gt", filters.truncate_for_comparison(long)),
+        Compare("reference", "contains", filters.truncate_for_comparison(long)),
     ]
     expected, found = [], []
     for condition in conditions:
@@ -275,14 +277,18 @@ async def test_conditions_find_the_same_as_literals_and_as_parameters(
     assert [90, 90, 89, 1, 0, 60, 90, 0, 0] == [found[4] + 90 - found[4], *found[5:]]
 
 
-@pytest.mark.parametrize("stored", ["", "a", "x" * filters.LONGEST_TEXT, "y" * filters.LONGEST_TEXT, "x"])
-@pytest.mark.parametrize("sent", ["x" * 300, "x" * filters.LONGEST_TEXT, "x" * 254 + "y" * 50, "", "y" * 999])
+@pytest.mark.parametrize(
+    "stored", ["", "a", "x" * filters.MAX_TEXT_LENGTH, "y" * filters.MAX_TEXT_LENGTH, "x"]
+)
+@pytest.mark.parametrize(
+    "sent", ["x" * 300, "x" * filters.MAX_TEXT_LENGTH, "x" * 254 + "y" * 50, "", "y" * 999]
+)
 def test_texts_that_are_cut_compare_in_the_same_way(stored: str, sent: str) -> None:
     """With everything that a column can hold."""
-    cut = filters.comparable(sent)
+    cut = filters.truncate_for_comparison(sent)
 
     def compared(text: str) -> tuple[bool, ...]:
         return stored == text, stored < text, stored > text, text in stored, stored.startswith(text)
 
-    assert len(cut) <= filters.LONGEST_TEXT + 1
+    assert len(cut) <= filters.MAX_TEXT_LENGTH + 1
     assert compared(sent) == compared(cut)

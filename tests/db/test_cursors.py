@@ -10,11 +10,11 @@ import pytest
 
 from db import errors
 from db.models import Order
-from db.pagination.filters import Compare
-from db.pagination.keyset import Scope
+from db.pagination.filters import Compare, Every
+from db.pagination.keyset import ConnectionSpec
 from db.pagination.sorts import ORDER_SORTS
 
-PLACED, _, TOTAL, STATUS = (Scope("Query.orders", "orders", sort) for sort in ORDER_SORTS)
+PLACED, _, TOTAL, STATUS = (ConnectionSpec("Query.orders", "orders", sort) for sort in ORDER_SORTS)
 MOMENT = datetime(2026, 2, 28, 9, 30, 0, 123_456, tzinfo=UTC)
 ORDER = Order(7, 1, None, "PAID", Decimal("20.5000"), "EUR", MOMENT, 1, MOMENT, MOMENT)
 NEARLY = [PLACED.cursor(ORDER) + "=", PLACED.cursor(ORDER)[:-4]]
@@ -24,29 +24,29 @@ def made_up(*parts: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
-@pytest.mark.parametrize("scope", [PLACED, TOTAL, STATUS])
-def test_a_key_comes_back_exactly(scope: Scope) -> None:
+@pytest.mark.parametrize("spec", [PLACED, TOTAL, STATUS])
+def test_a_key_comes_back_exactly(spec: ConnectionSpec) -> None:
     """With its microseconds and its ten-thousandths."""
-    assert scope.sort.key(ORDER) == scope.key(scope.cursor(ORDER))
+    assert spec.sort.key(ORDER) == spec.key(spec.cursor(ORDER))
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Scope("Customer.orders", "orders", ORDER_SORTS[0], parent="customer_id"),
-        Scope("Query.orders", "orders", ORDER_SORTS[1]),
-        Scope("Query.orders", "orders", ORDER_SORTS[0].towards(descending=False)),
-        Scope("Query.orders", "orders", ORDER_SORTS[0], Compare("status", "eq", "PAID")),
+        ConnectionSpec("Customer.orders", "orders", ORDER_SORTS[0], parent="customer_id"),
+        ConnectionSpec("Query.orders", "orders", ORDER_SORTS[1]),
+        ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0].towards(descending=False)),
+        ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0], Compare("status", "eq", "PAID")),
     ],
 )
-def test_another_scopes_cursor_is_refused(other: Scope) -> None:
+def test_another_scopes_cursor_is_refused(other: ConnectionSpec) -> None:
     """Bound to field, sort, direction and filter."""
-    with pytest.raises(errors.BadCursor):
+    with pytest.raises(errors.InvalidCursor):
         other.key(PLACED.cursor(ORDER))
 
 
 @pytest.mark.parametrize(
-    ("scope", "values"),
+    ("spec", "values"),
     [
         (PLACED, []),
         (PLACED, [0]),
@@ -73,10 +73,10 @@ def test_another_scopes_cursor_is_refused(other: Scope) -> None:
     ],
     ids=str,
 )
-def test_what_no_row_has_is_refused(scope: Scope, values: list[Any]) -> None:
+def test_what_no_row_has_is_refused(spec: ConnectionSpec, values: list[Any]) -> None:
     """Whoever knows how cursors are made gets no value past the decoder that a column cannot hold."""
-    with pytest.raises(errors.BadCursor):
-        scope.key(made_up(scope.mark, *values))
+    with pytest.raises(errors.InvalidCursor):
+        spec.key(made_up(spec.fingerprint, *values))
 
 
 @pytest.mark.parametrize(
@@ -85,5 +85,13 @@ def test_what_no_row_has_is_refused(scope: Scope, values: list[Any]) -> None:
 )
 def test_any_other_text_is_refused(text: str) -> None:
     """One spelling for each cursor, and nothing but cursors."""
-    with pytest.raises(errors.BadCursor):
+    with pytest.raises(errors.InvalidCursor):
         PLACED.key(text)
+
+
+def test_cursors_of_earlier_versions_stay_valid() -> None:
+    """The fingerprint does not depend on today's class names."""
+    spec = ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0], Every((Compare("status", "eq", "PAID"),)))
+    assert (datetime(2026, 1, 5, tzinfo=UTC), 7) == spec.key(
+        "WyI4ODYxNWQ0NjRiNGUiLDE3Njc1NzEyMDAwMDAwMDAsN10"
+    )

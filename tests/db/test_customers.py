@@ -36,9 +36,9 @@ async def _stored(database: Database, customer: Customer) -> list[Customer]:
 
 async def test_a_new_customer_is_stored_as_it_comes_back(database: Database) -> None:
     """With version 1, one moment for both times, and no archive."""
-    before = changes.now()
+    before = changes.utc_now()
     customer = await create_customer(database, username="zoe", name="Zoe", email="zoe@example.com")
-    after = changes.now()
+    after = changes.utc_now()
 
     expected = Customer(
         customer.id, "zoe", "Zoe", "zoe@example.com", 1, customer.created_at, customer.created_at, None

@@ -30,13 +30,15 @@ async def test_drifted_words_are_mended(database: Database) -> None:
         await transaction.execute(customer_words.insert(), [row])
 
     await database.write(drift)
-    first = await data_checks.repair_words(database)
-    second = await data_checks.repair_words(database)
+    first = await data_checks.check_search_index(database)
+    second = await data_checks.check_search_index(database)
     found = {tuple(row) for row in await reader.fetch(sa.select(*customer_words.c))}
 
     assert data_checks.Finding(3, sorted([lost.id, wrong.id])) == first
     assert data_checks.Finding(3, []) == second
-    assert {(word, each.id) for each in (lost, wrong, kept) for word in search_index.of(each)} == found
+    assert {
+        (word, each.id) for each in (lost, wrong, kept) for word in search_index.index_words(each)
+    } == found
 
 
 async def test_all_batches_are_checked(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +47,7 @@ async def test_all_batches_are_checked(database: Database, monkeypatch: pytest.M
     stored = [await create_customer(database) for _ in range(5)]
     await database.write(lambda transaction: search_index.delete(transaction, [each.id for each in stored]))
 
-    assert data_checks.Finding(5, sorted(each.id for each in stored)) == await data_checks.repair_words(
+    assert data_checks.Finding(5, sorted(each.id for each in stored)) == await data_checks.check_search_index(
         database
     )
 
@@ -65,7 +67,9 @@ async def test_wrong_totals_are_found(database: Database) -> None:
 
     await database.write(change)
 
-    assert data_checks.Finding(4, sorted([dearer.id, foreign.id])) == await data_checks.wrong_totals(database)
+    assert data_checks.Finding(4, sorted([dearer.id, foreign.id])) == await data_checks.check_order_totals(
+        database
+    )
 
 
 async def test_check_says_what_it_found(database_url: str, spawn: Spawn) -> None:
@@ -117,7 +121,9 @@ async def test_rows_without_their_parent_are_found(
         f"DELETE FROM orders WHERE id = {order.id}",
     )
     before = await stored(database)
-    found = [await data_checks.orphans(database, *reference) for reference in data_checks.REFERENCES]
+    found = [
+        await data_checks.check_foreign_key(database, *reference) for reference in data_checks.REFERENCES
+    ]
     report = await database_commands.check_data(database, Schema(State.CURRENT))
 
     assert [
@@ -149,7 +155,7 @@ async def test_objects_that_differ_from_their_history_are_found(
         await api.data(
             "mutation ($id: ID!) { eraseCustomer(input: { id: $id }) { customer { id } } }", id=ids[5]
         )
-    fine = [await data_checks.wrong_history(database, kind) for kind in ("Customer", "Order")]
+    fine = [await data_checks.check_audit_log(database, kind) for kind in ("Customer", "Order")]
     rows = await run(database, "SELECT id FROM customers WHERE username IN ('a', 'd') ORDER BY username")
     (a,), (d,) = rows
     ((of_a,), (of_b,), (of_c,)) = await run(database, "SELECT id FROM orders ORDER BY reference")
@@ -160,7 +166,7 @@ async def test_objects_that_differ_from_their_history_are_found(
         f"DELETE FROM orders WHERE id = {of_a}",
         f"UPDATE orders SET customer_id = {a} WHERE id = {of_b}",
     )
-    found = [await data_checks.wrong_history(database, kind) for kind in ("Customer", "Order")]
+    found = [await data_checks.check_audit_log(database, kind) for kind in ("Customer", "Order")]
 
     assert [data_checks.Finding(6, []), data_checks.Finding(3, [])] == fine
     assert [data_checks.Finding(6, sorted([a, d])), data_checks.Finding(3, sorted([of_a, of_b]))] == found

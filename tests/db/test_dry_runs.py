@@ -13,7 +13,7 @@ from db.audit.author import Author
 from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.models import Customer
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Reader
 from tests.db.test_query_cancellation import slow
 from tests.factories import create_customer
@@ -22,7 +22,7 @@ from tests.factories import create_customer
 @pytest.fixture
 async def customer(database: Database, monkeypatch: pytest.MonkeyPatch) -> Customer:
     """A customer; dry runs have a twentieth of a second."""
-    monkeypatch.setattr("db.engine.database.REHEARSAL", 0.05)
+    monkeypatch.setattr("db.engine.database.DRY_RUN_SECONDS", 0.05)
     return await create_customer(database)
 
 
@@ -35,8 +35,8 @@ async def dry_run(database: Database, customer: Customer) -> AsyncIterator[Reade
     """Renames the customer and reads what would be."""
     deadline, author = Deadline.none(), Author("one")
     attempts = database.attempts(deadline)
-    rehearsal = database.rehearsal(
-        rename(customer, "Dry"), deadline, Receipt(), author=author, attempts=attempts
+    rehearsal = database.dry_run(
+        rename(customer, "Dry"), deadline, QueryStatistics(), author=author, attempts=attempts
     )
     async with rehearsal as (_, reader):
         yield reader

@@ -14,11 +14,11 @@ from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
-from db.idempotency import idempotent_writes
-from db.idempotency.idempotent_writes import Key, Once
+from db.idempotency import idempotent_writes, stored_results
+from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.models import Customer
 from db.models import idempotency_keys as keys
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.conftest import on_tidb
 from tests.factories import create_customer
@@ -27,21 +27,25 @@ from tests.two import Two
 DAY = timedelta(days=1)
 
 
-def key(principal: str = "me", text: str = "key-1", digest: str = "a", lifetime: timedelta = DAY) -> Key:
-    return Key(principal, text, "createCustomer", digest, lifetime)
+def key(
+    principal: str = "me", text: str = "key-1", digest: str = "a", lifetime: timedelta = DAY
+) -> IdempotencyKey:
+    return IdempotencyKey(principal, text, "createCustomer", digest, lifetime)
 
 
-async def insert(database: Database, username: str, under: Key) -> Any:
+async def insert(database: Database, username: str, under: IdempotencyKey) -> Any:
     async def work(transaction: Transaction) -> Customer:
         return await customers.insert(transaction, {"username": username, "name": "Name"})
 
     deadline = Deadline.after(10)
-    return await Once(database, under, None, deadline, Receipt(), database.attempts(deadline)).run(work)
+    return await IdempotentWrite(
+        database, under, None, deadline, QueryStatistics(), database.attempts(deadline)
+    ).run(work)
 
 
 async def expire(database: Database) -> None:
     """As if all keys had been written a day earlier."""
-    past = changes.now() - timedelta(seconds=1)
+    past = changes.utc_now() - timedelta(seconds=1)
     await database.write(lambda transaction: transaction.execute(keys.update().values(expires_at=past)))
 
 
@@ -68,7 +72,7 @@ async def test_what_is_told_again_is_read_with_the_callers_share(database_url: s
         mine = await insert(database, "ada", key("me"))
         yours = await insert(database, "grace", key("you"))
         for _ in range(4):
-            await held.enter_async_context(database._shares.part("me"))
+            await held.enter_async_context(database._read_quota.slot("me"))
 
         with pytest.raises(errors.PoolExhausted):
             await insert(database, "ada", key("me"))
@@ -84,9 +88,11 @@ async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: Two) -> None:
         async def work(transaction: Transaction) -> Customer:
             return await customers.update(transaction, two.bob.id, {"name": "Robert"})
 
-        under = Key("jwt:ada", "key-1", "updateCustomer", "a", DAY, owner=owner)
+        under = IdempotencyKey("jwt:ada", "key-1", "updateCustomer", "a", DAY, owner=owner)
         deadline = Deadline.after(10)
-        once = Once(two.database, under, None, deadline, Receipt(), two.database.attempts(deadline))
+        once = IdempotentWrite(
+            two.database, under, None, deadline, QueryStatistics(), two.database.attempts(deadline)
+        )
         return await once.run(work)
 
     renamed = await rename(two.bob.id)
@@ -106,7 +112,7 @@ async def test_a_row_of_the_first_version_matches(database: Database, owner: int
     """By the input's first hash, never by the new one, and for the same owner only."""
     stored_row = {"principal": "me", "idempotency_key": "key-1", "mutation": "createCustomer"}
     stored_row |= {"input_hash": LEGACY[owner], "outcome": "1"}
-    now = changes.now()
+    now = changes.utc_now()
     row = {**stored_row, "created_at": now, "expires_at": now + DAY}
     await database.write(lambda transaction: transaction.execute(keys.insert().values(row)))
 
@@ -157,7 +163,7 @@ async def test_a_sweep_deletes_what_has_expired(database: Database) -> None:
     await insert(database, "ada", key("me"))
     await expire(database)
     await insert(database, "grace", key("you"))
-    swept = await idempotent_writes.sweep(database)
+    swept = await idempotent_writes.delete_expired_keys(database)
 
     assert 1 == swept
     assert [("you", "2:a")] == await stored(database)
@@ -167,10 +173,10 @@ async def test_sweeps_come_by_themselves_on_sqlite(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TiDB needs none, and gets none."""
-    monkeypatch.setattr(idempotent_writes, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(idempotent_writes, "CLEANUP_INTERVAL", 0.01)
     await insert(database, "ada", key())
     await expire(database)
-    async with idempotent_writes.swept(database):
+    async with idempotent_writes.periodic_key_cleanup(database):
         await asyncio.sleep(0.3)
 
     assert ([] if database.url.is_sqlite else [("me", "2:a")]) == await stored(database)
@@ -194,7 +200,7 @@ async def test_a_change_that_fails_leaves_no_key(database: Database) -> None:
         raise KeyError("a bug")
 
     deadline = Deadline.after(10)
-    once = Once(database, key(), None, deadline, Receipt(), database.attempts(deadline))
+    once = IdempotentWrite(database, key(), None, deadline, QueryStatistics(), database.attempts(deadline))
     with pytest.raises(KeyError):
         await once.run(fail)
 
@@ -210,6 +216,19 @@ async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
 
         assert "username" == refused.value.field
     with pytest.raises(domain_errors.Taken):
-        await insert(database, "ada", key(text="made here")._replace(given=False))
+        await insert(database, "ada", key(text="made here")._replace(client_supplied=False))
 
     assert [("me", "2:a")] == await stored(database)
+
+
+async def test_results_of_earlier_versions_can_be_replayed(database: Database) -> None:
+    """Stored results keep the class and field names that they were first written with."""
+    group = '{"Several":{"refused":[{"Taken":{"field":"email"}},'
+    group += '{"NothingExpected":{"field":"expected_version"}}],"field":null}}'
+    stored = f'[{{"Item":{{"row":null,"done":null,"refused":{group}}}}}]'
+    (item,) = await stored_results.replay(database.reader(), stored)
+
+    first, second = item.error.errors
+    assert (domain_errors.Taken, "email") == (type(first), first.field)
+    assert domain_errors.ExpectedVersionNotFound is type(second)
+    assert stored == stored_results.encode((item,))

@@ -17,8 +17,8 @@ from db.aggregation import order_aggregates, time_buckets
 from db.aggregation.order_aggregates import COUNT, CUSTOMER_ID, STATUS, TOTAL, Group, Summary
 from db.engine.database import Database
 from db.models import Order, orders
-from db.money import LARGEST
-from db.pagination.filters import EVERYTHING, Compare, Condition, Every
+from db.money import MAX_AMOUNT
+from db.pagination.filters import MATCH_ALL, Compare, Condition, Every
 from tests.factories import create_customer, create_order
 from tests.plans.explain import Explain
 from tests.session import Statements
@@ -52,7 +52,7 @@ def some_orders(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
             "customer_id": st.integers(0, 2),
             "status": st.sampled_from(["PENDING", "PAID", "REFUNDED"]),
             "currency": st.sampled_from(["EUR", "USD"]),
-            "total": st.one_of(st.just(LARGEST), st.decimals(0, 100, places=4)),
+            "total": st.one_of(st.just(MAX_AMOUNT), st.decimals(0, 100, places=4)),
             "placed_at": placed_around_a_change(zone),
         }
     )
@@ -121,17 +121,17 @@ async def test_groups_are_what_a_plain_reckoning_finds(
 ) -> None:
     """By any columns and any unit of time, with a filter and without, with times around changes of clocks."""
     name, wanted = drawn
-    zone = time_buckets.zone(name)
+    zone = time_buckets.find_time_zone(name)
     await store(database, owners, wanted)
     reader = database.reader()
     rows = [Order._make(row) for row in await reader.fetch(sa.select(*orders.c))]
-    where: Condition = EVERYTHING
+    where: Condition = MATCH_ALL
     if filtered:
         since = wanted[0]["placed_at"]
         where = Every((Compare("status", "eq", "PAID"), Compare("placed_at", "gte", since)))
         rows = [row for row in rows if row.status == "PAID" and row.placed_at >= since]
-    found = await order_aggregates.summarise(reader, Summary(where, columns, unit, zone))
-    stats = await order_aggregates.by_customer(reader, owners, where)
+    found = await order_aggregates.summarize(reader, Summary(where, columns, unit, zone))
+    stats = await order_aggregates.summarize_by_customer(reader, owners, where)
     of_all = [group for groups in stats.values() for group in groups]
 
     assert reckoned(rows, *columns, zone=zone, unit=unit) == keyed(found, *columns, zone=zone)
@@ -141,7 +141,7 @@ async def test_groups_are_what_a_plain_reckoning_finds(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_sums_past_the_largest_integer_are_exact(database: Database, owners: list[int]) -> None:
     """On SQLite, where 16,384 of the largest amounts are more than what an integer holds."""
-    fixed = {"status": "PAID", "currency": "EUR", "placed_at": NEW_YEAR, "total": LARGEST}
+    fixed = {"status": "PAID", "currency": "EUR", "placed_at": NEW_YEAR, "total": MAX_AMOUNT}
     await store(database, owners, [fixed | {"customer_id": n} for n in (0, 1)])
     columns = [column for column in orders.c if column.name != "id"]
     for _ in range(14):
@@ -150,18 +150,18 @@ async def test_sums_past_the_largest_integer_are_exact(database: Database, owner
     cent = {**fixed, "customer_id": owners[1], "total": Decimal("0.0001"), **WRITTEN}
     await database.write(lambda transaction: transaction.insert(orders, cent))
     reader = database.reader()
-    half, count = LARGEST * 2**14, 2**14
+    half, count = MAX_AMOUNT * 2**14, 2**14
     more = half + Decimal("0.0001")
     by_total = Summary(columns=(CUSTOMER_ID,), sort=((TOTAL, True),), limit=9)
 
     assert 2**63 - 1 < half.scaleb(4)
-    assert [Group(2 * count + 1, half + more, "EUR")] == await order_aggregates.summarise(reader, Summary())
+    assert [Group(2 * count + 1, half + more, "EUR")] == await order_aggregates.summarize(reader, Summary())
     assert [(owners[1], more), (owners[0], half)] == [
-        (group.customer_id, group.amount) for group in await order_aggregates.summarise(reader, by_total)
+        (group.customer_id, group.amount) for group in await order_aggregates.summarize(reader, by_total)
     ]
     assert {
         owners[0]: [Group(count, half, "EUR", customer_id=owners[0])]
-    } == await order_aggregates.by_customer(reader, owners[:1], EVERYTHING)
+    } == await order_aggregates.summarize_by_customer(reader, owners[:1], MATCH_ALL)
 
 
 async def test_groups_come_in_the_order_of_their_sums(database: Database, owners: list[int]) -> None:
@@ -172,7 +172,7 @@ async def test_groups_come_in_the_order_of_their_sums(database: Database, owners
     await store(database, owners, rows)
     found = []
     for sort in (((TOTAL, True),), ((TOTAL, False),), ((COUNT, True), (TOTAL, False)), ((COUNT, False),)):
-        groups = await order_aggregates.summarise(
+        groups = await order_aggregates.summarize(
             database.reader(), Summary(columns=(CUSTOMER_ID,), sort=sort, limit=2)
         )
         found.append([owners.index(group.customer_id or 0) for group in groups])
@@ -194,9 +194,9 @@ async def test_more_groups_than_are_shown_are_refused(database: Database, owners
     reader = database.reader()
 
     with pytest.raises(errors.TooManyGroups):
-        await order_aggregates.summarise(reader, Summary(columns=(CUSTOMER_ID,)))
-    assert 5 == len(await order_aggregates.summarise(reader, Summary(columns=(CUSTOMER_ID,), limit=5)))
-    assert 667 == len(await order_aggregates.summarise(reader, Summary()))
+        await order_aggregates.summarize(reader, Summary(columns=(CUSTOMER_ID,)))
+    assert 5 == len(await order_aggregates.summarize(reader, Summary(columns=(CUSTOMER_ID,), limit=5)))
+    assert 667 == len(await order_aggregates.summarize(reader, Summary()))
 
 
 async def test_an_open_side_of_time_takes_one_more_statement(
@@ -210,9 +210,9 @@ async def test_an_open_side_of_time_takes_one_more_statement(
     last = Compare("placed_at", "lt", datetime(2026, 3, 4, tzinfo=UTC))
     none = Compare("placed_at", "lt", datetime(2026, 3, 2, tzinfo=UTC))
     counts = []
-    for where in (EVERYTHING, first, Every((first, last)), Every((first, none)), Compare("id", "eq", -1)):
+    for where in (MATCH_ALL, first, Every((first, last)), Every((first, none)), Compare("id", "eq", -1)):
         statements.clear()
-        found = await order_aggregates.summarise(database.reader(), Summary(where, unit=time_buckets.DAY))
+        found = await order_aggregates.summarize(database.reader(), Summary(where, unit=time_buckets.DAY))
         counts.append((len(statements), [group.count for group in found]))
 
     assert [(2, [1, 1]), (2, [1]), (1, [1]), (0, []), (1, [])] == counts
@@ -227,13 +227,13 @@ async def test_stats_read_the_index_ranges_of_their_customers(database: Database
         await connection.exec_driver_sql("ANALYZE TABLE orders")
     with Explain(database) as explain:
         for where in (
-            EVERYTHING,
+            MATCH_ALL,
             Compare("currency", "eq", "EUR"),
             Compare("placed_at", "gte", NEW_YEAR),
             Compare("status", "eq", "PAID"),
             Compare("reference", "starts_with", "A"),
         ):
-            await order_aggregates.by_customer(database.reader(), owners[:2], where)
+            await order_aggregates.summarize_by_customer(database.reader(), owners[:2], where)
     plans = await explain.plans()
     scans = [[step for step in plan if re.search("FullScan|RangeScan", step.operator)] for plan in plans]
 

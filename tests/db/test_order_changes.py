@@ -7,7 +7,7 @@ import pytest
 
 from db import domain_errors
 from db.engine.database import Database
-from db.money import Line, Money
+from db.money import LineInput, Money
 from tests.db.placed import STATUSES, lines_of, place, stored, update
 from tests.factories import TEN_EUROS, line
 
@@ -52,7 +52,7 @@ async def test_a_change_that_changes_nothing_keeps_the_version(database: Databas
     ],
     ids=["name", "one more", "others", "other factors"],
 )
-async def test_other_lines_raise_the_version_by_one(database: Database, sent: list[Line]) -> None:
+async def test_other_lines_raise_the_version_by_one(database: Database, sent: list[LineInput]) -> None:
     """Also where the total stays the same: all lines are replaced."""
     old = await place(database, line("A"))
     new = await update(database, old, *sent)

@@ -9,7 +9,7 @@ import pytest
 from db import customers, domain_errors, order_lines, orders
 from db.engine.database import Database
 from db.models import Order, OrderLine
-from db.money import Line, Money
+from db.money import LineInput, Money
 from tests.db.placed import STATUSES, lines_of, place, stored, update
 from tests.db.sql import run
 from tests.factories import create_customer, create_order, line
@@ -90,7 +90,7 @@ async def test_lines_come_by_order(database: Database) -> None:
     ],
 )
 async def test_lines_that_make_no_total_are_refused(
-    database: Database, sent: list[Line], error: type[domain_errors.Refused], field: str
+    database: Database, sent: list[LineInput], error: type[domain_errors.DomainError], field: str
 ) -> None:
     """Of a new order and of a changed one; nothing is stored."""
     order = await place(database, line())

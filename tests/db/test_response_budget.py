@@ -4,9 +4,9 @@ import pytest
 
 from db import order_lines
 from db.engine.database import Database
-from db.errors import MemoryUsedUp, ResponseTooLarge
+from db.errors import MemoryExhausted, ResponseTooLarge
 from db.models import Order
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.response_budget import PART, STEP, ResponseBudget
 from tests.factories import create_customer, create_order, line
 
@@ -25,25 +25,25 @@ async def large_orders(database: Database, count: int) -> list[Order]:
 async def test_rows_are_counted(database: Database) -> None:
     """All values of all rows that are read."""
     order, *_ = await large_orders(database, 1)
-    receipt = Receipt()
-    await order_lines.get_by_order(database.reader(receipt=receipt), [order.id])
+    statistics = QueryStatistics()
+    await order_lines.get_by_order(database.reader(statistics=statistics), [order.id])
 
-    assert 200 == receipt.rows
-    assert 200 * (64 + 250 + 3) < receipt.budget.fetched < 200 * (64 + 250 + 3 + 7 * 12)
+    assert 200 == statistics.rows
+    assert 200 * (64 + 250 + 3) < statistics.budget.fetched < 200 * (64 + 250 + 3 + 7 * 12)
 
 
 async def test_fetching_stops_at_the_limit(database: Database) -> None:
     """Of 2,000 lines no more than one part is read beyond the limit, and no further statement is sent."""
     orders = await large_orders(database, 10)
-    receipt = Receipt(budget=ResponseBudget(LIMIT))
-    reader = database.reader(receipt=receipt)
+    statistics = QueryStatistics(budget=ResponseBudget(LIMIT))
+    reader = database.reader(statistics=statistics)
     with pytest.raises(ResponseTooLarge):
         await order_lines.get_by_order(reader, [order.id for order in orders])
     with pytest.raises(ResponseTooLarge):
         await order_lines.exist(reader, orders[0].id)
 
-    assert LIMIT < receipt.budget.fetched <= LIMIT + PART * (LINE + 7 * 8)
-    assert 0 == receipt.rows
+    assert LIMIT < statistics.budget.fetched <= LIMIT + PART * (LINE + 7 * 8)
+    assert 0 == statistics.rows
 
 
 async def test_the_next_request_reads(database: Database) -> None:
@@ -53,7 +53,7 @@ async def test_the_next_request_reads(database: Database) -> None:
     for _ in range(database.limits.pool_size + 10):
         with pytest.raises(ResponseTooLarge):
             await order_lines.get_by_order(
-                database.reader(receipt=Receipt(budget=ResponseBudget(LIMIT))), ids
+                database.reader(statistics=QueryStatistics(budget=ResponseBudget(LIMIT))), ids
             )
 
     found = await order_lines.get_by_order(database.reader(), ids)
@@ -67,16 +67,16 @@ def test_memory_is_reserved_in_steps() -> None:
 
     def reserve(size: int) -> None:
         if size > 3 * STEP:
-            raise MemoryUsedUp
+            raise MemoryExhausted
         sizes.append(size)
 
     budget = ResponseBudget(reserve=reserve)
     for _ in range(6):
         budget.add(STEP // 4)
         budget.add_fetched(STEP // 4)
-    with pytest.raises(MemoryUsedUp):
+    with pytest.raises(MemoryExhausted):
         budget.add_fetched(STEP)
-    with pytest.raises(MemoryUsedUp):
+    with pytest.raises(MemoryExhausted):
         budget.add(1)
 
     assert [STEP, 2 * STEP, 3 * STEP] == sizes

@@ -48,15 +48,15 @@ AGAIN = {
     **dict.fromkeys((2006, 2013, 2014, 2055), LOST),
 }
 NEVER = {
-    **dict.fromkeys((8004, 8025, 8175, 8253, 8254, 1153), errors.TooLarge),
+    **dict.fromkeys((8004, 8025, 8175, 8253, 8254, 1153), errors.StatementTooLarge),
     **dict.fromkeys((1317, 3024), errors.DeadlineExceeded),
-    **dict.fromkeys((8138, 8139, 8140, 8141, 8223, 8133, 8134), errors.Inconsistent),
+    **dict.fromkeys((8138, 8139, 8140, 8141, 8223, 8133, 8134), errors.DataInconsistency),
     **dict.fromkeys((1044, 1045, 1142, 1143, 1227, 1370, 1820, 3159, 8121), errors.AccessDenied),
     **dict.fromkeys((2002, 2003, 2005, 2026, 1040, 1053, 1203, 1226, 8176, 8249), errors.Unavailable),
     **dict.fromkeys((1290, 1792, 1836, 8220), errors.ReadOnly),
     **dict.fromkeys((1021, 1114), errors.StorageFull),
     **dict.fromkeys((1146, 1054, 1176, 1364), errors.SchemaMismatch),
-    **dict.fromkeys((1193, 1231, 1238), errors.UnsuitableServer),
+    **dict.fromkeys((1193, 1231, 1238), errors.UnsupportedServer),
     1049: errors.NoSuchDatabase,
     1064: errors.StatementFailed,
 }
@@ -163,9 +163,9 @@ def test_a_duplicate_names_its_column(error: sa.exc.DBAPIError, column: str) -> 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (_error(1451, "Cannot delete or update a parent row"), errors.BrokenReference),
-        (_error(1452, "Cannot add or update a child row"), errors.BrokenReference),
-        (_sqlite_error("IntegrityError", "FOREIGN KEY constraint failed"), errors.BrokenReference),
+        (_error(1451, "Cannot delete or update a parent row"), errors.ForeignKeyViolation),
+        (_error(1452, "Cannot add or update a child row"), errors.ForeignKeyViolation),
+        (_sqlite_error("IntegrityError", "FOREIGN KEY constraint failed"), errors.ForeignKeyViolation),
         (_error(1048, "Column 'name' cannot be null"), errors.StatementFailed),
         (_sqlite_error("IntegrityError", "NOT NULL constraint failed: a.b"), errors.StatementFailed),
         (_sqlite_error("OperationalError", "database is locked"), errors.Conflict),
@@ -176,7 +176,7 @@ def test_a_duplicate_names_its_column(error: sa.exc.DBAPIError, column: str) -> 
         (_error(1105, "context canceled"), errors.DeadlineExceeded),
         (_error(1105, "write /tmp/tidb/3: No space left on device"), errors.StorageFull),
         (_error(1105, "[tikv]TiKV disk full, store 4"), errors.StorageFull),
-        (_error(1105, "Out Of Memory Quota![conn=1]"), errors.TooLarge),
+        (_error(1105, "Out Of Memory Quota![conn=1]"), errors.StatementTooLarge),
         (_error(1105, "rpc error: code = Unavailable desc = transport is closing"), errors.Unavailable),
         (_error(1105, "runtime error: index out of range"), errors.StatementFailed),
         (_error("not connected", lost=True), errors.Unavailable),

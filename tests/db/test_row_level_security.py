@@ -12,7 +12,7 @@ from db import errors, models, orders, row_level_security, stale_reads
 from db import order_lines as lines
 from db.models import customer_words, history, order_lines
 from db.pagination import page_reads, page_sql
-from db.pagination.keyset import Page, Scope
+from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import ORDER_SORTS
 from db.reader import Transaction
 from tests.db.sql import run
@@ -21,7 +21,7 @@ from tests.two import Two
 
 CUSTOMERS, ORDERS = models.customers, models.orders
 # Nobody's rows: a bound caller's reader reads its idempotency keys, and no API keys at all.
-WHOSE = {name for name in models.metadata.tables if name not in row_level_security.NOBODYS}
+WHOSE = {name for name in models.metadata.tables if name not in row_level_security.TABLES_WITHOUT_OWNER}
 
 
 @pytest.mark.parametrize("name", sorted(WHOSE))
@@ -131,7 +131,7 @@ async def test_what_is_sent_without_parameters_is_not_kept(two: Two) -> None:
 
 async def test_owners_share_a_pages_statement(two: Two) -> None:
     """The cached SQL serves all owners; each sees its own rows by it."""
-    page = Page(Scope("Query.orders", "orders", ORDER_SORTS[0]), 5)
+    page = Page(ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0]), 5)
     found, cached = [], []
     for owner in (two.ada, two.bob):
         (slice_,) = await page_reads.read(two.database.reader(owner=owner.id), page, [None])

@@ -56,7 +56,7 @@ async def test_a_change_does_not_depend_on_others_rows(two: Two) -> None:
 
 async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
     """By whatever way rows are inserted; nor can a customer be made."""
-    moment = changes.now()
+    moment = changes.utc_now()
     change = {
         "object_id": 1,
         "kind": "Customer",
@@ -76,10 +76,10 @@ async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
         (CUSTOMERS.insert().values(two.ada._replace(id=0, username="eve", email=None)._asdict()), None),
     ]
     for statement, parameters in inserts:
-        with pytest.raises(errors.NotOwned):
+        with pytest.raises(errors.RowLevelSecurityViolation):
             await two.write(lambda transaction, s=statement, p=parameters: transaction.execute(s, p))
     rows = [two.bobs[0]._asdict()]
-    with pytest.raises(errors.NotOwned):
+    with pytest.raises(errors.RowLevelSecurityViolation):
         await two.write(lambda transaction: transaction.insert_many(ORDERS, rows))
 
     assert 6 == len(await rows_of(two.database, history))
@@ -114,10 +114,13 @@ MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] 
     "delete a customer": (domain_errors.NotFound, lambda t, two: customers.delete(t, two.bob.id)),
     "erase": (domain_errors.NotFound, lambda t, two: erasure.erase(t, two.bob.id)),
     "create a customer": (
-        errors.NotOwned,
+        errors.RowLevelSecurityViolation,
         lambda t, _two: customers.insert(t, {"username": "e", "name": "E"}),
     ),
-    "take a handle": (errors.NotOwned, lambda t, _two: customers.insert(t, {"username": "bob", "name": "E"})),
+    "take a handle": (
+        errors.RowLevelSecurityViolation,
+        lambda t, _two: customers.insert(t, {"username": "bob", "name": "E"}),
+    ),
     "take an address": (
         domain_errors.Taken,
         lambda t, two: customers.update(t, two.ada.id, {"email": "bob@example.com"}),
@@ -133,11 +136,11 @@ MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] 
     "transition": (domain_errors.NotFound, lambda t, two: orders.transition(t, two.bobs[0].id, "PAID")),
     "delete an order": (domain_errors.NotFound, lambda t, two: orders.delete(t, two.bobs[0].id)),
     "upsert a customer": (
-        errors.NotOwned,
+        errors.RowLevelSecurityViolation,
         lambda t, _two: customer_batches.upsert(t, [CustomerUpsert({"username": "bob", "name": "x"})], False),
     ),
     "upsert a new customer": (
-        errors.NotOwned,
+        errors.RowLevelSecurityViolation,
         lambda t, _two: customer_batches.upsert(t, [CustomerUpsert({"username": "eve", "name": "x"})], False),
     ),
 }
@@ -166,7 +169,7 @@ async def test_others_are_not_kept_from_their_rows(two: Two) -> None:
         async with asyncio.timeout(2):
             await two.database.write(lambda other: orders.update(other, two.bobs[0].id, {"reference": "b"}))
             await two.database.write(lambda other: customers.update(other, two.bob.id, {"email": None}))
-        return [type(item.refused) for item in refused]
+        return [type(item.error) for item in refused]
 
     assert [domain_errors.Taken] * 2 == await two.write(work)
 
@@ -184,13 +187,11 @@ async def test_batches_change_the_owners_rows_only(two: Two) -> None:
     upserted = await two.write(lambda transaction: order_batches.upsert(transaction, sent, False))
     moved = await two.write(lambda transaction: order_batches.transition(transaction, moves, False))
 
-    assert [domain_errors.Taken, domain_errors.NotFound, type(None)] == [
-        type(item.refused) for item in created
-    ]
+    assert [domain_errors.Taken, domain_errors.NotFound, type(None)] == [type(item.error) for item in created]
     assert [type(None), domain_errors.Taken, domain_errors.NotFound, type(None)] == [
-        type(each.refused) for each in upserted
+        type(each.error) for each in upserted
     ]
-    assert [type(None), domain_errors.NotFound] == [type(item.refused) for item in moved]
+    assert [type(None), domain_errors.NotFound] == [type(item.error) for item in moved]
     new_order = created[2].row.id
     left = await two.bobs_rows()
     assert before == {name: [row for row in rows if new_order not in row] for name, rows in left.items()}

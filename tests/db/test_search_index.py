@@ -71,13 +71,13 @@ def test_folding_is_the_same_in_every_form() -> None:
 )
 def test_words_begin_inside_text_without_spaces(name: str, expected: set[str]) -> None:
     """Each letter of Chinese, Japanese and the like, and each Hangul syllable, begins one."""
-    assert {"x", *expected} == text_folding.beginnings(text_folding.words("x", name, None))
+    assert {"x", *expected} == text_folding.with_inner_prefixes(text_folding.words("x", name, None))
 
 
 def test_beginnings_are_bounded() -> None:
     """Long text without spaces is known by 24 characters from each place on, and found by its beginning."""
     name = "".join(chr(0x4E00 + number) for number in range(250))
-    found = text_folding.beginnings(text_folding.words("x", name, None))
+    found = text_folding.with_inner_prefixes(text_folding.words("x", name, None))
     (term,) = text_folding.terms(name[100:200])
 
     assert {24 if len(each) < 250 else 250 for each in found - {"x"}} >= {24, 250}
@@ -95,7 +95,7 @@ def test_words_are_bounded() -> None:
 async def test_migration_fills_the_words(database: Database) -> None:
     """Of customers that were there before, batch by batch; run again, it changes nothing."""
     stored = [await create_customer(database, name=f"Anna Übel {number}") for number in range(3)]
-    expected = {(word, customer.id) for customer in stored for word in search_index.of(customer)}
+    expected = {(word, customer.id) for customer in stored for word in search_index.index_words(customer)}
     statement = sa.select(*customer_words.c)
     for _ in range(2):
         await migrate.downgrade(database, "0004")
@@ -120,4 +120,4 @@ async def test_migration_fills_more_than_a_batch(database: Database) -> None:
     stored = await database.reader().fetch(sa.select(*customers.c))
     counted = await database.reader().fetch(sa.select(sa.func.count()).select_from(customer_words))
 
-    assert sum(len(search_index.of(Customer._make(row))) for row in stored) == counted[0][0]
+    assert sum(len(search_index.index_words(Customer._make(row))) for row in stored) == counted[0][0]

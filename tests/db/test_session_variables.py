@@ -13,7 +13,7 @@ from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate, seed
 from db.maintenance.migrate import Schema, State
 from db.maintenance.sample_data import Sample
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from graph.cli import database_commands
 from tests.api import Api
@@ -143,7 +143,7 @@ async def test_a_customer_is_not_deleted_under_a_new_order(database: Database) -
     ada = await create_customer(database)
     async with database.writes.connect() as connection:
         await connection.begin()
-        transaction = Transaction(connection, Deadline.none(), Receipt())
+        transaction = Transaction(connection, Deadline.none(), QueryStatistics())
         await orders.insert(transaction, {"customer_id": ada.id}, TEN_EUROS, [])
         with pytest.raises(errors.Conflict):
             await database.write(lambda other: customers.delete(other, ada.id))

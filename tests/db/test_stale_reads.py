@@ -13,7 +13,7 @@ from db import customers, errors, order_lines, orders, stale_reads
 from db.engine.database import Database
 from db.pagination import page_reads
 from db.pagination.filters import Compare, Not, Related
-from db.pagination.keyset import Page, Scope
+from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import CUSTOMER_SORTS, ORDER_SORTS
 from db.reader import Reader
 from tests.compiled import COMPILED
@@ -31,9 +31,11 @@ HAS_PAID = Related("orders", Compare("status", "eq", "PAID"))
 
 async def everything(reader: Reader, customer_ids: list[int], order_ids: list[int]) -> list[Any]:
     """What each kind of statement reads, of small parents and of big ones."""
-    root = Page(Scope("f", "customers", CUSTOMER_SORTS[0], Not(HAS_PAID)), 5)
-    nested = Page(Scope("f", "orders", ORDER_SORTS[0], Related("customer", HAS_PAID), "customer_id"), 1)
-    after = Page(nested.scope, 1, after=(datetime(2026, 1, 5, tzinfo=UTC), 1))
+    root = Page(ConnectionSpec("f", "customers", CUSTOMER_SORTS[0], Not(HAS_PAID)), 5)
+    nested = Page(
+        ConnectionSpec("f", "orders", ORDER_SORTS[0], Related("customer", HAS_PAID), "customer_id"), 1
+    )
+    after = Page(nested.spec, 1, after=(datetime(2026, 1, 5, tzinfo=UTC), 1))
     return [
         sorted(await customers.get_many(reader, "id", customer_ids)),
         sorted(await orders.get_many(reader, "id", order_ids)),
@@ -41,7 +43,7 @@ async def everything(reader: Reader, customer_ids: list[int], order_ids: list[in
         [found.rows for found in await page_reads.read(reader, root, [None])],
         [found.rows for found in await page_reads.read(reader, nested, customer_ids)],
         [(found.rows, found.has_previous) for found in await page_reads.read(reader, after, customer_ids)],
-        await page_reads.count(reader, nested.scope, customer_ids, 100),
+        await page_reads.count(reader, nested.spec, customer_ids, 100),
     ]
 
 
@@ -81,7 +83,7 @@ async def test_a_moment_is_cut_to_its_millisecond(database: Database) -> None:
 def test_a_pin_is_past_its_millisecond() -> None:
     """Of what was committed within the clock's own millisecond nothing may be missed."""
     for microseconds in (0, 1, 999):
-        assert MOMENT + stale_reads.MILLISECOND == stale_reads.after(
+        assert MOMENT + stale_reads.MILLISECOND == stale_reads.next_millisecond(
             MOMENT + timedelta(microseconds=microseconds)
         )
 
@@ -113,7 +115,7 @@ async def test_a_moment_about_to_come_is_waited_for(database: Database) -> None:
     [
         (1000, {stale_reads.NO_SCHEMA}),
         # A TiDB that has run for ten minutes has forgotten it, too.
-        (2020, {stale_reads.NO_SCHEMA, stale_reads.FORGOTTEN}),
+        (2020, {stale_reads.NO_SCHEMA, stale_reads.BEFORE_GC_SAFE_POINT}),
         (2037, {stale_reads.FUTURE}),
         (9999, {stale_reads.FUTURE}),
     ],
@@ -135,7 +137,7 @@ async def test_a_moment_past_garbage_collection_says_so(database: Database, code
     with forgotten(database, code), pytest.raises(errors.AsOfUnavailable) as raised:
         await customers.get_many(reader.at(moment), "id", [1])
 
-    assert stale_reads.FORGOTTEN == str(raised.value)
+    assert stale_reads.BEFORE_GC_SAFE_POINT == str(raised.value)
 
 
 @on_tidb
@@ -155,11 +157,11 @@ async def test_moments_share_one_compiled_statement(database: Database, statemen
 @on_sqlite
 async def test_sqlite_keeps_no_past(database: Database) -> None:
     """A reader of SQLite has no other moment than the present."""
-    for read in (lambda: database.reader().at(MOMENT), database.reader().require_past):
+    for read in (lambda: database.reader().at(MOMENT), database.reader().require_stale_reads):
         with pytest.raises(errors.AsOfUnavailable) as raised:
             read()
 
-        assert stale_reads.NO_PAST == str(raised.value)
+        assert stale_reads.NO_STALE_READS == str(raised.value)
     with pytest.raises(errors.AsOfUnavailable):
         await database.reader().pin()
 

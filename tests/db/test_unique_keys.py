@@ -41,7 +41,7 @@ async def test_usernames_get_their_normal_form(database: Database, api: Api) -> 
     texts = ["\ufeffbob", "bob", "bob ", "ann", "\ufeffann", "jose\u0301", "\u200b"]
     ids = await store_older(database, [{"username": text} for text in texts])
     stored = {row.id: row.username for row in await customers.get_many(database.reader(), "id", ids)}
-    finding = await data_checks.customers_without_keys(database)
+    finding = await data_checks.check_customer_keys(database)
 
     assert ["bob", MARKED + "bob", "bob ", "ann", "\ufeffann", "jos\u00e9", "\u200b"] == [
         stored[each] for each in ids
@@ -66,11 +66,11 @@ async def test_addresses_get_a_key(database: Database, api: Api) -> None:
     ]
     ids = await store_older(database, [{"email": text} for text in texts])
     rows = {row.id: row for row in await customers.get_many(database.reader(), "id", ids)}
-    finding = await data_checks.customers_without_keys(database)
+    finding = await data_checks.check_customer_keys(database)
     await database.write(
         lambda transaction: customers.update(transaction, ids[1], {"email": "Other@example.com"})
     )
-    left = await data_checks.customers_without_keys(database)
+    left = await data_checks.check_customer_keys(database)
 
     assert texts == [rows[each].shown_email for each in ids]
     assert ["ada@example.com", None, None, "bob@example.com", None, "eve@e.org"] == [
@@ -96,7 +96,7 @@ async def test_references_get_their_normal_form(database: Database, api: Api) ->
         await age(database, orders_table, row_id, {"reference": text}, number)
     await migrate.upgrade(database)
     stored = {row.id: row.reference for row in await orders.get_many(database.reader(), "id", ids)}
-    finding = await data_checks.orders_without_keys(database)
+    finding = await data_checks.check_order_keys(database)
 
     assert ["\u00dc-1", MARKED + "\u00dc-1", "\ufeff\u00dc-1", "x"] == [stored[each] for each in ids]
     assert sorted(ids[1:3]) == finding.wrong

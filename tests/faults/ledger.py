@@ -59,7 +59,7 @@ def _changed(payload: Any) -> list[Any]:
 
 
 def _agrees(shown: Any, change: Change) -> bool:
-    fields = changes.differences(change)
+    fields = changes.changed_fields(change)
     return all(after == shown.get(name, after) for name, (_, after) in fields.items())
 
 
@@ -77,7 +77,7 @@ async def _wrong_rows(database: Database, recorded: Sequence[Change]) -> list[An
     for change in recorded:
         made = expected[change.kind, change.object_id]
         made["version"] += 1
-        differences = changes.differences(change)
+        differences = changes.changed_fields(change)
         before = {name: made.get(name) for name in differences}
         if change.version != made["version"] or before != {n: side[0] for n, side in differences.items()}:
             wrong.append(change)
@@ -91,8 +91,8 @@ async def _stored(database: Database) -> dict[tuple[str, int], dict[str, Any]]:
     found: list[Customer | Order] = [Customer._make(row) for row in await reader.fetch(sa.select(customers))]
     some = [Order._make(row) for row in await reader.fetch(sa.select(orders))]
     by_order = await order_lines.get_by_order(reader, [order.id for order in some])
-    content = {("Customer", row.id): {"version": row.version, **changes.content(row)} for row in found}
+    content = {("Customer", row.id): {"version": row.version, **changes.audited_values(row)} for row in found}
     for order in some:
-        shown = changes.content(order, by_order.get(order.id, []))
+        shown = changes.audited_values(order, by_order.get(order.id, []))
         content["Order", order.id] = {"version": order.version, **shown}
     return content

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from db import errors, orders
 from db.engine.database import Database
 from db.engine.deadline import Deadline
-from db.idempotency.idempotent_writes import Key, Once
+from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.models import Order, history
 from db.models import orders as table
 from db.money import Money
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Reader, Transaction
 from tests.conftest import on_tidb
 from tests.factories import create_customer, create_order
@@ -62,16 +62,16 @@ class Bank:
         self._database = database
 
     async def carry_out(self, transfer: Transfer) -> None:
-        key = Key("bank", transfer.key, "transfer", "", timedelta(hours=1))
+        key = IdempotencyKey("bank", transfer.key, "transfer", "", timedelta(hours=1))
         while transfer not in self.acknowledged:
-            deadline, receipt = Deadline.after(3), Receipt()
+            deadline, statistics = Deadline.after(3), QueryStatistics()
             attempts = self._database.attempts(deadline)
-            once = Once(self._database, key, None, deadline, receipt, attempts)
+            once = IdempotentWrite(self._database, key, None, deadline, statistics, attempts)
             try:
                 self.acknowledged[transfer] = await once.run(transfer)
             except AGAIN as error:
                 self.again[type(error).__name__] += 1
-            self.reruns.update(receipt.retried_for)
+            self.reruns.update(statistics.retried_for)
 
 
 async def _of_one_statement(database: Database) -> Sequence[Any]:
@@ -129,7 +129,7 @@ async def test_no_money_is_made_or_lost(
         for transfer in left:
             await bank.carry_out(transfer)
 
-    monkeypatch.setattr("db.engine.database.ENDING", 0.3)
+    monkeypatch.setattr("db.engine.database.END_TIMEOUT", 0.3)
     reading = asyncio.create_task(_read(database, ended))
     proxy.at_random(Chance(random))
     await asyncio.gather(*(work() for _ in range(CLIENTS)))

@@ -72,7 +72,7 @@ async def test_a_commit_is_not_waited_for_without_end(
     await create_customer(proxied)
     sa.event.listen(proxied.writes.sync_engine, "commit", lambda _: proxy.stall(), once=True)
     with monkeypatch.context() as impatient:
-        impatient.setattr("db.engine.database.ENDING", 0.2)
+        impatient.setattr("db.engine.database.END_TIMEOUT", 0.2)
         with pytest.raises(errors.OutcomeUnknown):
             await proxied.write(work, Deadline.after(30))
     proxy.resume()

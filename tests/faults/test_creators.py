@@ -12,7 +12,7 @@ from db import customers
 from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.models import Customer
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.api import Api
 from tests.conftest import on_tidb
@@ -58,7 +58,7 @@ async def _archiving(database: Database, customer: Customer) -> AsyncIterator[No
     """While another transaction has archived the customer, and not committed yet; it does in the end."""
     async with Database(database.url) as elsewhere, elsewhere.writes.connect() as connection:
         await connection.begin()
-        await customers.archive(Transaction(connection, Deadline.none(), Receipt()), customer.id)
+        await customers.archive(Transaction(connection, Deadline.none(), QueryStatistics()), customer.id)
         yield
         await connection.commit()
 

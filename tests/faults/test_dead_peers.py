@@ -22,9 +22,9 @@ from db.engine.database import Database, ping
 from db.engine.deadline import Deadline
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
-from db.idempotency.idempotent_writes import Key, Once
+from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.models import customers as table
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests import compiled
 from tests.certificates import write_authority, write_certificate
@@ -100,7 +100,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ping or COMMIT without an answer is given up sooner."""
     monkeypatch.setattr("db.engine.connection_health.PING_TIMEOUT", SHORT)
-    monkeypatch.setattr("db.engine.database.ENDING", SHORT)
+    monkeypatch.setattr("db.engine.database.END_TIMEOUT", SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +179,14 @@ class Change:
 
     def __init__(self) -> None:
         self.username = uuid4().hex
-        self.key = Key("client", self.username, "createCustomer", "hash", timedelta(hours=1))
+        self.key = IdempotencyKey("client", self.username, "createCustomer", "hash", timedelta(hours=1))
 
     async def send(self, database: Database, seconds: float = ENOUGH) -> None:
         deadline = Deadline.after(seconds)
         attempts = database.attempts(deadline)
-        await Once(database, self.key, None, deadline, Receipt(), attempts).run(self.insert)
+        await IdempotentWrite(database, self.key, None, deadline, QueryStatistics(), attempts).run(
+            self.insert
+        )
 
     async def insert(self, transaction: Transaction) -> None:
         await customers.insert(transaction, {"username": self.username, "name": "Name"})

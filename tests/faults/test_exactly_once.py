@@ -30,7 +30,7 @@ async def test_mutations_happen_once_through_a_line_that_is_cut(
     record_property: Callable[[str, object], None],
 ) -> None:
     """The line breaks before, after and at COMMIT and elsewhere; clients go away, and come again."""
-    monkeypatch.setattr("db.engine.database.ENDING", 0.3)
+    monkeypatch.setattr("db.engine.database.END_TIMEOUT", 0.3)
     seed = Random().getrandbits(32)
     proxy.at_random(Chance(Random(seed)))
     async with Api.of(proxied, request_timeout=2, lock_timeout=0.9, env="development") as api:

@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from db import errors, orders
 from db.engine.database import Database
 from db.engine.deadline import Deadline
-from db.idempotency.idempotent_writes import Key, Once
+from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.models import Customer, Order
 from db.models import orders as table
 from db.money import Money
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.conftest import on_tidb
 from tests.factories import create_customer
@@ -40,9 +40,9 @@ async def plainly(database: Database, work: Work, _element: int, deadline: Deadl
 
 
 async def with_a_key(database: Database, work: Work, element: int, deadline: Deadline) -> Any:
-    key = Key("set", str(element), "insert", "", timedelta(hours=1))
+    key = IdempotencyKey("set", str(element), "insert", "", timedelta(hours=1))
     attempts = database.attempts(deadline)
-    return await Once(database, key, None, deadline, Receipt(), attempts).run(work)
+    return await IdempotentWrite(database, key, None, deadline, QueryStatistics(), attempts).run(work)
 
 
 class Elements:
@@ -103,7 +103,7 @@ async def test_a_set_keeps_what_it_was_given(
         for element in left:
             await elements.add(element, customer)
 
-    monkeypatch.setattr("db.engine.database.ENDING", 0.3)
+    monkeypatch.setattr("db.engine.database.END_TIMEOUT", 0.3)
     proxy.at_random(Chance(random))
     await asyncio.gather(*(work(owner) for owner in owners))
     stored = Counter(int(row[0]) for row in await database.reader().fetch(sa.select(table.c.total)))

@@ -29,7 +29,9 @@ def upgrade() -> None:
         found = [
             {"word": word, "customer_id": row.id}
             for row in rows
-            for word in sorted(text_folding.beginnings(text_folding.words(row.username, row.name, row.email)))
+            for word in sorted(
+                text_folding.with_inner_prefixes(text_folding.words(row.username, row.name, row.email))
+            )
         ]
         if found:
             connection.execute(words.insert(), found)

@@ -95,7 +95,7 @@ def _normalize(connection: sa.Connection, column: sa.Column[str], row: sa.Row[An
     if holder is not None and _age(holder) < _age(row):
         return
     if holder is not None:
-        _set(connection, column.table, holder.id, {column.name: _marked(connection, column, key)})
+        _set(connection, column.table, holder.id, {column.name: _with_key_row(connection, column, key)})
     _set(connection, column.table, row.id, {column.name: key})
 
 
@@ -122,7 +122,7 @@ def _age(row: sa.Row[Any]) -> tuple[Any, int]:
     return row.created_at, row.id
 
 
-def _marked(connection: sa.Connection, column: sa.Column[str], text: str) -> str:
+def _with_key_row(connection: sa.Connection, column: sa.Column[str], text: str) -> str:
     """The text, marked as often as it takes to be nobody else's."""
     longest: int = column.type.length  # type: ignore[attr-defined]
     while True:

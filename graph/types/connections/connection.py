@@ -7,8 +7,8 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 from db.pagination import covering_indexes, filters, index_usage
-from db.pagination.filters import ACTIVE, Every
-from db.pagination.keyset import Page, Scope, Slice
+from db.pagination.filters import NOT_ARCHIVED, Every
+from db.pagination.keyset import ConnectionSpec, Page, Slice
 from graph import loaders
 from graph.auth import scopes
 from graph.errors import BadUserInput
@@ -16,9 +16,9 @@ from graph.types import field_costs
 from graph.types.arguments import once
 from graph.types.connections.order_by import CustomerOrder, OrderOrder, sort
 from graph.types.connections.search import search_count, searched
-from graph.types.connections.snapshot import SNAPSHOT, Snapshot, is_pinned, read_timestamp
+from graph.types.connections.snapshot import SNAPSHOT, Snapshot, is_pinned, when_of
 from graph.types.connections.where import WHERES, CustomerWhere, OrderWhere, condition
-from graph.types.field_costs import FieldCost, counted
+from graph.types.field_costs import Price, counted
 from graph.types.fields import Load, argument, batched, column, computed
 
 NodeT = TypeVar("NodeT")
@@ -116,7 +116,7 @@ class Count:
 
 
 def count_plan(slice_: Slice[Any], arguments: Mapping[str, Any]) -> Load:
-    return Load(slice_.parent, (slice_.scope, search_count(slice_.scope, count_limit(arguments))))
+    return Load(slice_.parent, (slice_.spec, search_count(slice_.spec, count_limit(arguments))))
 
 
 def count_limit(arguments: Mapping[str, Any]) -> int:
@@ -154,7 +154,7 @@ class Connection(Generic[NodeT]):
         # It is a field of a connection, which needs a scope.
         scope=None,
         description="How many objects there are on all pages, counted only when it is asked for.",
-        cost=lambda arguments: counted(count_limit(arguments)),
+        price=lambda arguments: counted(count_limit(arguments)),
     )
 
 
@@ -172,19 +172,21 @@ def connection(
     def asked(sent: Mapping[str, Any]) -> Page:
         where = condition(WHERES[table], sent.get("where"))
         if table == "customers" and not sent.get("include_archived"):
-            where = Every((ACTIVE, where))
-        scope = Scope(field, table, sort(table, sent.get("order_by"), where), where, parent)
+            where = Every((NOT_ARCHIVED, where))
+        scope = ConnectionSpec(field, table, sort(table, sent.get("order_by"), where), where, parent)
         return page_of(searched(scope, sent), sent)
 
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
         page = once(asked, sent)
-        return Load(source.id if parent else None, (page,), read_timestamp(page.scope, sent))
+        return Load(source.id if parent else None, (page,), when_of(page.spec, sent))
 
-    def cost(sent: Mapping[str, Any]) -> FieldCost:
+    def price(sent: Mapping[str, Any]) -> Price:
         page = asked(sent)
-        where = page.scope.where
-        served = index_usage.is_bounded(table, page.scope.sort, where, parent)
-        return field_costs.page(page.size, served=served, within=bool(parent) and not filters.crosses(where))
+        where = page.spec.where
+        served = index_usage.is_bounded(table, page.spec.sort, where, parent)
+        return field_costs.page(
+            page.size, served=served, within=bool(parent) and not filters.has_relation_filter(where)
+        )
 
     return batched(
         loaders.pages,
@@ -192,14 +194,14 @@ def connection(
         arguments,
         scope=scope,
         description=description,
-        cost=cost,
+        price=price,
         columns=("id",) if parent else (),
         rows=covering_indexes.ROWS[table].__name__,
     )
 
 
-def page_of(scope: Scope, arguments: Mapping[str, Any]) -> Page:
-    """The page that paging arguments ask for; null is as if absent. Raises BadUserInput or BadCursor."""
+def page_of(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> Page:
+    """The page that paging arguments ask for; null is as if absent. Raises BadUserInput or InvalidCursor."""
     first, last = arguments.get("first"), arguments.get("last")
     after, before = arguments.get("after"), arguments.get("before")
     if first is not None and last is not None:

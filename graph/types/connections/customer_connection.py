@@ -11,7 +11,7 @@ from graph.types.objects import Customer
 @strawberry.type(description="A page of customers, each with its cursor.")
 class CustomerConnection(Connection[Customer]):
     best_first: bool | None = computed(
-        lambda slice_: best_first(slice_.scope),
+        lambda slice_: best_first(slice_.spec),
         description="Whether the best matches of search come first; false where there are too many to rank "
         "and the newest do; null without search.",
     )

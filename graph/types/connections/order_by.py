@@ -63,7 +63,7 @@ def sort(table: str, order_by: Sequence[Any] | None, where: Condition) -> Sort:
         known = ", ".join("[" + ", ".join(each.fields) + "]" for each in SORTS[table])
         message = f"{table.capitalize()} cannot be sorted this way. Use one of {known}, in one direction."
         raise BadUserInput(message)
-    missing = set(found.pinned) - filters.equal_columns(where)
+    missing = set(found.pinned) - filters.columns_compared_by_eq(where)
     if missing:
         raise BadUserInput(f"To sort by {fields[0]}, where must name one {missing.pop()} by eq.")
     return found.towards(descending=directions == {SortDirection.DESC})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from db import unique_text
-from db.pagination.keyset import Scope
+from db.pagination.keyset import ConnectionSpec
 from db.search import customer_search
 from db.search.customer_search import Search
 from db.search.text_folding import prefixes
@@ -20,12 +20,12 @@ SEARCH = argument(
     "case and the accents; in scripts without spaces, such as Chinese, also inside words. A blank text is as "
     f"if absent. It has at most {LONGEST} characters and {MOST_WORDS} words or parts of words, as a-b has "
     "two, and excludes orderBy: the best come first, exact words before beginnings, "
-    f"then the newest; past {customer_search.MOST_RANKED} matches the newest, and totalCount counts no "
+    f"then the newest; past {customer_search.MAX_RANKED} matches the newest, and totalCount counts no "
     "further.",
 )
 
 
-def searched(scope: Scope, arguments: Mapping[str, Any]) -> Scope:
+def searched(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> ConnectionSpec:
     """The scope, narrowed to what `search` finds; blank text is as if absent. Raises BadUserInput."""
     query = unique_text.normalize(arguments.get("search") or "")
     if not query:
@@ -40,11 +40,11 @@ def searched(scope: Scope, arguments: Mapping[str, Any]) -> Scope:
     return found
 
 
-def search_count(scope: Scope, limit: int) -> int:
+def search_count(scope: ConnectionSpec, limit: int) -> int:
     """How far the rows of a scope are counted: those of a search as far as they are ranked."""
-    return min(limit, customer_search.MOST_RANKED) if isinstance(scope, Search) else limit
+    return min(limit, customer_search.MAX_RANKED) if isinstance(scope, Search) else limit
 
 
-def best_first(scope: Scope) -> bool | None:
+def best_first(scope: ConnectionSpec) -> bool | None:
     """Whether a search has its best rows first; None without a search."""
     return scope.best_first if isinstance(scope, Search) else None

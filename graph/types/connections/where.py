@@ -5,10 +5,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import strawberry
-from strawberry.utils.str_converters import to_camel_case
 
 from db import unique_text
-from db.pagination.filters import EVERYTHING, Compare, Condition, Either, Every, Not, Related, comparable
+from db.pagination.filters import (
+    MATCH_ALL,
+    Compare,
+    Condition,
+    Either,
+    Every,
+    Not,
+    Related,
+    truncate_for_comparison,
+)
 from graph.auth.scopes import Scope
 from graph.errors import BadUserInput
 from graph.types.connections.operators import (
@@ -25,6 +33,7 @@ from graph.types.connections.operators import (
     stored_enum,
     stored_id,
 )
+from graph.types.naming import camel
 from graph.types.requires_scope import requires
 
 DEEPEST, MOST_CONDITIONS, MOST_OBJECTS = 5, 50, 500
@@ -101,7 +110,7 @@ def condition(kind: type, where: Mapping[str, Any] | None) -> Condition:
     Raises BadUserInput when it is too deep or too large.
     """
     if where is None:
-        return EVERYTHING
+        return MATCH_ALL
     if objects(where) > MOST_OBJECTS:
         raise BadUserInput(TOO_MANY_OBJECTS)
     decoded = decode(kind, where, 1)
@@ -160,7 +169,7 @@ class Column(NamedTuple):
     name: str
     stored: Callable[[Any], Any]
     has_null: bool
-    stored_part: Callable[[Any], Any] = comparable
+    stored_part: Callable[[Any], Any] = truncate_for_comparison
 
 
 @lru_cache
@@ -169,7 +178,7 @@ def columns(kind: type) -> dict[str, Column]:
     row_ids = stored_id("Customer" if kind is CustomerWhere else "Order")
     stored: dict[Any, Callable[[Any], Any]] = {
         IDFilter: row_ids,
-        StringFilter: comparable,
+        StringFilter: truncate_for_comparison,
         IntFilter: same,
         DateTimeFilter: same,
         OrderStatusFilter: stored_enum,
@@ -179,16 +188,21 @@ def columns(kind: type) -> dict[str, Column]:
         filtered = getattr(field.type, "of_type", None)
         if isinstance(filtered, type) and filtered in stored:
             has_null = hasattr(filtered, "is_null")
-            found[to_camel_case(field.python_name)] = _column(field.python_name, stored[filtered], has_null)
+            found[camel(field.python_name)] = _column(field.python_name, stored[filtered], has_null)
     return found
 
 
 def _column(name: str, stored: Callable[[Any], Any], has_null: bool) -> Column:
     """Unique text is compared in its normal form, e-mail addresses without case."""
-    if name not in unique_text.KEYS:
+    if name not in unique_text.NORMALIZERS:
         return Column(name, stored, has_null)
-    key, part = unique_text.KEYS[name], unique_text.PARTS[name]
-    return Column(name, lambda text: comparable(key(text)), has_null, lambda text: comparable(part(text)))
+    key, part = unique_text.NORMALIZERS[name], unique_text.PART_NORMALIZERS[name]
+    return Column(
+        name,
+        lambda text: truncate_for_comparison(key(text)),
+        has_null,
+        lambda text: truncate_for_comparison(part(text)),
+    )
 
 
 def combinations(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Condition]:

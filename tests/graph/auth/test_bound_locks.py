@@ -176,8 +176,8 @@ class Locks:
 @pytest.fixture
 async def bound(two: Two, database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     """Asks with all scopes, and a key that is bound to Ada; its transactions may take long."""
-    monkeypatch.setattr(database_module, "ENDING", 60)
-    monkeypatch.setattr(database_module, "REHEARSAL", 60)
+    monkeypatch.setattr(database_module, "END_TIMEOUT", 60)
+    monkeypatch.setattr(database_module, "DRY_RUN_SECONDS", 60)
     secret = await create_key(database, "admin", customer_id=two.ada.id)
     async with Api.of(database, auth="keys", request_timeout=60) as api:
         api.client.headers.update(bearer(secret))

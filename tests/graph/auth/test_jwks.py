@@ -11,7 +11,7 @@ import pytest
 from db.engine.deadline import Deadline
 from graph.auth import jwks as module
 from graph.auth.jwks import KeySet
-from graph.errors import RequestError
+from graph.errors import Rejected
 from tests.tokens import jwks, jwks_file, public
 
 NEVER = Deadline.none()
@@ -130,7 +130,7 @@ async def test_without_keys_nobody_is_refused_for_good(provider: Provider) -> No
     """It is the server that cannot tell: 503, until the provider answers; a redirect is not followed."""
     provider.status = 302
     keys = KeySet(provider.url, pause=0)
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(Rejected) as caught:
         await keys.find("ES256", NEVER)
     asked = provider.asked
     provider.status = 200
@@ -146,5 +146,5 @@ async def test_keys_are_not_trusted_for_ever(provider: Provider, monkeypatch: py
     keys = KeySet(provider.url, pause=60)
     await found(keys, "ES256")
     monkeypatch.setattr(module, "STALEST", 0)
-    with pytest.raises(RequestError):
+    with pytest.raises(Rejected):
         await keys.find("ES256", NEVER)

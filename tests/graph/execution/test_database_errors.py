@@ -16,7 +16,7 @@ from db.engine.deadline import Deadline
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
 from db.models import Customer
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.api import Api
 from tests.conftest import on_tidb
@@ -50,7 +50,7 @@ async def locked(database: Database, customer: Customer) -> AsyncIterator[None]:
     """While a transaction elsewhere holds the customer's row."""
     async with Database(database.url) as elsewhere, elsewhere.writes.connect() as connection:
         await connection.begin()
-        await customers.lock(Transaction(connection, Deadline.none(), Receipt()), customer.id)
+        await customers.lock(Transaction(connection, Deadline.none(), QueryStatistics()), customer.id)
         yield
         await connection.rollback()
 

@@ -15,15 +15,15 @@ from structlog.testing import capture_logs
 
 from db import models
 from db.engine.database import Database
-from db.errors import Inconsistent
+from db.errors import DataInconsistency
 from graph.auth.authentication import Authentication
 from graph.errors import MASKED_MESSAGE
 from graph.execution.document_cache import Documents
 from graph.http.endpoint import GraphQLEndpoint
-from graph.http.graphiql import GraphiQL
+from graph.http.graphiql import Ide
 from graph.http.health import Health
 from graph.http.request_ids import RequestIds
-from graph.http.trusted_documents import TrustedDocuments
+from graph.http.trusted_documents import Trusted
 from graph.limits.body_memory import BodyMemoryLimit
 from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.limits.limit_settings import LimitSettings
@@ -156,9 +156,9 @@ class Broken:
             RateLimiter("", "memory://"),
             ConcurrencyLimit(limits),
             BodyMemoryLimit(limits.bodies_limit),
-            TrustedDocuments({}),
+            Trusted({}),
         )
-        parts = self.schema, documents, database, Authentication(), health, GraphiQL()
+        parts = self.schema, documents, database, Authentication(), health, Ide()
         endpoint = GraphQLEndpoint(*parts, 10, 20_000, *crowd)
         routes = [Route("/graphql", endpoint, methods=["POST"])]
         app = Starlette(routes=routes, middleware=[Middleware(RequestIds)])
@@ -185,7 +185,7 @@ async def test_an_exception_of_a_batch_function_is_masked(database: Database) ->
 async def test_inconsistent_data_calls_somebody(database: Database) -> None:
     """The client sees what it sees of any bug."""
     with capture_logs() as logs:
-        response = await Broken(Inconsistent("8141")).ask(database, "{ broken }")
+        response = await Broken(DataInconsistency("8141")).ask(database, "{ broken }")
 
     assert masked(response.json(), ["broken"]) == logs[0]["error_id"]
     assert ["critical"] == [event["log_level"] for event in logs]

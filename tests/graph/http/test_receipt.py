@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from db import customers
 from db.engine.database import Database
 from db.models import Customer
-from db.query_statistics import Receipt
+from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.api import Api
 from tests.factories import create_customer, create_order, line
@@ -59,7 +59,7 @@ async def test_a_mutation_has_its_receipt(api: Api, statements: Statements) -> N
 
 async def test_a_rerun_is_on_the_receipt(database: Database) -> None:
     """Statements of both runs count, and the reason of the second is told."""
-    receipt = Receipt()
+    receipt = QueryStatistics()
 
     async def work(transaction: Transaction) -> Customer:
         stored = await customers.insert(transaction, {"username": "ada", "name": "Ada"})

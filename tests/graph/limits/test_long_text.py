@@ -97,7 +97,7 @@ def normalized(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return normalize(form, text)
 
     monkeypatch.setattr(unicodedata, "normalize", spy)
-    monkeypatch.setattr(text_folding, "TABLE", text_folding.Table())
+    monkeypatch.setattr(text_folding, "FOLDING_TABLE", text_folding.FoldingTable())
     return found
 
 

@@ -130,13 +130,13 @@ async def test_a_moment_no_longer_kept_is_a_coded_error(database: Database, api:
     """What a cluster answers once its garbage is collected."""
     moment = serialize_date_time(await now(database))
     with forgotten(database, 9006):
-        assert ("AS_OF_UNAVAILABLE", stale_reads.FORGOTTEN) == await failure(api, moment)
+        assert ("AS_OF_UNAVAILABLE", stale_reads.BEFORE_GC_SAFE_POINT) == await failure(api, moment)
 
 
 @on_sqlite
 async def test_sqlite_refuses_as_of(api: Api) -> None:
     """It keeps no past; null is as if absent."""
-    assert ("AS_OF_UNAVAILABLE", stale_reads.NO_PAST) == await failure(api, "2026-01-01T00:00:00Z")
+    assert ("AS_OF_UNAVAILABLE", stale_reads.NO_STALE_READS) == await failure(api, "2026-01-01T00:00:00Z")
     assert {"customers": {"nodes": []}} == await api.data(NAMES, asOf=None)
 
 
@@ -157,9 +157,9 @@ async def test_a_moment_is_refused_where_nothing_is_read(
 ) -> None:
     """As it is where rows are read, for the same reasons."""
     (error,) = (await api.send(f"query ($asOf: DateTime) {{ {field} }}", asOf=moment))["errors"]
-    keeps_past = database.reads.dialect.name == "mysql"
+    supports_stale_reads = database.reads.dialect.name == "mysql"
 
-    assert (reason if keeps_past else stale_reads.NO_PAST) == error["message"]
+    assert (reason if supports_stale_reads else stale_reads.NO_STALE_READS) == error["message"]
     assert "AS_OF_UNAVAILABLE" == error["extensions"]["code"]
 
 

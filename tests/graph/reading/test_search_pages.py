@@ -93,7 +93,7 @@ async def test_past_the_limit_the_newest_come_first(
     database: Database, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so, and a walk stays with the order that it began with."""
-    monkeypatch.setattr(searching, "MOST_RANKED", 5)
+    monkeypatch.setattr(searching, "MAX_RANKED", 5)
     await create_many(database, 5, "Anna")
     cursor = (await page(api, "ann", first=2))["pageInfo"]["endCursor"]
     await create_customer(database, username="exact", name="Ann")
@@ -140,7 +140,7 @@ async def test_a_page_past_the_limit_costs_few_statements(
     database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two for one word, also with too many words to count; a third for several that match too often."""
-    monkeypatch.setattr(searching, "MOST_RANKED", 5)
+    monkeypatch.setattr(searching, "MAX_RANKED", 5)
     await create_many(database, 20, "Anna Lind")
     counts = []
     for search in ("n-", "anna", "anna lind"):
@@ -160,7 +160,7 @@ async def test_matches_are_counted_behind_the_filter(
     database: Database, api: Api, statements: Statements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that where leaves are ranked, however many others have the word."""
-    monkeypatch.setattr(searching, "MOST_RANKED", 5)
+    monkeypatch.setattr(searching, "MAX_RANKED", 5)
     await create_many(database, 20, "Anna Lind")
     statements.clear()
     data = await api.data(SEARCH, search="anna", where={"username": {"in": ["n-3", "n-7"]}})

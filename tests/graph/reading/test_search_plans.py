@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from db.engine.compiled_sql import Prepared
 from db.engine.database import Database
-from db.pagination.filters import ACTIVE
-from db.pagination.keyset import Page, Scope
+from db.pagination.filters import NOT_ARCHIVED
+from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import CUSTOMER_SORTS
 from db.reader import Parameters, Reader
 from db.search import customer_search
@@ -52,14 +52,14 @@ async def test_words_are_read_by_range(
     database: Database, monkeypatch: pytest.MonkeyPatch, limit: int, query: str
 ) -> None:
     """The look and the matches; past the limit the newest, too."""
-    monkeypatch.setattr(customer_search, "MOST_RANKED", limit)
+    monkeypatch.setattr(customer_search, "MAX_RANKED", limit)
     await create_many(database, 1_000, "Berta Lind")
     for _ in range(25):
         await create_customer(database, name="Anna Lind")
     async with database.reads.connect() as connection:
         await connection.exec_driver_sql("ANALYZE TABLE customers, customer_words")
     reader = Explaining(database)
-    scope = Search.of(Scope("Query.customers", "customers", CUSTOMER_SORTS[0], ACTIVE), query)
+    scope = Search.of(ConnectionSpec("Query.customers", "customers", CUSTOMER_SORTS[0], NOT_ARCHIVED), query)
     slice_ = await customer_search.read(reader, scope, Page(scope, 20))
     words = [name for name, table in reader.plans if "customer_words" in table or "table:w" in table]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from db.engine.database import Database
-from db.pagination.filters import ACTIVE
-from db.pagination.keyset import Page, Scope
+from db.pagination.filters import NOT_ARCHIVED
+from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import CUSTOMER_SORTS
 from db.reader import Parameters, Reader
 from db.search import customer_search
@@ -61,7 +61,7 @@ class Counting(Reader):
 
 
 def scope(query: str) -> Search:
-    return Search.of(Scope("Query.customers", "customers", CUSTOMER_SORTS[0], ACTIVE), query)
+    return Search.of(ConnectionSpec("Query.customers", "customers", CUSTOMER_SORTS[0], NOT_ARCHIVED), query)
 
 
 @on_sqlite

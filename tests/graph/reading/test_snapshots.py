@@ -10,7 +10,7 @@ from typing import Any
 from db import orders, stale_reads
 from db.engine.database import Database
 from db.models import Customer, Order
-from db.pagination.keyset import Scope
+from db.pagination.keyset import ConnectionSpec
 from db.pagination.sorts import ORDER_SORTS
 from graph.global_ids import GlobalId
 from tests.api import Api
@@ -195,7 +195,9 @@ async def test_a_moment_before_the_tables_shows_the_present(database: Database, 
     """TiDB itself refuses it, without anything injected."""
     _, stored = await store(database, 2)
     sort = ORDER_SORTS[0].towards(descending=False)
-    cursor = Scope("Query.orders", "orders", sort).cursor(stored[0], datetime(2020, 1, 1, tzinfo=UTC))
+    cursor = ConnectionSpec("Query.orders", "orders", sort).cursor(
+        stored[0], datetime(2020, 1, 1, tzinfo=UTC)
+    )
     page = (await api.data(WALK, after=cursor, snapshot="PINNED"))["orders"]
 
     assert {"at": None, "pinned": False} == page["pageInfo"]["snapshot"]
@@ -221,10 +223,15 @@ async def test_sqlite_refuses_a_pin(database: Database, api: Api) -> None:
     """It keeps no past, and says so instead of showing the present; also to a pinned cursor."""
     _, stored = await store(database, 1)
     sort = ORDER_SORTS[0].towards(descending=False)
-    cursor = Scope("Query.orders", "orders", sort).cursor(stored[0], datetime(2026, 1, 1, tzinfo=UTC))
+    cursor = ConnectionSpec("Query.orders", "orders", sort).cursor(
+        stored[0], datetime(2026, 1, 1, tzinfo=UTC)
+    )
     for after in (None, cursor):
         (error,) = (await api.send(WALK, after=after, snapshot="PINNED"))["errors"]
 
-        assert ("AS_OF_UNAVAILABLE", stale_reads.NO_PAST) == (error["extensions"]["code"], error["message"])
+        assert ("AS_OF_UNAVAILABLE", stale_reads.NO_STALE_READS) == (
+            error["extensions"]["code"],
+            error["message"],
+        )
     page = (await api.data(WALK, after=cursor, snapshot="LATEST"))["orders"]
     assert [[], None] == [page["nodes"], page["pageInfo"]["snapshot"]]

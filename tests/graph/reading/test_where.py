@@ -6,7 +6,7 @@ import pytest
 from graphql import coerce_input_value
 
 from db.engine.database import Database
-from db.pagination.keyset import Scope
+from db.pagination.keyset import ConnectionSpec
 from db.pagination.sorts import ORDER_SORTS
 from graph.schema import build
 from graph.types.connections.where import OrderWhere, condition
@@ -259,7 +259,7 @@ def test_cursors_of_earlier_versions_still_fit(mark: str, where: dict[str, Any])
     """Their fingerprint depends on the order in which a filter's parts are read."""
     field = build()._schema.query_type.fields["orders"]  # type: ignore[union-attr]
     sent: Any = coerce_input_value(where, field.args["where"].type)
-    scope = Scope("Query.orders", "orders", ORDER_SORTS[0], condition(OrderWhere, sent))
+    scope = ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0], condition(OrderWhere, sent))
 
     assert mark == scope.mark
 

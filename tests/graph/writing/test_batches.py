@@ -122,7 +122,7 @@ async def test_orders_are_created_changed_and_kept(database: Database, api: Api,
         )
         for done, row in shown
     ]
-    assert [] == (await data_checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.check_order_totals(database)).wrong
 
 
 async def test_new_orders_have_their_own_edges(database: Database, api: Api) -> None:

@@ -96,7 +96,7 @@ async def test_an_upsert_races_a_create(database: Database, api: Api) -> None:
             assert ("CREATED", [1]) == (upserted["results"][0]["outcome"], versions)
         assert 2 == row.total
     assert 2 * ROUNDS == len(await orders_of(database))
-    assert [] == (await data_checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.check_order_totals(database)).wrong
 
 
 async def test_two_creates_of_one_reference(database: Database, api: Api) -> None:

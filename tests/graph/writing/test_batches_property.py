@@ -117,7 +117,7 @@ async def test_upserts_of_orders_equal_single_ones(database: Database, api: Api,
 
     done = await done_together(api, mutations.UPSERT_ORDERS, await start())
     together = await left(database)
-    wrong = (await data_checks.wrong_totals(database)).wrong
+    wrong = (await data_checks.check_order_totals(database)).wrong
 
     await done_singly(api, mutations.UPSERT_ORDERS, await start(), done)
 

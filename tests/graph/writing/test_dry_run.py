@@ -225,7 +225,7 @@ async def test_a_dry_run_ends_before_its_payload_is_read_where_that_takes_too_lo
     database: Database, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It holds locks: others then get them, and what is left of the payload is TIMEOUT at its path."""
-    monkeypatch.setattr("db.engine.database.REHEARSAL", 0)
+    monkeypatch.setattr("db.engine.database.DRY_RUN_SECONDS", 0)
     ids = await ids_of(database)
     before = await everything(database)
     answer = await api.send(NESTED, input={"customerId": ids["customer"], "lines": LINES, "dryRun": True})
@@ -243,7 +243,7 @@ async def test_a_dry_run_that_is_too_slow_does_not_spoil_what_follows(
 ) -> None:
     """The next mutation of the request has a transaction of its own, and a time of its own."""
     ids = await ids_of(database)
-    monkeypatch.setattr("db.engine.database.REHEARSAL", 0)
+    monkeypatch.setattr("db.engine.database.DRY_RUN_SECONDS", 0)
     dry, real = [
         f'updateCustomer(input: {{id: $id, name: "{name}", dryRun: {dry}}})'
         " { customer { name orders { nodes { id } } } }"

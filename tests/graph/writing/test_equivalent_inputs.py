@@ -189,7 +189,7 @@ LEGACY: dict[str, tuple[str, dict[str, Any]]] = {
 
 async def write_legacy_row(database: Database, mutation: str, input_hash: str) -> None:
     """A row of the first version, whose stored answer no mutation here would give."""
-    now = changes.now()
+    now = changes.utc_now()
     row = {
         "principal": "anonymous",
         "idempotency_key": "key",

@@ -40,7 +40,7 @@ async def test_lines_that_are_back_are_written_again(database: Database, api: Ap
         payload["order"]["version"],
         payload["userErrors"],
     )
-    assert [] == (await data_checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.check_order_totals(database)).wrong
 
 
 @on_tidb
@@ -55,7 +55,7 @@ async def test_a_total_is_not_written_past_new_lines(database: Database, api: Ap
     )
 
     assert [invalid("HAS_LINES", "total")] == payload["userErrors"]
-    assert [] == (await data_checks.wrong_totals(database)).wrong
+    assert [] == (await data_checks.check_order_totals(database)).wrong
 
 
 @on_tidb

@@ -43,7 +43,7 @@ async def test_a_customer_is_told_as_it_was(
     database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     """After it was renamed, lost its address and got another one, and after it was deleted."""
-    monkeypatch.setattr(audit_log, "BATCH", page)
+    monkeypatch.setattr(audit_log, "PAGE_SIZE", page)
     node = (await run(api, mutations.CREATE_CUSTOMER, **ADA, idempotencyKey="create"))["customer"]["id"]
     await run(api, mutations.UPDATE_CUSTOMER, id=node, name="Ada B", email=None)
     await run(api, mutations.UPDATE_CUSTOMER, id=node, name="Ada C", email="c@example.com")

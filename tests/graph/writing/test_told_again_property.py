@@ -138,8 +138,8 @@ async def test_an_answer_stays_as_it_was_but_for_erasures(
     database: Database, api: Api, monkeypatch: pytest.MonkeyPatch, steps: Any
 ) -> None:
     """Each change is rehearsed, made, and sent again in between and in the end; then all are erased."""
-    monkeypatch.setattr("db.audit.audit_log.BATCH", 2)
-    monkeypatch.setattr("db.audit.audit_log.MOST_SINCE", 2)
+    monkeypatch.setattr("db.audit.audit_log.PAGE_SIZE", 2)
+    monkeypatch.setattr("db.audit.audit_log.MAX_CHANGES_SINCE", 2)
     await empty(database)
     told = Told(api, database)
     for name, asked in steps:
