@@ -25,7 +25,7 @@ def tidegraph(url: str, meter: Meter) -> Any:
     meter.watch(database.reads)
     meter.watch(database.writes)
     settings = Settings(database_url=url)
-    return create_app(settings, database, guarded=settings.authenticates)
+    return create_app(settings, database, loopback_only=not settings.authenticates)
 
 
 def no_limits(url: str, meter: Meter) -> Any:

@@ -1,4 +1,4 @@
-"""The ASGI application: routes, middleware and what lives as long as the process."""
+"""The ASGI application: routes, middleware and the parts that live as long as the process."""
 
 import re
 from collections.abc import AsyncIterator
@@ -7,7 +7,6 @@ from functools import cache
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -18,16 +17,21 @@ from db.idempotency import idempotent_writes
 from graph import schema
 from graph.auth.authentication import Authentication
 from graph.execution.document_cache import Documents
-from graph.http.csrf import Origins
+from graph.http.csrf_and_cors import OriginPolicy
 from graph.http.endpoint import GraphQLEndpoint
-from graph.http.graphiql import Ide
+from graph.http.graphiql import GraphiQL
 from graph.http.health import Health
-from graph.http.request_ids import REQUEST_ID, RequestIds
+from graph.http.request_ids import RequestIds
 from graph.http.security_headers import SecurityHeaders
 from graph.limits.body_memory import BodyMemoryLimit
 from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.limits.rate_limit import RateLimiter
 from graph.settings import Settings
+
+# An empty list means all methods: the endpoint answers those it does not support with an error code.
+ALL_METHODS: list[str] = []
+# A path prefix as proxies send it; nothing that could redirect to another host.
+FORWARDED_PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
 
 def create_app(
@@ -35,41 +39,44 @@ def create_app(
     database: Database | None = None,
     *,
     schema_fits: bool = True,
-    guarded: bool = True,
+    loopback_only: bool = False,
 ) -> Starlette:
-    """The application over `database`, by default the one that the settings name; it closes it.
+    """The application over `database`, which it closes; by default the database of the settings.
 
-    With `schema_fits` False it is not ready until it has seen that the schema fits. One that is not `guarded`
-    has nothing but the place where it listens to keep strangers out.
+    With `schema_fits` False it is not ready until a check finds the expected schema. With
+    `loopback_only`, which is for servers without authentication, it checks Host against DNS rebinding.
     """
     database = database or settings.database()
-    health, ide = Health(database, schema_fits), Ide()
-    allowed = origins(settings, guarded=guarded)
-    answer = endpoint(settings, database, health, ide, allowed)
+    health, graphiql = Health(database, schema_fits), GraphiQL()
+    origins = OriginPolicy(
+        settings.cors_origins, localhost=settings.is_development, loopback_only=loopback_only
+    )
+    endpoint = make_endpoint(settings, database, health, graphiql, origins)
 
     app = Starlette(
         routes=[
-            *ide.routes(),
-            Route("/graphql", answer, methods=EVERY_METHOD),
-            Route("/graphql/", without_slash, methods=EVERY_METHOD),
-            Route("/", to_graphql),
+            *graphiql.routes(),
+            Route("/graphql", endpoint, methods=ALL_METHODS),
+            Route("/graphql/", redirect_without_slash, methods=ALL_METHODS),
+            Route("/", redirect_to_graphql),
             *health.routes(),
         ],
         middleware=[
             Middleware(RequestIds),
             Middleware(SecurityHeaders),
-            cors(allowed),
+            origins.cors_middleware(),
         ],
-        lifespan=closing(database, health),
+        lifespan=make_lifespan(database, health),
     )
-    # It sends clients, with their keys, to the scheme and the host that it sees here, behind a proxy.
+    # Starlette's redirects are absolute: behind a proxy they would send clients, with their keys, to the
+    # scheme and host that this process sees.
     app.router.redirect_slashes = False
     app.state.health = health
     return app
 
 
-def endpoint(
-    settings: Settings, database: Database, health: Health, ide: Ide, allowed: Origins
+def make_endpoint(
+    settings: Settings, database: Database, health: Health, graphiql: GraphiQL, origins: OriginPolicy
 ) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         schema.build(suggestions=settings.is_development, subgraph=settings.federation),
@@ -77,7 +84,7 @@ def endpoint(
         database,
         Authentication.of(settings, database),
         health,
-        ide,
+        graphiql,
         settings.request_timeout,
         settings.cost_limit,
         settings,
@@ -86,13 +93,13 @@ def endpoint(
         BodyMemoryLimit(settings.bodies_limit),
         settings.trusted(),
         receipts=settings.is_development,
-        origins=allowed,
+        origin_policy=origins,
     )
 
 
 @cache
 def documents(settings: Settings) -> Documents:
-    """Made once, as the schema is: what one application has prepared serves all others of its settings."""
+    """The document cache, shared by all applications with these settings."""
     built = schema.build(suggestions=settings.is_development, subgraph=settings.federation)
     return Documents(
         built._schema,
@@ -102,8 +109,8 @@ def documents(settings: Settings) -> Documents:
     )
 
 
-def closing(database: Database, health: Health) -> Lifespan[Starlette]:
-    """Watch the schema, and close the database when the process ends."""
+def make_lifespan(database: Database, health: Health) -> Lifespan[Starlette]:
+    """Checks the schema and deletes expired keys in the background; closes the database at the end."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -113,36 +120,12 @@ def closing(database: Database, health: Health) -> Lifespan[Starlette]:
     return lifespan
 
 
-# An empty list is all of them: the endpoint itself answers those that it does not take, with a code.
-EVERY_METHOD: list[str] = []
-
-
-# What a proxy that strips a prefix of the path says about it; nothing that leads to another host.
-PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
-
-
-async def to_graphql(request: Request) -> Response:
+async def redirect_to_graphql(request: Request) -> Response:
     prefix = request.headers.get("x-forwarded-prefix", "").removesuffix("/")
-    # Relative, so that it also holds below a prefix that is not known here. Only a proxy that answers at the
-    # prefix without a slash after it needs the header.
-    return RedirectResponse(f"{prefix}/graphql" if PREFIX.fullmatch(prefix) else "graphql")
+    # A relative redirect also works below a prefix that is unknown here. Only a proxy that serves the prefix
+    # without a trailing slash needs the header.
+    return RedirectResponse(f"{prefix}/graphql" if FORWARDED_PREFIX.fullmatch(prefix) else "graphql")
 
 
-async def without_slash(request: Request) -> Response:
+async def redirect_without_slash(request: Request) -> Response:
     return RedirectResponse(f"../graphql?{request.url.query}".removesuffix("?"))
-
-
-def origins(settings: Settings, *, guarded: bool) -> Origins:
-    return Origins(settings.cors_origins, localhost=settings.is_development, guarded=guarded)
-
-
-def cors(allowed: Origins) -> Middleware:
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=allowed.listed,
-        allow_origin_regex=allowed.pattern,
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        expose_headers=[REQUEST_ID],
-        max_age=3600,
-    )

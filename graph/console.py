@@ -13,32 +13,32 @@ from graph.settings import Settings
 log = structlog.get_logger("tidegraph")
 
 
-class Notes:
+class Console:
     """In development and on a terminal for people; otherwise every line is an event of the log."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = settings.shown_database
-        self._to_people = settings.is_development or sys.stdout.isatty()
+        self._database = settings.redacted_database_url
+        self._for_people = settings.is_development or sys.stdout.isatty()
 
-    def say(self, text: str) -> None:
-        if self._to_people:
+    def info(self, text: str) -> None:
+        if self._for_people:
             print(text, flush=True)  # noqa: T201
         else:
             log.info(text)
 
-    def warn(self, text: str) -> None:
+    def warning(self, text: str) -> None:
         log.warning(text)
 
     def progress(self, total: int) -> AbstractContextManager[Callable[[int], object]]:
-        return progress(total) if self._to_people else nullcontext(lambda _count: None)
+        return progress(total) if self._for_people else nullcontext(lambda _count: None)
 
     def serving(self, host: str, port: int) -> None:
         """What to open, now that it answers."""
         root = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        if not self._to_people:
+        if not self._for_people:
             log.info("serving", api=f"{root}/graphql", readiness=f"{root}/readyz", database=self._database)
             return
-        self.say(
+        self.info(
             f"Tidegraph is up, on {self._database}. Ctrl-C ends it.\n"
             f"  API        {root}/graphql  (POST)\n"
             f"  GraphiQL   {root}/graphql  (in a browser)\n"
@@ -47,9 +47,9 @@ class Notes:
 
     def stopped(self, by: signal.Signals) -> None:
         """The last line; a terminal has shown ^C just before it."""
-        if not self._to_people:
+        if not self._for_people:
             log.info("stopped", signal=by.name)
         elif by == signal.SIGINT and sys.stdout.isatty():
-            self.say("\nTidegraph has ended.")
+            self.info("\nTidegraph has ended.")
         else:
-            self.say("Tidegraph has ended.")
+            self.info("Tidegraph has ended.")

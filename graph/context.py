@@ -21,13 +21,13 @@ from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.query_statistics import QueryStatistics
 from db.reader import Reader, Transaction
 from graph.auth.callers import ANONYMOUS, Caller
-from graph.read_timestamps import Place, Times
+from graph.read_timestamps import ReadTimestamps, ResponsePath
 
 T = TypeVar("T")
 Batch: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
 # Finds what the database knows to be wrong with an input, and changes nothing.
 Check: TypeAlias = Callable[[Transaction], Awaitable[list[DomainError]]]
-Step: TypeAlias = Callable[[], Awaitable[None]]
+Yield: TypeAlias = Callable[[], Awaitable[None]]
 Loader: TypeAlias = DataLoader[Any, Any]
 
 # A full page for each parent of a full page is one statement. TiDB still reads by key at this length,
@@ -35,7 +35,7 @@ Loader: TypeAlias = DataLoader[Any, Any]
 LARGEST_BATCH = 10_000
 
 
-async def at_once() -> None:
+async def no_yield() -> None:
     """The step of whoever shares the processor with nobody."""
 
 
@@ -47,11 +47,11 @@ class Loaders:
     the batches below would fall apart by chance.
     """
 
-    def __init__(self, reader: Reader, step: Step) -> None:
-        self._reader, self._step = reader, step
+    def __init__(self, reader: Reader, yield_to_others: Yield) -> None:
+        self._reader, self._yield = reader, yield_to_others
         self._by_place: dict[Hashable, Loader] = {}
         self._by_parents: dict[Hashable, Loader] = {}
-        self._parents: dict[Place, Loader] = {}
+        self._parents: dict[ResponsePath, Loader] = {}
         self._running: set[asyncio.Task[Any] | None] = set()
         # What fields wait for, and the loader's future behind each.
         self._waiting: dict[asyncio.Future[Any], asyncio.Future[Any]] = {}
@@ -59,7 +59,7 @@ class Loaders:
 
     def load(
         self,
-        place: Place,
+        place: ResponsePath,
         batch: Batch,
         key: Any,
         arguments: tuple[Hashable, ...] = (),
@@ -82,7 +82,7 @@ class Loaders:
         return found
 
     def _at(
-        self, place: Place, batch: Batch, arguments: tuple[Hashable, ...], moment: datetime | None
+        self, place: ResponsePath, batch: Batch, arguments: tuple[Hashable, ...], moment: datetime | None
     ) -> Loader:
         above = (self._parents.get(place[:length]) for length in range(len(place) - 1, 0, -1))
         shared = (next(filter(None, above), None), batch, arguments, moment)
@@ -124,7 +124,7 @@ class Loaders:
         task = asyncio.current_task()
         self._running.add(task)
         try:
-            await self._step()
+            await self._yield()
             return await batch(reader, keys, *arguments)
         finally:
             self._running.discard(task)
@@ -135,7 +135,7 @@ def _retrieve(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-class Asked(NamedTuple):
+class MutationRequest(NamedTuple):
     """How a mutation is asked for: its name, a hash of its input, the client's key, if it is to last.
 
     `legacy_hash` gives the first version of that hash, which older rows have.
@@ -160,18 +160,18 @@ class Context:
     reader: Reader = field(init=False)
     loaders: Loaders = field(init=False)
     # Called before what may take the processor for long, to let others go first.
-    step: Step = at_once
+    yield_to_others: Yield = no_yield
     identities: dict[tuple[int, ...], bool] = field(default_factory=dict)
-    times: Times = field(init=False, default_factory=Times)
+    read_timestamps: ReadTimestamps = field(init=False, default_factory=ReadTimestamps)
     # Which columns the operation reads of a connection's rows; None for all.
     columns: Callable[[Any], frozenset[str] | None] = field(default=lambda _batched: None)
 
     def __post_init__(self) -> None:
         self._attempts = self.database.attempts(self.deadline)
-        self._rehearsal = AsyncExitStack()
+        self._dry_run = AsyncExitStack()
         self._read_from(self._new_reader())
 
-    async def write(self, asked: Asked, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    async def write(self, request: MutationRequest, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """`work(transaction, *arguments)` in one transaction, which may run more than once and lasts once.
 
         A dry run does not last: its transaction is what the mutation's payload is read from, and is then
@@ -182,12 +182,12 @@ class Context:
             return await work(transaction, *arguments)
 
         once = IdempotentWrite(
-            self.database, self._key(asked), self.request_id, self.deadline, self.receipt, self._attempts
+            self.database, self._key(request), self.request_id, self.deadline, self.receipt, self._attempts
         )
         try:
-            if not asked.dry_run:
+            if not request.dry_run:
                 return cast(T, await once.run(run))
-            outcome, reader = await once.dry_run(run, self._rehearsal)
+            outcome, reader = await once.dry_run(run, self._dry_run)
             self._read_from(reader)
             return cast(T, outcome)
         finally:
@@ -206,10 +206,10 @@ class Context:
         except DatabaseError:
             return []
 
-    async def end_rehearsal(self) -> None:
+    async def end_dry_run(self) -> None:
         """Roll back what a dry run did; everything after it is read from the database again."""
         self.loaders.close()
-        await self._rehearsal.aclose()
+        await self._dry_run.aclose()
         self._read_from(self._new_reader())
 
     def _new_reader(self) -> Reader:
@@ -217,25 +217,25 @@ class Context:
 
     def _read_from(self, reader: Reader) -> None:
         self.reader = reader
-        self.loaders = Loaders(reader, self.step)
+        self.loaders = Loaders(reader, self.yield_to_others)
 
     @property
     def principal(self) -> str:
         """Whom changes and idempotency keys belong to."""
         return self.caller.principal
 
-    def _key(self, asked: Asked) -> IdempotencyKey:
+    def _key(self, request: MutationRequest) -> IdempotencyKey:
         lifetime = timedelta(seconds=self.database.limits.key_lifetime)
-        text = asked.key or uuid4().hex
+        text = request.key or uuid4().hex
         return IdempotencyKey(
             self.principal,
             text,
-            asked.mutation,
-            asked.input_hash,
+            request.mutation,
+            request.input_hash,
             lifetime,
-            client_supplied=bool(asked.key),
+            client_supplied=bool(request.key),
             owner=self.caller.customer_id,
-            legacy_hash=asked.legacy_hash,
+            legacy_hash=request.legacy_hash,
         )
 
 
@@ -243,10 +243,10 @@ class Write(NamedTuple):
     """What a mutation's resolver writes with: `Context.write` with the options of the mutation's input."""
 
     context: Context
-    asked: Asked
+    request: MutationRequest
 
     async def __call__(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        return await self.context.write(self.asked, work, *arguments)
+        return await self.context.write(self.request, work, *arguments)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

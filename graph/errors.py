@@ -42,18 +42,18 @@ GONE_MESSAGE = "The order was deleted, and its customer too."
 TOO_LARGE_MESSAGE = (
     "The response would be larger than {0:,} bytes. Ask for smaller pages, fewer fields or fewer aliases."
 )
-NOT_CARRIED_OUT_MESSAGE = (
+MUTATION_SKIPPED_MESSAGE = (
     "Not carried out, because the payload of an earlier mutation made the response too large. "
     "Send it in a request of its own."
 )
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
 # How many errors say why a request is rejected.
-MOST_ERRORS = 10
+MAX_REQUEST_ERRORS = 10
 # How many errors of fields a response contains.
-MOST_FIELD_ERRORS = 100
+MAX_FIELD_ERRORS = 100
 # What is the client's own mistake although only `db` can tell.
-MISTAKES: dict[type[Exception], str] = {
+CLIENT_ERRORS: dict[type[Exception], str] = {
     errors.InvalidCursor: BAD_CURSOR_MESSAGE,
     errors.UnknownTimeZone: BAD_ZONE_MESSAGE,
     errors.DateOutOfRange: "DAY, WEEK and MONTH are cut in the years 1001 to 9998 only.",
@@ -62,7 +62,7 @@ MISTAKES: dict[type[Exception], str] = {
 }
 
 # The first class that fits gives code and message; the messages are the whole of what goes out.
-PUBLIC: tuple[tuple[type[Exception], str, str], ...] = (
+PUBLIC_ERRORS: tuple[tuple[type[Exception], str, str], ...] = (
     (errors.DeadlineExceeded, TIMEOUT, "The request took longer than it may."),
     (
         errors.Conflict,
@@ -102,18 +102,18 @@ class BadUserInput(Exception):
     """An argument that no rule of the schema's types can catch; the message goes to the client."""
 
 
-class NotCarriedOut(Exception):
+class MutationSkipped(Exception):
     """A mutation that was not run, because an earlier one of the same request exceeded the response limit."""
 
 
-FIXED: dict[type[Exception], tuple[str, str]] = {
-    NotCarriedOut: (NOT_CARRIED_OUT_MESSAGE, RESPONSE_TOO_LARGE),
+FIXED_MESSAGES: dict[type[Exception], tuple[str, str]] = {
+    MutationSkipped: (MUTATION_SKIPPED_MESSAGE, RESPONSE_TOO_LARGE),
     errors.RowLevelSecurityViolation: (NOT_OWNED_MESSAGE, FORBIDDEN),
     errors.ParentDeleted: (GONE_MESSAGE, NOT_FOUND),
 }
 
 
-class Rejected(Exception):
+class RequestError(Exception):
     """The request cannot be executed at all; `errors` say why, each with its code.
 
     Without a `status` the failure is GraphQL's own, and the media type decides between 200 and 400.
@@ -131,31 +131,31 @@ class Rejected(Exception):
         self.headers = headers or {}
 
 
-def coded(message: str, code: str, **extensions: Any) -> GraphQLError:
+def coded_error(message: str, code: str, **extensions: Any) -> GraphQLError:
     """An error that a client can tell by its code."""
     return GraphQLError(message, extensions={"code": code, **extensions})
 
 
-def bad_request(message: str, status: int = 400) -> Rejected:
+def bad_request(message: str, status: int = 400) -> RequestError:
     """A request that is not as it must be, whatever its operation is."""
-    return Rejected(coded(message, BAD_REQUEST), status=status)
+    return RequestError(coded_error(message, BAD_REQUEST), status=status)
 
 
-def unavailable(message: str, seconds: int) -> Rejected:
+def unavailable(message: str, seconds: int) -> RequestError:
     """A request that may be sent again in so many seconds: there is no room, or something is away."""
-    error = coded(message, SERVICE_UNAVAILABLE)
-    return Rejected(error, status=503, headers={"Retry-After": str(seconds)})
+    error = coded_error(message, SERVICE_UNAVAILABLE)
+    return RequestError(error, status=503, headers={"Retry-After": str(seconds)})
 
 
 def too_large(limit: int) -> GraphQLError:
     """A response of more than `limit` bytes."""
-    return coded(TOO_LARGE_MESSAGE.format(limit), RESPONSE_TOO_LARGE, limit=limit)
+    return coded_error(TOO_LARGE_MESSAGE.format(limit), RESPONSE_TOO_LARGE, limit=limit)
 
 
-def too_many_requests(message: str, seconds: int) -> Rejected:
+def too_many_requests(message: str, seconds: int) -> RequestError:
     """A request that may be sent again in so many seconds; nothing of it was done."""
-    error = coded(message, TOO_MANY_REQUESTS, retryable=True, retryAfterMs=seconds * 1000)
-    return Rejected(error, status=429, headers={"Retry-After": str(seconds)})
+    error = coded_error(message, TOO_MANY_REQUESTS, retryable=True, retryAfterMs=seconds * 1000)
+    return RequestError(error, status=429, headers={"Retry-After": str(seconds)})
 
 
 def with_code(error: GraphQLError, code: str) -> GraphQLError:
@@ -172,55 +172,55 @@ def with_code(error: GraphQLError, code: str) -> GraphQLError:
     )
 
 
-def public(found: Sequence[GraphQLError]) -> list[GraphQLError]:
+def mask_errors(found: Sequence[GraphQLError]) -> list[GraphQLError]:
     """What the client gets of the errors that fields raised.
 
     One failed batch is an error of each of its fields: it is logged once, and they share its id.
     """
     shown: dict[int, GraphQLError] = {}
-    return [_of_client(error) or _of_server(error, shown) for error in found]
+    return [_client_error(error) or _masked_error(error, shown) for error in found]
 
 
-def _of_client(error: GraphQLError) -> GraphQLError | None:
+def _client_error(error: GraphQLError) -> GraphQLError | None:
     match error.original_error:
         case BadUserInput() as bad:
-            return _replaced(error, coded(str(bad), BAD_USER_INPUT))
-        case errors.DatabaseError() as mistake if type(mistake) in MISTAKES:
-            return _replaced(error, coded(MISTAKES[type(mistake)], BAD_USER_INPUT))
+            return _replaced(error, coded_error(str(bad), BAD_USER_INPUT))
+        case errors.DatabaseError() as mistake if type(mistake) in CLIENT_ERRORS:
+            return _replaced(error, coded_error(CLIENT_ERRORS[type(mistake)], BAD_USER_INPUT))
         case errors.ResponseTooLarge(limit=limit):
             return _replaced(error, too_large(limit))
         case errors.AsOfUnavailable() as gone:
-            return _replaced(error, coded(str(gone), AS_OF_UNAVAILABLE))
-        case NotCarriedOut() | errors.RowLevelSecurityViolation() | errors.ParentDeleted() as fixed:
-            return _replaced(error, coded(*FIXED[type(fixed)]))
+            return _replaced(error, coded_error(str(gone), AS_OF_UNAVAILABLE))
+        case MutationSkipped() | errors.RowLevelSecurityViolation() | errors.ParentDeleted() as fixed:
+            return _replaced(error, coded_error(*FIXED_MESSAGES[type(fixed)]))
         case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):
             # An argument's value; what graphql-core finds wrong with ours points at the field or at nothing.
             return with_code(error, BAD_USER_INPUT)
     return None
 
 
-def _of_server(error: GraphQLError, shown: dict[int, GraphQLError]) -> GraphQLError:
+def _masked_error(error: GraphQLError, shown: dict[int, GraphQLError]) -> GraphQLError:
     original = error.original_error or error
     if id(original) not in shown:
-        shown[id(original)] = logged(original, error.path)
+        shown[id(original)] = log_and_mask(original, error.path)
     return _replaced(error, shown[id(original)])
 
 
-def logged(original: Exception, path: Sequence[str | int] | None = None) -> GraphQLError:
+def log_and_mask(original: Exception, path: Sequence[str | int] | None = None) -> GraphQLError:
     """Log what went wrong on our side; what the client may know of it, and of a bug only an id."""
-    for kind, code, message in PUBLIC:
+    for kind, code, message in PUBLIC_ERRORS:
         if isinstance(original, kind):
             log.warning("request failed", code=code, path=path, reason=str(original))
-            return coded(message, code, **advice(original))
+            return coded_error(message, code, **retry_hints(original))
     error_id = uuid.uuid4().hex
     if isinstance(original, errors.DataInconsistency):
         log.critical("data are damaged", error_id=error_id, path=path, reason=str(original))
     else:
         log.error("internal error", error_id=error_id, path=path, exc_info=original)
-    return coded(MASKED_MESSAGE, INTERNAL_SERVER_ERROR, errorId=error_id)
+    return coded_error(MASKED_MESSAGE, INTERNAL_SERVER_ERROR, errorId=error_id)
 
 
-def advice(original: Exception) -> dict[str, Any]:
+def retry_hints(original: Exception) -> dict[str, Any]:
     """What a program can do about it: send again after a while, or with the key that makes it happen once."""
     if isinstance(original, errors.OutcomeUnknown) and original.key is not None:
         return {"retryable": True, "idempotencyKey": original.key}

@@ -9,9 +9,9 @@ import strawberry
 from db.models import Customer, Order
 
 KINDS = {"Customer": Customer, "Order": Order}
-LARGEST = 2**63 - 1
+MAX_ROW_ID = 2**63 - 1
 # The longest id has 38 characters.
-MAX_LENGTH = 38
+MAX_ID_LENGTH = 38
 
 
 class GlobalId(NamedTuple):
@@ -27,7 +27,7 @@ class GlobalId(NamedTuple):
     @classmethod
     def decode(cls, text: str) -> "GlobalId | None":
         """None for anything that `encode` did not make."""
-        if len(text) > MAX_LENGTH:
+        if len(text) > MAX_ID_LENGTH:
             return None
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
@@ -39,7 +39,7 @@ class GlobalId(NamedTuple):
             return None
         decoded = cls(kind, int(digits))
         same = decoded.encode() == text
-        return decoded if same and 0 < decoded.row_id <= LARGEST else None
+        return decoded if same and 0 < decoded.row_id <= MAX_ROW_ID else None
 
 
 def row_id(kind: str, text: str) -> int | None:

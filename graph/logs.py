@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 # Log collectors cut or drop longer lines. JSON here is ASCII, so characters are bytes.
-LONGEST_LINE = 8_000
+MAX_LINE_LENGTH = 8_000
 
 
 def configure(*, development: bool) -> None:
@@ -48,7 +48,7 @@ def for_people() -> list[structlog.typing.Processor]:
     """Coloured on a terminal, with the usual traceback below."""
     plain = structlog.dev.plain_traceback
     render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-    return [lambda logger, name, event: shorten(str(render(logger, name, event)), LONGEST_LINE)]
+    return [lambda logger, name, event: shorten(str(render(logger, name, event)), MAX_LINE_LENGTH)]
 
 
 def for_machines() -> list[structlog.typing.Processor]:
@@ -57,11 +57,11 @@ def for_machines() -> list[structlog.typing.Processor]:
 
 
 def as_json(_logger: Any, _name: str, event: Mapping[str, Any]) -> str:
-    """A JSON object of at most LONGEST_LINE bytes; fields that are too long lose their middle."""
-    limit = LONGEST_LINE
+    """A JSON object of at most MAX_LINE_LENGTH bytes; fields that are too long lose their middle."""
+    limit = MAX_LINE_LENGTH
     while True:
         line = json.dumps({key: _field(value, limit) for key, value in event.items()}, default=repr)
-        if len(line) <= LONGEST_LINE or limit < 16:
+        if len(line) <= MAX_LINE_LENGTH or limit < 16:
             return line
         limit //= 2
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STEPS = 10
+PROGRESS_LINES = 10
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def progress(total: int, what: str = "rows") -> Iterator[Callable[[int], object]
         with _bar(total, what) as advance:
             yield advance
     else:
-        yield Lines(total, what)
+        yield ProgressLines(total, what)
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def _bar(total: int, what: str) -> Iterator[Callable[[int], object]]:
         yield lambda count: bar.advance(task, count)
 
 
-class Lines:
+class ProgressLines:
     """A line for each tenth of the work."""
 
     def __init__(self, total: int, what: str) -> None:
@@ -37,7 +37,7 @@ class Lines:
 
     def __call__(self, count: int) -> None:
         self._done += count
-        if self._done - self._shown >= self._total / STEPS or self._done == self._total:
+        if self._done - self._shown >= self._total / PROGRESS_LINES or self._done == self._total:
             self._shown = self._done
             sys.stdout.write(f"{self._done:,} of {self._total:,} {self._what}\n")
             sys.stdout.flush()

@@ -1,45 +1,45 @@
-"""As of when the fields of one request are read."""
+"""Read timestamps: the time as of which each field of a request is read (stale reads)."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-# Where a field stands in the answer, by response names alone: all elements of a list share it.
-Place: TypeAlias = tuple[str, ...]
+# Response names from the root to a field; all items of a list share one path.
+ResponsePath: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class When:
-    """As of when a field is read, with all that is below it; one without a When is read as its parent is.
+class ReadTimestamp:
+    """The time as of which a field and everything below it is read. Fields without one use their parent's.
 
-    A `pinned` one whose moment is None is read as its parent is too, or else at a moment just past; and if
-    its moment is no longer kept, it is read at the present.
+    With `pinned` and no `moment`, the parent's timestamp is used, or else one just before now. A pinned
+    timestamp that has been garbage-collected falls back to the present.
     """
 
     moment: datetime | None
     pinned: bool = False
 
 
-class Times:
-    """The moment of each place that has one of its own; it holds for all places below. None: the present."""
+class ReadTimestamps:
+    """Read timestamps by response path; each also applies below its path. None means the present."""
 
     def __init__(self) -> None:
-        self._moments: dict[Place, datetime | None] = {}
+        self._moments: dict[ResponsePath, datetime | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._moments)
 
-    def set(self, place: Place, moment: datetime | None) -> None:
+    def set(self, place: ResponsePath, moment: datetime | None) -> None:
         self._moments[place] = moment
 
-    def of(self, place: Place) -> datetime | None:
-        """The moment that `place` is read at."""
+    def of(self, place: ResponsePath) -> datetime | None:
+        """The timestamp that applies at `place`."""
         for depth in range(len(place), 0, -1):
             if place[:depth] in self._moments:
                 return self._moments[place[:depth]]
         return None
 
 
-def place_of(path: Any) -> Place:
-    """The place of a path of graphql-core's."""
+def response_path(path: Any) -> ResponsePath:
+    """The response path of a graphql-core path, without list indexes."""
     return tuple(key for key in path.as_list() if isinstance(key, str))

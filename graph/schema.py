@@ -13,7 +13,7 @@ from graph.mutations import batch_payloads, customers, orders, payloads
 from graph.mutations.payloads import mutation
 from graph.mutations.user_errors import USER_ERRORS
 from graph.types import federation
-from graph.types.as_of import timed
+from graph.types.as_of import with_as_of
 from graph.types.change_history import Change, history_of
 from graph.types.connections.connection import CUSTOMER_ARGUMENTS, ORDER_ARGUMENTS, Connection, connection
 from graph.types.connections.customer_connection import CustomerConnection
@@ -35,7 +35,7 @@ ONE_OF = "directive @oneOf on INPUT_OBJECT"
 
 
 @strawberry.type(description="Everything that can be read.")
-@timed
+@with_as_of
 class Query:
     customer: Customer | None = lookup(
         loaders.customers_by_unique,

@@ -16,7 +16,7 @@ from db.engine.urls import DatabaseUrl
 from graph.auth import jwks
 from graph.env_file import names_in
 from graph.http import trusted_documents
-from graph.http.trusted_documents import Trusted
+from graph.http.trusted_documents import TrustedDocuments
 from graph.limits.limit_settings import LimitSettings, Seconds
 
 PREFIX = "TIDEGRAPH_"
@@ -42,7 +42,7 @@ KUBERNETES = re.compile(
 ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 
-class BadSettings(Exception):
+class SettingsError(Exception):
     """A setting cannot be used; the message is one line for the operator."""
 
 
@@ -221,14 +221,14 @@ class Settings(LimitSettings, BaseSettings):
         return self.auth != "none"
 
     @property
-    def shown_database(self) -> str:
+    def redacted_database_url(self) -> str:
         """The database's URL without its password."""
         return str(DatabaseUrl.parse(self.database_url))
 
-    def trusted(self) -> Trusted:
+    def trusted(self) -> TrustedDocuments:
         """The documents of the file as it is now."""
         documents = trusted_documents.load(self.trusted_documents) if self.trusted_documents else {}
-        return Trusted(documents, only=self.only_trusted_documents)
+        return TrustedDocuments(documents, only=self.only_trusted_documents)
 
     def database(self) -> Database:
         """A new set of pools by these settings."""
@@ -246,26 +246,26 @@ class Settings(LimitSettings, BaseSettings):
 
 
 def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
-    """Settings as `given`, from the environment and from `.env`; the first wins. Raises BadSettings."""
+    """Settings as `given`, from the environment and from `.env`; the first wins. Raises SettingsError."""
     injected = {name for name, value in os.environ.items() if KUBERNETES.fullmatch(f"{name}={value}")}
-    _refuse_unknown(os.environ.keys() - injected, "the environment")
+    _reject_unknown(os.environ.keys() - injected, "the environment")
     try:
         in_file = names_in(env_file)
     except ValueError as error:
-        raise BadSettings(str(error)) from None
-    _refuse_unknown(in_file, str(env_file))
+        raise SettingsError(str(error)) from None
+    _reject_unknown(in_file, str(env_file))
     try:
         return Settings(_env_file=env_file, **given)  # type: ignore[call-arg]
     except ValidationError as error:
-        raise BadSettings(_one_line(error)) from None
+        raise SettingsError(_one_line(error)) from None
 
 
-def _refuse_unknown(names: Iterable[str], source: str) -> None:
+def _reject_unknown(names: Iterable[str], source: str) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for name in sorted(names):
         upper = name.upper()
         if upper.startswith(PREFIX) and upper not in known and not upper.startswith(TEST_PREFIX):
-            raise BadSettings(f"{name} in {source} is not a setting. Known: {', '.join(sorted(known))}.")
+            raise SettingsError(f"{name} in {source} is not a setting. Known: {', '.join(sorted(known))}.")
 
 
 def _shorter(found: re.Match[str]) -> str:

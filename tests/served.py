@@ -19,7 +19,7 @@ async def served(app: Any, limits: LimitSettings) -> AsyncIterator[uvicorn.Serve
     patience: Any = limits.keep_alive_timeout
     options: Any = {"timeout_keep_alive": patience, "lifespan": "off", "access_log": False}
     server = uvicorn.Server(uvicorn.Config(app, http=http, ws="none", **options))
-    serving = asyncio.create_task(server.serve(sockets=[bind("127.0.0.1", 0, guarded=True)]))
+    serving = asyncio.create_task(server.serve(sockets=[bind("127.0.0.1", 0, loopback_only=False)]))
     while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     try:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from graph.http.server import CannotListen, bind
+from graph.http.server import ListenError, bind
 from tests.conftest import KINDS
 from tests.processes import Spawn
 from tests.session import SharedTidb, execute
@@ -168,8 +168,8 @@ def test_serve_refuses_an_old_schema(tidb: SharedTidb, spawn: Spawn) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", ""])
 def test_beyond_loopback_it_does_not_listen(host: str) -> None:
     """A name may lead anywhere, so only localhost passes for this machine's."""
-    with pytest.raises(CannotListen) as caught:
-        bind(host, 0, guarded=False)
+    with pytest.raises(ListenError) as caught:
+        bind(host, 0, loopback_only=True)
 
     reason = "is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure"
     assert f"{host!r} {reason}" == str(caught.value)
@@ -178,14 +178,14 @@ def test_beyond_loopback_it_does_not_listen(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost"])
 def test_on_loopback_it_listens(host: str) -> None:
     """Every address that only this machine reaches will do."""
-    with bind(host, 0, guarded=False) as listener:
+    with bind(host, 0, loopback_only=True) as listener:
         assert listener.getsockname()[1] > 0
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     """The system's own word for it."""
-    with pytest.raises(CannotListen) as caught:
-        bind("192.0.2.1", 8000, guarded=True)
+    with pytest.raises(ListenError) as caught:
+        bind("192.0.2.1", 8000, loopback_only=False)
 
     assert "cannot listen on 192.0.2.1, port 8000: Cannot assign requested address" == str(caught.value)
 

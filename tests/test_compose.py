@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from graph import settings
-from graph.http.server import GRACE
+from graph.http.server import GRACE_SECONDS
 from graph.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +81,7 @@ def _numbers(version: str) -> list[int]:
 def test_the_server_has_time_to_drain() -> None:
     """Docker kills it after 10 seconds otherwise, in the middle of a request."""
     loaded = settings.load()
-    needed = loaded.shutdown_delay + loaded.body_timeout + loaded.request_timeout + GRACE
+    needed = loaded.shutdown_delay + loaded.body_timeout + loaded.request_timeout + GRACE_SECONDS
     grace = re.fullmatch(r"(\d+)s", _services()["server"]["stop_grace_period"])
 
     assert grace

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph.http.response_sending import PIECE, gzip, send_response
+from graph.http.response_sending import CHUNK_BYTES, gzip, send_response
 from graph.limits.body_memory import FREE_BYTES, BodyMemoryLimit, Reservation
 from graph.limits.client_connections import MAX_BUFFERED, MIN_READ
 from graph.limits.limit_settings import LimitSettings
@@ -171,7 +171,7 @@ async def test_a_response_is_charged_until_it_is_read() -> None:
         await until(lambda: not sender.memory.used)
 
     assert LARGE - FREE_BYTES == charged
-    assert 0 < buffered <= FREE_BYTES + PIECE
+    assert 0 < buffered <= FREE_BYTES + CHUNK_BYTES
 
 
 async def test_a_compressed_response_is_charged_with_its_own_size() -> None:

@@ -11,7 +11,7 @@ from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from graph.cli import database_commands
-from graph.cli.database_commands import Failed
+from graph.cli.database_commands import CommandError
 from tests.conftest import KINDS
 from tests.db.sql import run
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
@@ -104,7 +104,7 @@ async def test_every_command_refuses_a_schema_that_does_not_fit(url: str, script
         database_commands.migrate(settings_of(url)),
         database_commands.seed(settings_of(url), FEW),
     ):
-        with pytest.raises(Failed) as refused:
+        with pytest.raises(CommandError) as refused:
             await command
         assert line == str(refused.value)
 
@@ -197,10 +197,10 @@ async def test_servers_that_start_together_seed_once(url: str, capsys: pytest.Ca
 
 async def test_seed_needs_a_schema(url: str) -> None:
     """It names the command that makes one."""
-    with pytest.raises(Failed) as absent:
+    with pytest.raises(CommandError) as absent:
         await database_commands.seed(settings_of(url), FEW)
     await bring_to(url, "0001")
-    with pytest.raises(Failed) as behind:
+    with pytest.raises(CommandError) as behind:
         await database_commands.seed(settings_of(url), FEW)
 
     assert f"{url}: there is no such database yet: run `tidegraph migrate`" == str(absent.value)
@@ -211,8 +211,8 @@ async def test_seed_needs_a_schema(url: str) -> None:
 async def test_seeding_twice_is_refused(database_url: str) -> None:
     """Sample data never mixes with what is there."""
     settings = settings_of(database_url)
-    full = f"{settings.shown_database} has data already"
+    full = f"{settings.redacted_database_url} has data already"
 
     assert "Seeded 3 customers with 6 orders." == await database_commands.seed(settings, FEW)
-    with pytest.raises(Failed, match=f"{full}; sample data goes into an empty one only"):
+    with pytest.raises(CommandError, match=f"{full}; sample data goes into an empty one only"):
         await database_commands.seed(settings, FEW)

@@ -14,7 +14,7 @@ from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate, privileges
 from graph.cli import database_commands
-from graph.cli.database_commands import Failed
+from graph.cli.database_commands import CommandError
 from graph.settings import Settings
 from tests.processes import Serving, Spawn
 from tests.session import SharedTidb, execute
@@ -133,7 +133,7 @@ async def test_the_migrating_user_brings_rows_along(users: Users, tidb: SharedTi
 
 async def test_the_serving_user_cannot_migrate(users: Users) -> None:
     """What it was not granted stays undone, and the reason is one line."""
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(CommandError) as caught:
         await database_commands.migrate(Settings(_env_file=None, database_url=users.serving))
 
     user = sa.make_url(users.serving).username

@@ -5,7 +5,7 @@ import re
 import httpx2
 import pytest
 
-from graph.global_ids import LARGEST, GlobalId
+from graph.global_ids import MAX_ROW_ID, GlobalId
 from tests.conftest import KINDS
 from tests.keys import bearer
 from tests.processes import Serving, Spawn, wait_until
@@ -64,7 +64,7 @@ def test_a_key_is_bound_to_a_customer(database_url: str, spawn: Spawn) -> None:
     listed = spawn.run("keys", "list", database_url=database_url).stdout
     unknown = {
         each: spawn.run(*create, "eve", "--customer", each, database_url=database_url)
-        for each in ("", "1", GlobalId("Order", 1).encode(), GlobalId("Customer", LARGEST).encode())
+        for each in ("", "1", GlobalId("Order", 1).encode(), GlobalId("Customer", MAX_ROW_ID).encode())
     }
 
     assert 3 == len(ids)

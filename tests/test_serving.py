@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from db.engine.database import Database
 from db.models import customers
 from graph.app import create_app
-from graph.console import Notes
+from graph.console import Console
 from graph.http.server import Server
 from tests.api import read as read_settings
 from tests.conftest import KINDS, on_sqlite
@@ -252,7 +252,7 @@ async def test_sighup_stays_ignored_under_nohup(
 ) -> None:
     """A process that was started so outlives its terminal."""
     settings = read_settings()
-    server = Server(create_app(settings, database), settings, Notes(settings), ("127.0.0.1", 0))
+    server = Server(create_app(settings, database), settings, Console(settings), ("127.0.0.1", 0))
     before = signal.signal(signal.SIGHUP, found)
     try:
         with server.capture_signals():

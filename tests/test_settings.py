@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graph import settings
-from graph.settings import KUBERNETES, BadSettings, Settings
+from graph.settings import KUBERNETES, Settings, SettingsError
 
 FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
 AN_ORIGIN = "takes origins such as https://app.example.com, not"
@@ -84,7 +84,7 @@ pytestmark = pytest.mark.usefixtures("nothing_set")
 
 
 def refused() -> str:
-    with pytest.raises(BadSettings) as caught:
+    with pytest.raises(SettingsError) as caught:
         settings.load()
     return str(caught.value)
 
@@ -295,7 +295,7 @@ def test_settings_do_not_show_a_password(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("TIDEGRAPH_DATABASE_URL", "tidb://shop:s3cret@127.0.0.1/shop")
     loaded = settings.load()
 
-    assert "tidb://shop:***@127.0.0.1:4000/shop" == loaded.shown_database
+    assert "tidb://shop:***@127.0.0.1:4000/shop" == loaded.redacted_database_url
     assert "s3cret" not in repr(loaded)
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from graph.cli import database_commands
-from graph.cli.database_commands import Failed
+from graph.cli.database_commands import CommandError
 from tests.conftest import on_tidb
 from tests.operating import FEW, failure_of_prepare, prepare, settings_of
 from tests.session import SharedTidb, execute
@@ -66,11 +66,11 @@ async def failures(url: sa.URL) -> set[str]:
     report = await database_commands.check(settings)
     messages = {report.lines[2].removeprefix("reachable   no: ")}
     for work in (database_commands.migrate(settings), database_commands.seed(settings, FEW)):
-        with pytest.raises(Failed) as caught:
+        with pytest.raises(CommandError) as caught:
             await work
-        messages.add(str(caught.value).removeprefix(f"{settings.shown_database}: "))
+        messages.add(str(caught.value).removeprefix(f"{settings.redacted_database_url}: "))
     refused = await failure_of_prepare(settings.database_url)
-    return {*messages, refused.removeprefix(f"{settings.shown_database}: ")}
+    return {*messages, refused.removeprefix(f"{settings.redacted_database_url}: ")}
 
 
 @on_tidb
@@ -92,12 +92,12 @@ async def test_a_missing_privilege_is_refused(account: sa.URL) -> None:
 
 async def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts a connection and says nothing costs a command seconds, no more."""
-    monkeypatch.setattr(database_commands, "PATIENCE", 0.2)
+    monkeypatch.setattr(database_commands, "DATABASE_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = sa.make_url(CLOSED_PORT).set(port=silent.getsockname()[1])
         reason = "it did not answer within 0.2 seconds"
         settings = settings_of(url.render_as_string(hide_password=False))
-        shown = settings.shown_database
+        shown = settings.redacted_database_url
 
         assert f"reachable   no: {reason}" == (await database_commands.check(settings)).lines[-1]
         assert f"{shown}: {reason}" == await failure_of_prepare(settings.database_url, migrate=True)
@@ -145,7 +145,7 @@ async def test_a_file_without_a_place_is_explained(path: str, reason: str) -> No
 
     assert (False, f"reachable   no: {reason}") == (report.ok, report.lines[-1])
     assert f"{url}: {reason}" == await failure_of_prepare(url)
-    with pytest.raises(Failed, match=reason):
+    with pytest.raises(CommandError, match=reason):
         await database_commands.migrate(settings_of(url))
 
 

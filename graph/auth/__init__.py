@@ -1,1 +1,1 @@
-"""Authentication and scopes: API keys, JSON Web Tokens, callers."""
+"""Authentication and scopes: API keys, JSON Web JwtVerifier, callers."""

@@ -1,4 +1,4 @@
-"""API keys: how one is made and told from other text, and which caller it stands for."""
+"""API keys: creating, recognizing and verifying them."""
 
 import asyncio
 import hashlib
@@ -6,23 +6,24 @@ import re
 import secrets
 from datetime import UTC, datetime
 
+from cachetools import TTLCache
+
 from db import api_keys
 from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.models import ApiKey
 from graph.auth.callers import Caller, Unauthenticated
 from graph.auth.scopes import granted
-from graph.auth.ttl_cache import Recent
 
-# Known to those who search code and logs for secrets.
+# A fixed prefix lets secret scanners find leaked keys in code and logs.
 PREFIX = "tdg_"
 BYTES = 32
 SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
-# How long a key goes on working after it was revoked, and an unknown one goes on failing.
-SECONDS = 5.0
-MOST_KEYS = 10_000
-# Whoever guesses keys has no name yet: all look-ups together leave a fifth of the pool, as one caller does.
-LOOK_UPS = "look-ups of keys"
+# For this long a revoked key still works, and a key that was unknown still fails.
+CACHE_SECONDS = 5.0
+MAX_CACHED_KEYS = 10_000
+# Unverified callers share one principal, and with it one caller's quota of the connection pool.
+LOOKUP_PRINCIPAL = "look-ups of keys"
 
 
 def new_secret() -> str:
@@ -31,24 +32,24 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is stored of a key. Its bits are random: nobody finds them by trying, however fast the hash."""
+    """The SHA-256 that is stored for a key; 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-class ApiKeys:
-    """The callers of keys, looked up in the database at most every SECONDS for each key.
+class ApiKeyVerifier:
+    """Callers of API keys, in TTL caches: one database look-up per key and CACHE_SECONDS.
 
-    Unknown keys are remembered apart: however many are tried, those that are known stay.
+    Unknown keys have a cache of their own, so that guessing keys evicts no valid ones.
     """
 
-    def __init__(self, database: Database, seconds: float = SECONDS) -> None:
+    def __init__(self, database: Database, seconds: float = CACHE_SECONDS) -> None:
         self._database = database
-        self._known: Recent[ApiKey] = Recent(MOST_KEYS, seconds)
-        self._unknown: Recent[bool] = Recent(MOST_KEYS, seconds)
-        self._asking: dict[str, asyncio.Task[ApiKey | None]] = {}
+        self._known: TTLCache[str, ApiKey] = TTLCache(MAX_CACHED_KEYS, seconds)
+        self._unknown: TTLCache[str, bool] = TTLCache(MAX_CACHED_KEYS, seconds)
+        self._fetching: dict[str, asyncio.Task[ApiKey | None]] = {}
 
-    def takes(self, credential: str) -> bool:
-        """Whether it looks like a key."""
+    def recognizes(self, credential: str) -> bool:
+        """Whether the text has the form of a key."""
         return SECRET.fullmatch(credential) is not None
 
     async def caller(self, secret: str, deadline: Deadline) -> Caller:
@@ -58,23 +59,24 @@ class ApiKeys:
             raise Unauthenticated("This key is unknown, expired or revoked.")
         return Caller(f"key:{key.name}", granted(key.scopes.split()), key.customer_id)
 
-    async def _find(self, text: str, deadline: Deadline) -> ApiKey | None:
-        key = self._known.get(text)
-        if key is not None or self._unknown.get(text):
+    async def _find(self, key_digest: str, deadline: Deadline) -> ApiKey | None:
+        key = self._known.get(key_digest)
+        if key is not None or self._unknown.get(key_digest):
             return key
-        if text not in self._asking:
-            # Shared by all requests that come with the key meanwhile, whichever of them goes away.
-            self._asking[text] = asyncio.create_task(self._ask(text, deadline))
+        if key_digest not in self._fetching:
+            # All concurrent requests with this key share the task, so none of them may cancel it.
+            self._fetching[key_digest] = asyncio.create_task(self._fetch(key_digest, deadline))
         async with deadline.limit():
-            return await asyncio.shield(self._asking[text])
+            return await asyncio.shield(self._fetching[key_digest])
 
-    async def _ask(self, text: str, deadline: Deadline) -> ApiKey | None:
+    async def _fetch(self, key_digest: str, deadline: Deadline) -> ApiKey | None:
         try:
-            key = await api_keys.find(self._database.reader(deadline, caller=LOOK_UPS), text)
+            reader = self._database.reader(deadline, caller=LOOKUP_PRINCIPAL)
+            key = await api_keys.find(reader, key_digest)
         finally:
-            del self._asking[text]
+            del self._fetching[key_digest]
         if key is None:
-            self._unknown.put(text, True)
+            self._unknown[key_digest] = True
         else:
-            self._known.put(text, key)
+            self._known[key_digest] = key
         return key

@@ -1,4 +1,4 @@
-"""Who sends a request, by its header Authorization, and how a request of nobody is answered."""
+"""Authentication: finds the caller of a request by its Authorization header."""
 
 from typing import Protocol
 
@@ -6,62 +6,60 @@ from starlette.requests import Request
 
 from db.engine.database import Database
 from db.engine.deadline import Deadline
-from graph.auth.api_keys import ApiKeys
+from graph.auth.api_keys import ApiKeyVerifier
 from graph.auth.callers import ANONYMOUS, Caller, Unauthenticated
-from graph.auth.json_web_tokens import Tokens
-from graph.auth.jwks import KeySet
-from graph.errors import UNAUTHENTICATED, Rejected, coded
+from graph.auth.json_web_tokens import JwtVerifier
+from graph.auth.jwks import JwkSet
+from graph.errors import UNAUTHENTICATED, RequestError, coded_error
 from graph.settings import Settings
 
 CHALLENGE = 'Bearer realm="tidegraph"'
-# Past that it is neither a key nor a token of ours.
-LONGEST = 8_000
+MAX_CREDENTIAL_LENGTH = 8_000
 
 
-class Credentials(Protocol):
-    """One kind of credential: keys, or tokens."""
+class CredentialVerifier(Protocol):
+    """Verifies one kind of credential: API keys or JWTs."""
 
-    def takes(self, credential: str) -> bool: ...
+    def recognizes(self, credential: str) -> bool: ...
 
     async def caller(self, credential: str, deadline: Deadline) -> Caller: ...
 
 
 class Authentication:
-    """Tells the caller by the first kind of credential that takes what was sent.
+    """Asks the first verifier that recognizes the credential. Without verifiers all callers are anonymous."""
 
-    Without any kind everybody is anonymous.
-    """
-
-    def __init__(self, *kinds: Credentials) -> None:
-        self._kinds = kinds
+    def __init__(self, *verifiers: CredentialVerifier) -> None:
+        self._verifiers = verifiers
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> "Authentication":
-        kinds: list[Credentials] = []
+        verifiers: list[CredentialVerifier] = []
         if "keys" in settings.auth:
-            kinds.append(ApiKeys(database))
+            verifiers.append(ApiKeyVerifier(database))
         if "jwt" in settings.auth:
-            keys = KeySet(settings.jwt_jwks)
+            keys = JwkSet(settings.jwt_jwks)
             claims = settings.jwt_scope_claim, settings.jwt_customer_claim
-            kinds.append(Tokens(keys, settings.jwt_issuer, settings.jwt_audience, *claims))
-        return cls(*kinds)
+            verifiers.append(JwtVerifier(keys, settings.jwt_issuer, settings.jwt_audience, *claims))
+        return cls(*verifiers)
 
     async def caller(self, request: Request, deadline: Deadline) -> Caller:
-        """Raises Rejected, Unavailable or DeadlineExceeded."""
-        if not self._kinds:
+        """Raises RequestError (401), Unavailable or DeadlineExceeded."""
+        if not self._verifiers:
             return ANONYMOUS
         try:
             return await self._caller(request.headers.getlist("authorization"), deadline)
         except Unauthenticated as error:
             headers = {"WWW-Authenticate": CHALLENGE}
-            raise Rejected(coded(str(error), UNAUTHENTICATED), status=401, headers=headers) from None
+            raise RequestError(
+                coded_error(str(error), UNAUTHENTICATED), status=401, headers=headers
+            ) from None
 
     async def _caller(self, headers: list[str], deadline: Deadline) -> Caller:
         scheme, _, credential = (headers[0] if len(headers) == 1 else "").partition(" ")
         credential = credential.strip(" ")
-        if scheme.lower() != "bearer" or not credential or len(credential) > LONGEST:
+        if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL_LENGTH:
             raise Unauthenticated("Send one header Authorization: Bearer, and a key or token.")
-        for kind in self._kinds:
-            if kind.takes(credential):
-                return await kind.caller(credential, deadline)
+        for verifier in self._verifiers:
+            if verifier.recognizes(credential):
+                return await verifier.caller(credential, deadline)
         raise Unauthenticated("This is neither a key nor a token that this server takes.")

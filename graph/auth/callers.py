@@ -1,4 +1,4 @@
-"""Who sends a request: a name that changes and idempotency keys belong to, and what it may do."""
+"""Callers: the principal that sends a request, its scopes, and the customer that it is restricted to."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from graph.auth.scopes import EVERY_SCOPE, Scopes
 
 
 class Caller(NamedTuple):
-    """`principal` names the caller: `key:NAME`, say.
+    """`principal` identifies the caller, such as `key:NAME`; changes and idempotency keys belong to it.
 
-    With a `customer_id` it sees and changes that customer's data alone.
+    With a `customer_id` the caller is restricted to that customer's rows (row-level security).
     """
 
     principal: str
@@ -17,8 +17,8 @@ class Caller(NamedTuple):
 
 
 class Unauthenticated(Exception):
-    """The request does not say who sends it, or not so that it can be believed; the message goes out."""
+    """The credential is missing or invalid; the message goes to the client."""
 
 
-# Whoever it is, where authentication is not configured.
+# Every caller, where authentication is not configured.
 ANONYMOUS = Caller("anonymous", EVERY_SCOPE)

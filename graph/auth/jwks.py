@@ -1,4 +1,4 @@
-"""The public keys that tokens are signed with: from a file or a URL, looked at again as they change."""
+"""JWKS: the public keys that verify JWTs, loaded from a file or a URL and reloaded as they rotate."""
 
 import asyncio
 import time
@@ -13,20 +13,20 @@ from db.engine.deadline import Deadline
 from graph.errors import unavailable
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-# A key that was taken out is known for FRESH seconds more. A key that is not known may be new, and is looked
-# for at once, but not more often than every PAUSE seconds, whatever tokens say.
-FRESH, PAUSE = 300.0, 10.0
-# For how long keys are trusted while they cannot be loaded again.
-STALEST = 3600.0
+# A removed key stays valid for up to FRESH_SECONDS. An unknown key ID may be a new key, so it reloads the
+# set at once, but at most every RETRY_SECONDS, because JWTs can name any ID.
+FRESH_SECONDS, RETRY_SECONDS = 300.0, 10.0
+# Seconds for which keys stay trusted while reloading fails.
+MAX_STALE = 3600.0
 FETCH_TIMEOUT = 5.0
 
 log = structlog.get_logger("tidegraph")
 
 
-class KeySet:
-    """Public keys by their ids."""
+class JwkSet:
+    """Public keys by key ID (`kid`)."""
 
-    def __init__(self, source: str, *, fresh: float = FRESH, pause: float = PAUSE) -> None:
+    def __init__(self, source: str, *, fresh: float = FRESH_SECONDS, pause: float = RETRY_SECONDS) -> None:
         self._source = source
         self._fresh, self._pause = fresh, pause
         self._keys: Mapping[str, PyJWK] = {}
@@ -34,17 +34,19 @@ class KeySet:
         self._loading: asyncio.Task[None] | None = None
 
     async def find(self, kid: str, deadline: Deadline) -> PyJWK | None:
-        """The key of this id, None where there is none. Raises Rejected (503) while no keys are to be had."""
+        """The key with this id, or None. Raises RequestError (503) while no key set is available."""
         now, is_known = time.monotonic(), kid in self._keys
         is_fresh = is_known and now < self._loaded + self._fresh
         if not is_fresh and (self._loading or now >= self._tried + self._pause):
             loading = self._load()
-            # Who comes with a known key does not wait for a source that may not answer.
+            # Requests with a known key do not wait for a source that may not answer.
             if not is_known:
                 async with deadline.limit():
                     await asyncio.shield(loading)
-        if time.monotonic() >= self._loaded + STALEST:
-            raise unavailable("The server cannot check tokens now. Try again in a moment.", round(PAUSE))
+        if time.monotonic() >= self._loaded + MAX_STALE:
+            raise unavailable(
+                "The server cannot check tokens now. Try again in a moment.", round(RETRY_SECONDS)
+            )
         return self._keys.get(kid)
 
     def _load(self) -> asyncio.Task[None]:
@@ -58,7 +60,7 @@ class KeySet:
             self._keys = await asyncio.to_thread(read, self._source)
             self._loaded = time.monotonic()
         except Exception as error:
-            # Whatever a provider answers, and what the library makes of it.
+            # A provider can answer anything, and the library raises many kinds of errors.
             reason = str(error) or type(error).__name__
             log.warning("keys of tokens not loaded", source=self._source, reason=reason)
         finally:
@@ -66,9 +68,9 @@ class KeySet:
 
 
 def read(source: str) -> dict[str, PyJWK]:
-    """The keys for signatures of ours; others are left out. Raises whatever is wrong with them."""
+    """The signature keys with a supported algorithm; others are skipped. Raises any error of file or URL."""
     if source.startswith(("https://", "http://")):
-        # It follows no redirect.
+        # PyJWKClient follows no redirects.
         found = PyJWKClient(source, cache_jwk_set=False, timeout=FETCH_TIMEOUT).get_jwk_set()
     else:
         found = PyJWKSet.from_json(Path(source).read_text("utf-8"))
@@ -80,13 +82,13 @@ def read(source: str) -> dict[str, PyJWK]:
 
 
 def check(source: str) -> None:
-    """Raises ValueError for what is neither a file nor a URL to trust."""
+    """Raises ValueError unless `source` is an existing file or a trustworthy URL."""
     if not (_is_url(source) or Path(source).is_file()):
         raise ValueError("must be a file that is there, or begin with https://")
 
 
 def _is_url(source: str) -> bool:
-    # It stands in the log. Over http anybody on the way could give us keys of theirs.
+    # The URL is logged, so it must have no password. Over plain HTTP, keys could be replaced on the way.
     parts = urlsplit(source)
     if not source.startswith(f"{parts.scheme}://") or parts.username is not None:
         return False

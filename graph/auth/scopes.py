@@ -1,11 +1,11 @@
-"""What a caller may do: the scopes that keys and tokens have, and that fields need."""
+"""Auth scopes: granted by API keys and JWTs, required by fields."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """One permission; ADMIN is all of them, those to come too."""
+    """One permission. ADMIN implies all others, including future ones."""
 
     CUSTOMERS_READ = "customers:read"
     CUSTOMERS_WRITE = "customers:write"
@@ -20,7 +20,7 @@ EVERY_SCOPE: Scopes = frozenset(Scope)
 
 
 def granted(names: Iterable[str]) -> Scopes:
-    """The scopes of these names; a name that is none of ours grants nothing."""
+    """The scopes with these names; unknown names grant nothing."""
     scopes = frozenset(Scope(name) for name in names if name in KNOWN)
     return EVERY_SCOPE if Scope.ADMIN in scopes else scopes
 

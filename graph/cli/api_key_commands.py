@@ -8,9 +8,9 @@ from db import api_keys, domain_errors
 from db.engine.deadline import Deadline
 from db.models import ApiKey
 from db.reader import Transaction
-from graph.auth.api_keys import SECONDS, digest, new_secret
+from graph.auth.api_keys import CACHE_SECONDS, digest, new_secret
 from graph.auth.scopes import Scope
-from graph.cli.database_commands import PATIENCE, Failed, migrated
+from graph.cli.database_commands import DATABASE_TIMEOUT, CommandError, open_migrated
 from graph.global_ids import GlobalId, row_id
 from graph.settings import Settings
 
@@ -18,7 +18,7 @@ from graph.settings import Settings
 async def create(
     settings: Settings, name: str, scopes: Collection[Scope], days: int, customer: str | None = None
 ) -> str:
-    """The key itself, which is nowhere else; `customer`, a global id, binds it. Raises Failed."""
+    """The key itself, which is nowhere else; `customer`, a global id, binds it. Raises CommandError."""
     secret = new_secret()
     expires_at = datetime.now(UTC) + timedelta(days=days)
     customer_id = None if customer is None else _customer_id(customer)
@@ -27,34 +27,34 @@ async def create(
         granted = sorted(set(scopes))
         await api_keys.insert(transaction, name, digest(secret), granted, expires_at, customer_id)
 
-    async with migrated(settings) as database:
+    async with open_migrated(settings) as database:
         try:
             await database.write(work)
         except domain_errors.Taken:
-            raise Failed(f"there is or was a key with the name {name}; take another name") from None
+            raise CommandError(f"there is or was a key with the name {name}; take another name") from None
         except domain_errors.NotFound:
             raise _no_customer(str(customer)) from None
     return secret
 
 
-async def listed(settings: Settings) -> list[str]:
-    """A line for each key, below a heading. Raises Failed."""
-    async with migrated(settings) as database:
-        keys = await api_keys.all_of(database.reader(Deadline.after(PATIENCE)))
+async def list_all(settings: Settings) -> list[str]:
+    """A line for each key, below a heading. Raises CommandError."""
+    async with open_migrated(settings) as database:
+        keys = await api_keys.all_of(database.reader(Deadline.after(DATABASE_TIMEOUT)))
     lines = [("NAME", "STATE", "CREATED", "UNTIL", "CUSTOMER", "SCOPES"), *map(_line, keys)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
 async def revoke(settings: Settings, name: str) -> str:
-    """A line that says from when on it does not work. Raises Failed."""
-    async with migrated(settings) as database:
+    """A line that says from when on it does not work. Raises CommandError."""
+    async with open_migrated(settings) as database:
         key = await database.write(partial(api_keys.revoke, name=name))
     if key is None:
-        raise Failed(f"there is no key with the name {name}")
+        raise CommandError(f"there is no key with the name {name}")
     if key.revoked_at is not None:
         return f"{name} was already revoked."
-    return f"Revoked {name}: it stops working within {SECONDS:g} seconds."
+    return f"Revoked {name}: it stops working within {CACHE_SECONDS:g} seconds."
 
 
 def _line(key: ApiKey) -> tuple[str, ...]:
@@ -69,8 +69,8 @@ def _customer_id(text: str) -> int:
     return customer_id
 
 
-def _no_customer(text: str) -> Failed:
-    return Failed(f"there is no customer with the id {text!r}")
+def _no_customer(text: str) -> CommandError:
+    return CommandError(f"there is no customer with the id {text!r}")
 
 
 def _state(key: ApiKey) -> str:

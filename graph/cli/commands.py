@@ -59,7 +59,7 @@ Insecure = Annotated[
 ]
 Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
 Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
-TrustedDocuments = Annotated[
+TrustedDocumentsFile = Annotated[
     str, typer.Option(metavar="FILE", help="Documents by their ids, as a client's build writes them.")
 ]
 OnlyTrusted = Annotated[
@@ -87,7 +87,7 @@ KeyScopes = Annotated[
     list[Scope],
     typer.Option("--scope", metavar="SCOPE", help=f"One of {', '.join(Scope)}; repeat it for several."),
 ]
-BoundTo = Annotated[
+BoundCustomer = Annotated[
     str | None,
     typer.Option("--customer", metavar="ID", help="Show and change this customer's data alone, by its id."),
 ]
@@ -126,7 +126,7 @@ def load_settings(**given: Any) -> "Settings":
 
     try:
         loaded = settings.load(**given)
-    except settings.BadSettings as error:
+    except settings.SettingsError as error:
         fail(str(error))
     logs.configure(development=loaded.is_development)
     return loaded
@@ -134,13 +134,13 @@ def load_settings(**given: Any) -> "Settings":
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run it to its end; what keeps it from getting there is one line, not a traceback."""
-    from graph.cli.database_commands import Failed
+    from graph.cli.database_commands import CommandError
 
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
-    except Failed as error:
+    except CommandError as error:
         fail(str(error))
 
 
@@ -169,7 +169,7 @@ def serve(
     insecure: Insecure = False,
     migrate: Migrate = False,
     seed: Seed = False,
-    trusted_documents: TrustedDocuments = "",
+    trusted_documents: TrustedDocumentsFile = "",
     only_trusted_documents: OnlyTrusted = False,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM.
@@ -181,20 +181,20 @@ def serve(
     loaded = load_settings(**{name: value for name, value in trust.items() if value})
     from graph.app import create_app
     from graph.cli import database_commands
-    from graph.console import Notes
+    from graph.console import Console
     from graph.http import server
 
-    notes = Notes(loaded)
+    console = Console(loaded)
     try:
-        guarded = loaded.authenticates or insecure
-        listener = server.bind(host, port, guarded=guarded)
+        loopback_only = not (loaded.authenticates or insecure)
+        listener = server.bind(host, port, loopback_only=loopback_only)
         if not (loaded.authenticates or server.is_loopback(host)):
-            notes.warn("INSECURE: whoever reaches this server reads and changes everything")
-        plan = database_commands.Plan() if seed else None
-        fits = run(database_commands.prepare(loaded, notes, migrate=migrate, seed=plan))
-        made = create_app(loaded, schema_fits=fits, guarded=guarded)
-        server.serve(made, loaded, notes, listener, host)
-    except server.CannotListen as error:
+            console.warning("INSECURE: whoever reaches this server reads and changes everything")
+        seed_options = database_commands.SeedOptions() if seed else None
+        fits = run(database_commands.prepare(loaded, console, migrate=migrate, seed=seed_options))
+        made = create_app(loaded, schema_fits=fits, loopback_only=loopback_only)
+        server.serve(made, loaded, console, listener, host)
+    except server.ListenError as error:
         fail(str(error))
 
 
@@ -220,8 +220,8 @@ def seed(
     loaded = load_settings()
     from graph.cli import database_commands
 
-    plan = database_commands.Plan(customers, orders, seed_value)
-    typer.echo(run(database_commands.seed(loaded, plan)))
+    seed_options = database_commands.SeedOptions(customers, orders, seed_value)
+    typer.echo(run(database_commands.seed(loaded, seed_options)))
 
 
 @app.command()
@@ -247,7 +247,9 @@ def check(data: Data = False, migration: Migration = False) -> None:
 
 
 @keys.command("create")
-def create_key(name: KeyName, scope: KeyScopes, customer: BoundTo = None, expires_days: Days = 90) -> None:
+def create_key(
+    name: KeyName, scope: KeyScopes, customer: BoundCustomer = None, expires_days: Days = 90
+) -> None:
     """Create a key and print it, this once.
 
     It goes to standard output alone, and only its SHA-256 is stored. A name is given out once.
@@ -264,7 +266,7 @@ def list_keys() -> None:
     loaded = load_settings()
     from graph.cli import api_key_commands
 
-    typer.echo("\n".join(run(api_key_commands.listed(loaded))))
+    typer.echo("\n".join(run(api_key_commands.list_all(loaded))))
 
 
 @keys.command("revoke")

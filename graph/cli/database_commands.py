@@ -13,27 +13,27 @@ from db.maintenance import data_checks, privileges
 from db.maintenance import migrate as migrations
 from db.maintenance.migrate import Schema, State
 from db.reader import Transaction
-from graph.console import Notes
-from graph.http.health import described
+from graph.console import Console
+from graph.http.health import schema_message
 from graph.progress_bar import progress
 from graph.settings import Settings
 
 # How long a database may take to say what it is, in seconds.
-PATIENCE = 5.0
-ADVICE = "run `tidegraph migrate`"
-MOST_IDS = 10
+DATABASE_TIMEOUT = 5.0
+MIGRATE_HINT = "run `tidegraph migrate`"
+MAX_SHOWN_IDS = 10
 
 
-class Failed(Exception):
+class CommandError(Exception):
     """What an operator asked for cannot be done; the message is one line that names the database."""
 
 
-class BeingFilled(Failed):
+class SeedInProgress(CommandError):
     """Another process writes the same sample data at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SeedOptions:
     """How much sample data, and which."""
 
     customers: int = 1_000
@@ -46,53 +46,55 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What `tidegraph check` found, a line each."""
 
     ok: bool
     lines: list[str]
 
 
-async def prepare(settings: Settings, notes: Notes, *, migrate: bool, seed: Plan | None) -> bool:
+async def prepare(settings: Settings, console: Console, *, migrate: bool, seed: SeedOptions | None) -> bool:
     """Make sure that the schema fits this program, and that there are data where `seed` wants some.
 
     False where that could not be seen: a TiDB that does not answer is no reason not to start, for it may
-    come back. Raises Failed.
+    come back. Raises CommandError.
     """
-    async with _opened(settings) as database:
+    async with _open_database(settings) as database:
         try:
-            await _prepare(database, notes, migrate=migrate or database.url.is_sqlite, seed=seed)
+            await _prepare(database, console, migrate=migrate or database.url.is_sqlite, seed=seed)
             return True
         except (errors.NoSuchDatabase, errors.AccessDenied, errors.UnsupportedServer):
             raise
         except (errors.Unavailable, errors.DeadlineExceeded):
             if migrate or seed:
                 raise
-            notes.warn(f"{database.url} does not answer yet; serving, but not ready")
+            console.warning(f"{database.url} does not answer yet; serving, but not ready")
             return False
 
 
-async def _prepare(database: Database, notes: Notes, *, migrate: bool, seed: Plan | None) -> None:
+async def _prepare(database: Database, console: Console, *, migrate: bool, seed: SeedOptions | None) -> None:
     schema = await (_schema_or_empty if migrate else _schema)(database)
     if schema.state is State.AHEAD:
-        notes.warn(described(database, schema))
+        console.warning(schema_message(database, schema))
     elif not schema.fits:
         _require_migratable(database, schema)
         if not migrate:
-            raise Failed(f"{database.url} {STANDING[schema.state]}: {ADVICE}, or serve --migrate")
-        notes.say(await _upgrade(database))
+            raise CommandError(
+                f"{database.url} {SCHEMA_PROBLEMS[schema.state]}: {MIGRATE_HINT}, or serve --migrate"
+            )
+        console.info(await _upgrade(database))
     if seed and await _is_empty(database):
         try:
-            with notes.progress(seed.rows) as advance:
-                done = await _fill(database, seed, advance)
-        except BeingFilled as reason:
+            with console.progress(seed.rows) as advance:
+                done = await _seed(database, seed, advance)
+        except SeedInProgress as reason:
             done = str(reason)
-        notes.say(done)
+        console.info(done)
 
 
 async def migrate(settings: Settings) -> str:
-    """Migrate; a line that says to where. Raises Failed."""
-    async with _opened(settings) as database:
+    """Migrate; a line that says to where. Raises CommandError."""
+    async with _open_database(settings) as database:
         schema = await _schema_or_empty(database)
         _require_migratable(database, schema)
         if schema.state is State.AHEAD:
@@ -102,33 +104,33 @@ async def migrate(settings: Settings) -> str:
         return await _upgrade(database)
 
 
-async def seed(settings: Settings, plan: Plan) -> str:
-    """Seed an empty database; a line that says what was written. Raises Failed."""
-    async with migrated(settings) as database:
+async def seed(settings: Settings, options: SeedOptions) -> str:
+    """Seed an empty database; a line that says what was written. Raises CommandError."""
+    async with open_migrated(settings) as database:
         if not await _is_empty(database):
-            raise Failed(f"{database.url} has data already; sample data goes into an empty one only")
-        with progress(plan.rows) as advance:
-            return await _fill(database, plan, advance)
+            raise CommandError(f"{database.url} has data already; sample data goes into an empty one only")
+        with progress(options.rows) as advance:
+            return await _seed(database, options, advance)
 
 
 @asynccontextmanager
-async def migrated(settings: Settings) -> AsyncIterator[Database]:
-    """The database, if its schema fits. Raises Failed, also for what goes wrong with it meanwhile."""
-    async with _opened(settings) as database:
+async def open_migrated(settings: Settings) -> AsyncIterator[Database]:
+    """The database, if its schema fits. Raises CommandError, also for what goes wrong with it meanwhile."""
+    async with _open_database(settings) as database:
         schema = await _schema(database)
         _require_migratable(database, schema)
         if not schema.fits:
-            raise Failed(f"{database.url} {STANDING[schema.state]}: {ADVICE} first")
+            raise CommandError(f"{database.url} {SCHEMA_PROBLEMS[schema.state]}: {MIGRATE_HINT} first")
         yield database
 
 
 def _require_migratable(database: Database, schema: Schema) -> None:
-    """Raises Failed for a schema that no migration of this program makes fit."""
+    """Raises CommandError for a schema that no migration of this program makes fit."""
     if schema.state in {State.INCOMPATIBLE, State.INCOMPLETE}:
-        raise Failed(described(database, schema))
+        raise CommandError(schema_message(database, schema))
 
 
-async def check(settings: Settings, *, data: bool = False, migration: bool = False) -> Report:
+async def check(settings: Settings, *, data: bool = False, migration: bool = False) -> CheckReport:
     """Whether this program could serve now, and whether its `data` agree. A password never shows in it.
 
     With `migration`, also whether the database's user could migrate.
@@ -142,15 +144,20 @@ async def check(settings: Settings, *, data: bool = False, migration: bool = Fal
             schema = await _schema(database)
         except errors.DatabaseError as error:
             what = "reachable   no" if len(found) == 2 else "schema      unknown"
-            return Report(False, [*found, f"{what}: {_reason(error)}"])
-        found.append(f"schema      {SHOWN[schema.state]}{schema.detail}")
-        reports = [Report(schema.fits, found), await _check_access(database, schema, migration=migration)]
+            return CheckReport(False, [*found, f"{what}: {_reason(error)}"])
+        found.append(f"schema      {SCHEMA_STATES[schema.state]}{schema.detail}")
+        reports = [
+            CheckReport(schema.fits, found),
+            await _check_access(database, schema, migration=migration),
+        ]
         if data:
             reports.append(await check_data(database, schema))
-        return Report(all(each.ok for each in reports), [line for each in reports for line in each.lines])
+        return CheckReport(
+            all(each.ok for each in reports), [line for each in reports for line in each.lines]
+        )
 
 
-async def _check_access(database: Database, schema: Schema, *, migration: bool) -> Report:
+async def _check_access(database: Database, schema: Schema, *, migration: bool) -> CheckReport:
     """Whether the database lets this program read and write, with the variables that it needs."""
     if database.url.is_sqlite:
         return _report({"writable": await _problems(_not_writable(database))})
@@ -172,7 +179,7 @@ async def _wrong_variables(database: Database) -> list[str]:
 async def _problems(problems: Awaitable[list[str]]) -> list[str]:
     """What was found, or why it could not be."""
     try:
-        async with Deadline.after(PATIENCE).limit():
+        async with Deadline.after(DATABASE_TIMEOUT).limit():
             return await problems
     except errors.DatabaseError as error:
         return [_reason(error)]
@@ -185,19 +192,19 @@ async def _not_writable(database: Database) -> list[str]:
     return await database.write(nothing)
 
 
-def _report(problems: dict[str, list[str]]) -> Report:
+def _report(problems: dict[str, list[str]]) -> CheckReport:
     """A line for each problem, and one for what has none."""
     lines = [f"{what:<12}{each}" for what, found in problems.items() for each in found or ["ok"]]
-    return Report(not any(problems.values()), lines)
+    return CheckReport(not any(problems.values()), lines)
 
 
-async def check_data(database: Database, schema: Schema) -> Report:
+async def check_data(database: Database, schema: Schema) -> CheckReport:
     """Look through all rows. What was repaired was wrong, too: only the next check is ok.
 
     In a newer schema nothing is repaired: what its own programs store may differ.
     """
     if not schema.fits:
-        return Report(False, ["data        not checked: the schema does not fit this program"])
+        return CheckReport(False, ["data        not checked: the schema does not fit this program"])
     repair = schema.state is State.CURRENT
     searched = await data_checks.check_search_index(database, repair=repair)
     drifted = "were not found by their words; they are now"
@@ -205,19 +212,22 @@ async def check_data(database: Database, schema: Schema) -> Report:
         drifted = "are not found by their words; not repaired, because the schema is newer"
     totals = await data_checks.check_order_totals(database)
     findings = [
-        (searched, f"words       {_found(searched, 'customers', drifted)}"),
-        (totals, f"totals      {_found(totals, 'orders', 'have another total than their lines', show=True)}"),
+        (searched, f"words       {_summary(searched, 'customers', drifted)}"),
+        (
+            totals,
+            f"totals      {_summary(totals, 'orders', 'have another total than their lines', show=True)}",
+        ),
     ]
     for child, parent in data_checks.REFERENCES:
         finding = await data_checks.check_foreign_key(database, child, parent)
         kind, problem = parent.table.name, f"that {child.table.name} belong to do not exist"
-        findings.append((finding, f"orphans     {_found(finding, kind, problem, show=True)}"))
+        findings.append((finding, f"orphans     {_summary(finding, kind, problem, show=True)}"))
     for kind in ("Customer", "Order"):
         finding = await data_checks.check_audit_log(database, kind)
         objects, problem = f"{kind.lower()}s with a history", "are not as their last change left them"
-        findings.append((finding, f"history     {_found(finding, objects, problem, show=True)}"))
+        findings.append((finding, f"history     {_summary(finding, objects, problem, show=True)}"))
     findings += await _without_keys(database)
-    return Report(not any(finding.wrong for finding, _ in findings), [line for _, line in findings])
+    return CheckReport(not any(finding.wrong for finding, _ in findings), [line for _, line in findings])
 
 
 async def _without_keys(database: Database) -> list[tuple[data_checks.Finding, str]]:
@@ -227,23 +237,23 @@ async def _without_keys(database: Database) -> list[tuple[data_checks.Finding, s
     of_customers = "have the username or e-mail address of an older one and are not found by it; edit them"
     of_orders = "have the reference of an older one and are not found by it; edit them"
     return [
-        (customers, f"keys        {_found(customers, 'customers', of_customers, show=True)}"),
-        (orders, f"keys        {_found(orders, 'orders', of_orders, show=True)}"),
+        (customers, f"keys        {_summary(customers, 'customers', of_customers, show=True)}"),
+        (orders, f"keys        {_summary(orders, 'orders', of_orders, show=True)}"),
     ]
 
 
-def _found(finding: data_checks.Finding, kind: str, problem: str, *, show: bool = False) -> str:
+def _summary(finding: data_checks.Finding, kind: str, problem: str, *, show: bool = False) -> str:
     if not finding.wrong:
         return f"ok ({finding.checked:,} {kind})"
-    ids = [str(each) for each in finding.wrong[:MOST_IDS]]
-    shown = f": id {', '.join(ids)}{' …' if len(finding.wrong) > MOST_IDS else ''}" if show else ""
+    ids = [str(each) for each in finding.wrong[:MAX_SHOWN_IDS]]
+    shown = f": id {', '.join(ids)}{' …' if len(finding.wrong) > MAX_SHOWN_IDS else ''}" if show else ""
     return f"{len(finding.wrong):,} of {finding.checked:,} {kind} {problem}{shown}"
 
 
-STANDING = {State.EMPTY: "has no schema yet", State.BEHIND: "has a schema that is behind"}
-SHOWN = {
-    State.EMPTY: f"none yet: {ADVICE}",
-    State.BEHIND: f"behind: {ADVICE}",
+SCHEMA_PROBLEMS = {State.EMPTY: "has no schema yet", State.BEHIND: "has a schema that is behind"}
+SCHEMA_STATES = {
+    State.EMPTY: f"none yet: {MIGRATE_HINT}",
+    State.BEHIND: f"behind: {MIGRATE_HINT}",
     State.CURRENT: "current",
     State.AHEAD: "newer than this program, which serves it all the same",
     State.INCOMPATIBLE: "too new for this program: ",
@@ -252,31 +262,31 @@ SHOWN = {
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
+async def _open_database(settings: Settings) -> AsyncIterator[Database]:
     async with settings.database() as database:
         try:
             yield database
         except errors.DatabaseError as error:
-            raise Failed(f"{database.url}: {_reason(error)}") from error
+            raise CommandError(f"{database.url}: {_reason(error)}") from error
 
 
 def _reason(error: errors.DatabaseError) -> str:
     if isinstance(error, errors.NoSuchDatabase):
-        return f"there is no such database yet: {ADVICE}"
+        return f"there is no such database yet: {MIGRATE_HINT}"
     if isinstance(error, errors.DeadlineExceeded):
-        return f"it did not answer within {PATIENCE:g} seconds"
+        return f"it did not answer within {DATABASE_TIMEOUT:g} seconds"
     return str(error) or type(error).__name__
 
 
 async def _version(database: Database) -> str:
     _require_file(database)
-    return await ping(database, Deadline.after(PATIENCE))
+    return await ping(database, Deadline.after(DATABASE_TIMEOUT))
 
 
 async def _schema(database: Database) -> Schema:
     """Raises NoSuchDatabase, which a migration can repair."""
     _require_file(database)
-    async with Deadline.after(PATIENCE).limit():
+    async with Deadline.after(DATABASE_TIMEOUT).limit():
         return await migrations.inspect(database)
 
 
@@ -298,24 +308,24 @@ async def _is_empty(database: Database) -> bool:
     # What makes the data takes a while to import, and most commands do without.
     from db.maintenance import seed as seeding
 
-    return await seeding.is_empty(database.reader(Deadline.after(PATIENCE)))
+    return await seeding.is_empty(database.reader(Deadline.after(DATABASE_TIMEOUT)))
 
 
-async def _fill(database: Database, plan: Plan, advance: Callable[[int], object]) -> str:
+async def _seed(database: Database, options: SeedOptions, advance: Callable[[int], object]) -> str:
     from db.maintenance import seed as seeding
     from db.maintenance.sample_data import Sample
 
     try:
         await seeding.fill(
             database,
-            Sample(plan.seed_value),
-            customer_count=plan.customers,
-            orders_each=plan.orders_each,
+            Sample(options.seed_value),
+            customer_count=options.customers,
+            orders_each=options.orders_each,
             progress=advance,
         )
     except errors.DuplicateKey as error:
-        raise BeingFilled(f"{database.url} is being filled by another process") from error
-    return f"Seeded {plan.customers:,} customers with {plan.customers * plan.orders_each:,} orders."
+        raise SeedInProgress(f"{database.url} is being filled by another process") from error
+    return f"Seeded {options.customers:,} customers with {options.customers * options.orders_each:,} orders."
 
 
 def _require_file(database: Database) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
-class Lossy(io.FileIO):
+class LossyFile(io.FileIO):
     """A file that drops what cannot be written to it now."""
 
     def write(self, data: Any) -> int:
@@ -38,7 +38,7 @@ def drop_unwritable_output() -> None:
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        lossy = io.BufferedWriter(Lossy(stream.fileno(), "wb", closefd=False))
+        lossy = io.BufferedWriter(LossyFile(stream.fileno(), "wb", closefd=False))
         setattr(sys, name, io.TextIOWrapper(lossy, stream.encoding, stream.errors, line_buffering=True))
 
 

@@ -20,25 +20,33 @@ from graphql import (
 
 from db.errors import AsOfUnavailable
 from graph.context import Context
-from graph.errors import BAD_USER_INPUT, MISTAKES, MOST_ERRORS, BadUserInput, Rejected, public, with_code
+from graph.errors import (
+    BAD_USER_INPUT,
+    CLIENT_ERRORS,
+    MAX_REQUEST_ERRORS,
+    BadUserInput,
+    RequestError,
+    mask_errors,
+    with_code,
+)
 from graph.execution.executor import RowExecutor
 from graph.execution.field_tree import Fields, Selected
 from graph.types.arguments import convert_arguments
 from graph.types.fields import DEFINITION, Batched
 
-REFUSED: tuple[type[Exception], ...] = (BadUserInput, AsOfUnavailable, *MISTAKES)
+ARGUMENT_ERRORS: tuple[type[Exception], ...] = (BadUserInput, AsOfUnavailable, *CLIENT_ERRORS)
 DIRECTIVES = {directive.name: directive for directive in specified_directives}
 # Plans read the key of a parent's row; here only what they make of the arguments counts.
 ANY_PARENT = SimpleNamespace(id=0, parent=None, scope=None)
 
 
 def check_arguments(schema: strawberry.Schema, executor: RowExecutor, context: Context) -> None:
-    """Check directives, arguments, cursors and read timestamps at every depth. Raises Rejected."""
+    """Check directives, arguments, cursors and read timestamps at every depth. Raises RequestError."""
     check = ArgumentCheck(schema, executor, context)
     check.directives(executor.operation.selection_set)
     check.fields(executor.outline)
     if check.errors:
-        raise Rejected(*check.errors[:MOST_ERRORS])
+        raise RequestError(*check.errors[:MAX_REQUEST_ERRORS])
 
 
 class ArgumentCheck:
@@ -87,8 +95,8 @@ class ArgumentCheck:
                 self._plan(selected.declared, arguments)
         except GraphQLError as error:
             self.errors.append(with_code(error, BAD_USER_INPUT))
-        except REFUSED as mistake:
-            self.errors += public([GraphQLError(str(mistake), selected.nodes, original_error=mistake)])
+        except ARGUMENT_ERRORS as mistake:
+            self.errors += mask_errors([GraphQLError(str(mistake), selected.nodes, original_error=mistake)])
 
     def _arguments(self, selected: Selected) -> dict[str, Any]:
         return convert_arguments(
@@ -96,8 +104,8 @@ class ArgumentCheck:
         )
 
     def _plan(self, batched: Batched, arguments: dict[str, Any]) -> None:
-        if callable(batched.price):
-            batched.price(arguments)
-        when = batched.plan(ANY_PARENT, arguments).when
-        if when and when.pinned:
+        if callable(batched.cost):
+            batched.cost(arguments)
+        timestamp = batched.plan(ANY_PARENT, arguments).timestamp
+        if timestamp and timestamp.pinned:
             self._context.reader.require_stale_reads()

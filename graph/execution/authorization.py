@@ -17,24 +17,24 @@ from graphql import (
 )
 
 from graph.auth.scopes import EVERY_SCOPE, Scope, Scopes
-from graph.errors import FORBIDDEN, MOST_ERRORS, Rejected
+from graph.errors import FORBIDDEN, MAX_REQUEST_ERRORS, RequestError
 from graph.execution.executor import RowExecutor
 from graph.execution.field_tree import Fields, Selected
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.requires_scope import RequiresScope
 
 
-def permit(execution: RowExecutor, scopes: Scopes) -> None:
-    """Raises Rejected, which names what the caller may not ask for."""
+def authorize(execution: RowExecutor, scopes: Scopes) -> None:
+    """Raises RequestError, which names what the caller may not ask for."""
     if scopes >= EVERY_SCOPE:
         return
-    missing = Missing(scopes)
+    missing = MissingScopes(scopes)
     missing.of_any(execution.outline)
     if missing.found:
-        raise Rejected(*list(missing.found.values())[:MOST_ERRORS], status=403)
+        raise RequestError(*list(missing.found.values())[:MAX_REQUEST_ERRORS], status=403)
 
 
-class Missing:
+class MissingScopes:
     """What one operation asks for without the scope; each of its parts is looked at once."""
 
     def __init__(self, scopes: Scopes) -> None:
@@ -51,7 +51,7 @@ class Missing:
                     self._of_field(each)
 
     def _of_field(self, selected: Selected) -> None:
-        if not is_open(selected.of, selected.nodes[0].name.value):
+        if not is_public_field(selected.of, selected.nodes[0].name.value):
             self._need(required(selected.of), str(selected), selected.nodes)
         self._need(self._by_field(selected), str(selected), selected.nodes)
         self.of_any(selected.below)
@@ -98,6 +98,6 @@ def required(definition: Any) -> list[Scope]:
     return [Scope(each.scope) for each in directives if isinstance(each, RequiresScope)]
 
 
-def is_open(kind: GraphQLObjectType, name: str) -> bool:
+def is_public_field(kind: GraphQLObjectType, name: str) -> bool:
     """Whether a field says no more than which object it is: who changes an object knows that much of it."""
     return any(name == "__typename" or name in interface.fields for interface in kind.interfaces)

@@ -19,10 +19,10 @@ from graph.errors import (
     BAD_USER_INPUT,
     GRAPHQL_PARSE_FAILED,
     GRAPHQL_VALIDATION_FAILED,
-    MOST_ERRORS,
-    Rejected,
+    MAX_REQUEST_ERRORS,
+    RequestError,
     bad_request,
-    coded,
+    coded_error,
     with_code,
 )
 from graph.execution.validation import rules, with_hint
@@ -51,15 +51,15 @@ class Document:
         return max(SMALLEST, self.length)
 
     def check_values(self, sent: Mapping[str, int], most: int) -> None:
-        """Raises Rejected where its arguments hold more values than that, with `sent` by each variable."""
+        """Raises RequestError if the arguments hold more than `most` values. `sent` counts by variable."""
         if (count := self.values.count(sent)) > most:
             message = (
                 f"The operation's arguments hold {count} values, variables put in, and {most} are the limit."
             )
-            raise Rejected(coded(message, BAD_USER_INPUT))
+            raise RequestError(coded_error(message, BAD_USER_INPUT))
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
-        """The operation to run. Raises Rejected."""
+        """The operation to run. Raises RequestError."""
         operations = [node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)]
         if name is None:
             if len(operations) != 1:
@@ -87,30 +87,30 @@ class Documents:
         self._cache: LRUCache[str, Document] = LRUCache(MOST_CHARACTERS, lambda document: document.size)
 
     def get(self, text: str) -> Document:
-        """Raises Rejected when the text is no document of this schema."""
+        """Raises RequestError when the text is no document of this schema."""
         document = self._cache.get_or_make(text, partial(self._prepare, text))
         if document.errors:
-            raise Rejected(*document.errors)
+            raise RequestError(*document.errors)
         return document
 
     def _prepare(self, text: str) -> Document:
         if len(text) > self._limits.document_limit:
             message = f"The document has more than {self._limits.document_limit:,} characters. Use variables."
-            return Document(NOTHING, len(text), (coded(message, GRAPHQL_PARSE_FAILED),))
+            return Document(NOTHING, len(text), (coded_error(message, GRAPHQL_PARSE_FAILED),))
         most = self._limits.token_limit
         try:
             node = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLError as error:
             return Document(NOTHING, len(text), (with_code(error, GRAPHQL_PARSE_FAILED),))
         try:
-            found = self._mistakes(node)
+            found = self._validation_errors(node)
             values = NO_VALUES if found else count_values(node)
         except RecursionError:
             found, values = [GraphQLError("The document is nested too deeply.")], NO_VALUES
         errors = tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found)
         return Document(node, len(text), errors, values)
 
-    def _mistakes(self, node: DocumentNode) -> list[GraphQLError]:
+    def _validation_errors(self, node: DocumentNode) -> list[GraphQLError]:
         # Not with the other rules: what is too large is not gone through by them.
         sizes = DocumentSize(node)
         if excess := sizes.excess(self._limits):
@@ -119,7 +119,7 @@ class Documents:
             self._schema,
             node,
             [NoFragmentCyclesRule] if sizes.is_circular else self._rules,
-            max_errors=MOST_ERRORS,
+            max_errors=MAX_REQUEST_ERRORS,
             hide_suggestions=not self._suggestions,
         )
         return [with_hint(self._schema, error) for error in errors] if self._suggestions else errors

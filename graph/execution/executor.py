@@ -28,7 +28,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from db.errors import ResponseTooLarge
 from db.response_budget import ResponseBudget
-from graph.errors import MOST_FIELD_ERRORS, NotCarriedOut
+from graph.errors import MAX_FIELD_ERRORS, MutationSkipped
 from graph.execution.field_tree import INTROSPECTION, Fields, Outline
 from graph.types.arguments import Arguments, Remembered, convert_arguments
 from graph.types.fields import DEFINITION, Batched, Column, Computed, DeclaredField, Mutating, declaration
@@ -111,7 +111,7 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
 
     async def _list_after_step(self, read: Read, rows: Sequence[Any], slowly: Callable[[], Any]) -> Any:
         """The lists of a batch are all ready at the same time: other requests go in between."""
-        await self.context_value.step()
+        await self.context_value.yield_to_others()
         self._next_step = self.budget.built + STEP
         # Meanwhile the limit may have been exceeded.
         self.budget.add(0)
@@ -228,7 +228,7 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
         info: Any = self.build_resolve_info(field, to_nodes(details), parent_type, path)
         try:
             if self.budget.exceeded:
-                raise NotCarriedOut
+                raise MutationSkipped
             arguments = self._read_arguments(field, info)
             answer = await field.extensions[DEFINITION].get_result(source, info, [], arguments)
             complete = partial(self._complete, field.type, details, info, path, answer, position)
@@ -237,7 +237,7 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
             self.handle_field_error(error, field.type, details, path)
             return None
         finally:
-            await self.context_value.end_rehearsal()
+            await self.context_value.end_dry_run()
 
     async def _payload(self, complete: Callable[[], Awaitable[Any]]) -> Any:
         """The payload; without its objects, which are null then, if they make the response too large."""
@@ -270,7 +270,7 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
         try:
             if is_non_null_type(return_type) or (is_end and not (self.is_mutation and path.prev is None)):
                 raise error
-            if len(self.collected_errors.errors) < MOST_FIELD_ERRORS:
+            if len(self.collected_errors.errors) < MAX_FIELD_ERRORS:
                 self.collected_errors.add(error, path)
         finally:
             # The error's traceback refers to this frame.

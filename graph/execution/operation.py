@@ -9,10 +9,10 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from db.query_statistics import QueryStatistics
 from graph.context import Context
-from graph.errors import BAD_USER_INPUT, MOST_ERRORS, Rejected, public, too_large, with_code
+from graph.errors import BAD_USER_INPUT, MAX_REQUEST_ERRORS, RequestError, mask_errors, too_large, with_code
 from graph.execution.argument_check import check_arguments
-from graph.execution.authorization import permit
-from graph.execution.cost import charge
+from graph.execution.authorization import authorize
+from graph.execution.cost import check_cost
 from graph.execution.document_cache import Document
 from graph.execution.executor import RowExecutor, is_pending
 from graph.execution.selected_columns import Columns
@@ -49,9 +49,9 @@ async def execute(
     context: Context,
     cost_limit: int,
 ) -> Executed:
-    """The operation's result, every error of it coded, its receipt beside it.
+    """The operation's result with its receipt; every error has a code.
 
-    Raises Rejected for variables that do not fit, for what costs too much, and for what the caller may not.
+    Raises RequestError for invalid variables, an operation above the cost limit, and missing scopes.
     """
     executor: RowExecutor | list[GraphQLError] = RowExecutor.build(  # type: ignore[assignment]
         schema._schema,
@@ -63,9 +63,9 @@ async def execute(
         hide_suggestions=schema.config.disable_field_suggestions,
     )
     if isinstance(executor, list):
-        raise Rejected(*_variable_errors(schema, operation, variables, executor))
-    cost = charge(schema, executor, cost_limit)
-    permit(executor, context.caller.scopes)
+        raise RequestError(*_variable_errors(schema, operation, variables, executor))
+    cost = check_cost(schema, executor, cost_limit)
+    authorize(executor, context.caller.scopes)
     if operation.operation is OperationType.MUTATION:
         check_arguments(schema, executor, context)
     context.columns = Columns(executor).of
@@ -73,7 +73,7 @@ async def execute(
     if isinstance(result, Awaitable):
         result = await result
     budget = context.receipt.budget
-    executed = Executed(result.data, public(result.errors or ()), shown(context.receipt, cost), executor)
+    executed = Executed(result.data, mask_errors(result.errors or ()), shown(context.receipt, cost), executor)
     forget_tracebacks(executor.located)
     return executed.reduced() if budget.exceeded and not executor.is_mutation else executed
 
@@ -97,7 +97,7 @@ def _variable_errors(
         errors = variable_errors(schema._schema, operation, variables, suggestions=suggestions)
     except RecursionError:
         errors = []
-    return errors or [with_code(error, BAD_USER_INPUT) for error in found[:MOST_ERRORS]]
+    return errors or [with_code(error, BAD_USER_INPUT) for error in found[:MAX_REQUEST_ERRORS]]
 
 
 def shown(receipt: QueryStatistics, cost: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ends what runs for a client that has hung up."""
+"""Client disconnects: cancels the query of a client that has closed its connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,13 +8,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 
-class HungUp(Exception):
-    """Nobody waits for the answer any more."""
+class ClientDisconnected(Exception):
+    """The client has closed the connection before the response."""
 
 
 @asynccontextmanager
-async def while_connected(request: Request) -> AsyncIterator[None]:
-    """Cancel what runs inside when the client hangs up; raises HungUp. A POST's body was read before."""
+async def cancel_on_disconnect(request: Request) -> AsyncIterator[None]:
+    """Cancel the block when the client disconnects. Raises ClientDisconnected.
+
+    The body of a POST must have been read before."""
     try:
         async with asyncio.timeout(None) as connected:
             watching = asyncio.create_task(_watch(request, connected))
@@ -24,12 +26,12 @@ async def while_connected(request: Request) -> AsyncIterator[None]:
                 watching.cancel()
     except TimeoutError:
         if connected.expired():
-            raise HungUp from None
+            raise ClientDisconnected from None
         raise
 
 
 async def _watch(request: Request, connected: asyncio.Timeout) -> None:
-    # The body of a GET, which nobody reads, may be too long.
+    # The body of a GET is read here only, and may exceed the limit.
     with suppress(HTTPException):
         while (await request.receive())["type"] != "http.disconnect":
             pass

@@ -1,4 +1,4 @@
-"""The answer's bytes: which media type the client accepts, and what status goes with it."""
+"""Content negotiation: the response media type by Accept, its status code and its JSON."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,25 +8,25 @@ import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
 
-from graph.errors import Rejected, bad_request
+from graph.errors import RequestError, bad_request
 from graph.execution.operation import Executed
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
-# graphql-core's messages quote what was sent, however long it is.
-LONGEST_MESSAGE = 500
+# graphql-core's messages quote the client's text at full length.
+MAX_MESSAGE_LENGTH = 500
 QUALITY = re.compile(r"0(\.\d*)?|1(\.0*)?", re.ASCII)
 
 
 def negotiate(accepts: Sequence[str]) -> str:
-    """The media type to answer in, by all headers Accept. Raises Rejected (406) for neither of ours.
+    """The response media type for these Accept headers. Raises RequestError (406) if none is supported.
 
-    Of each the closest range counts, and of two that are liked as much the one that is named.
+    The most specific range decides the quality. Between equal qualities, a type named explicitly wins.
     """
     qualities = _qualities(",".join(accepts))
     if not qualities:
         return JSON
-    json, response = _liked(JSON, qualities), _liked(GRAPHQL_RESPONSE, qualities)
+    json, response = _quality_for(JSON, qualities), _quality_for(GRAPHQL_RESPONSE, qualities)
     if not (json or response):
         raise bad_request(f"Accept {GRAPHQL_RESPONSE} or {JSON}.", status=406)
     is_named = GRAPHQL_RESPONSE in qualities
@@ -34,11 +34,11 @@ def negotiate(accepts: Sequence[str]) -> str:
 
 
 def accepts_gzip(accepts: Sequence[str]) -> bool:
-    """Whether the headers Accept-Encoding name gzip, and not with a quality of 0."""
+    """Whether the Accept-Encoding headers name gzip with a quality above 0."""
     return _qualities(",".join(accepts)).get("gzip", 0.0) > 0
 
 
-def _liked(media_type: str, qualities: Mapping[str, float]) -> float:
+def _quality_for(media_type: str, qualities: Mapping[str, float]) -> float:
     ranges = (media_type, "application/*", "*/*")
     return next((qualities[each] for each in ranges if each in qualities), 0.0)
 
@@ -60,8 +60,8 @@ def _quality(parameters: Sequence[str]) -> float:
     return 1.0
 
 
-def result(media_type: str, executed: Executed, extensions: bool = False) -> Response:
-    """The response of an operation that was executed, perhaps with errors in it."""
+def result_response(media_type: str, executed: Executed, extensions: bool = False) -> Response:
+    """The response of an executed operation, with or without field errors."""
     content = _content(executed, extensions)
     if len(content) > executed.limit:
         content = _content(executed.reduced(), extensions)
@@ -77,11 +77,11 @@ def _content(executed: Executed, extensions: bool) -> bytes:
     return orjson.dumps(body)
 
 
-def rejection(media_type: str, rejected: Rejected) -> Response:
-    """The answer of a request that was not executed: errors and no data."""
-    status = rejected.status or (200 if media_type == JSON else 400)
-    content = orjson.dumps({"errors": _formatted(rejected.errors)})
-    return _response(media_type, content, status, rejected.headers)
+def error_response(media_type: str, error: RequestError) -> Response:
+    """The response for a request error: nothing was executed, so there is no data."""
+    status = error.status or (200 if media_type == JSON else 400)
+    content = orjson.dumps({"errors": _formatted(error.errors)})
+    return _response(media_type, content, status, error.headers)
 
 
 def _formatted(errors: Sequence[GraphQLError]) -> list[Any]:
@@ -89,12 +89,12 @@ def _formatted(errors: Sequence[GraphQLError]) -> list[Any]:
 
 
 def _shortened(message: str) -> str:
-    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+    return message if len(message) <= MAX_MESSAGE_LENGTH else message[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 
 def _response(
     media_type: str, content: bytes, status: int, headers: Mapping[str, str] | None = None
 ) -> Response:
-    # The parameter belongs to the media type: clients of the older draft look for it.
+    # Clients of an older draft of GraphQL over HTTP expect the charset parameter.
     content_type = f"{media_type}; charset=utf-8"
     return Response(content, status, headers, content_type)

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one endpoint for GET and POST, and GraphiQL for browsers."""
+"""The /graphql endpoint: GraphQL over HTTP by GET and POST, and GraphiQL for browsers."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,20 +19,20 @@ from db.response_budget import ResponseBudget
 from graph.auth.authentication import Authentication
 from graph.auth.callers import Caller
 from graph.context import Context
-from graph.errors import METHOD_NOT_ALLOWED, Rejected, coded, logged
+from graph.errors import METHOD_NOT_ALLOWED, RequestError, coded_error, log_and_mask
 from graph.execution.document_cache import Document, Documents
 from graph.execution.operation import Executed, execute
 from graph.http import content_negotiation
-from graph.http.client_disconnect import HungUp, while_connected
-from graph.http.csrf import Origins
-from graph.http.etag import tagged
-from graph.http.graphiql import Ide
+from graph.http.client_disconnect import ClientDisconnected, cancel_on_disconnect
+from graph.http.csrf_and_cors import OriginPolicy
+from graph.http.etag import with_etag
+from graph.http.graphiql import GraphiQL
 from graph.http.health import Health
 from graph.http.persisted_queries import PersistedQueries
 from graph.http.request_ids import request_id
 from graph.http.request_params import Params, read_body
 from graph.http.response_sending import send_response
-from graph.http.trusted_documents import Trusted
+from graph.http.trusted_documents import TrustedDocuments
 from graph.limits.body_memory import BodyMemoryLimit, Reservation
 from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.limits.fair_scheduler import FairScheduler
@@ -40,18 +40,18 @@ from graph.limits.limit_settings import LimitSettings
 from graph.limits.rate_limit import RateLimiter
 
 METHODS = ["GET", "POST"]
-RECEIPT = "tidegraph-receipt"
-# The seconds after which what was busy or away is worth another try.
-AGAIN = {"Retry-After": "1"}
-# Nobody gets it; proxies log it for clients that hung up.
-HUNG_UP = 499
+RECEIPT_HEADER = "tidegraph-receipt"
+# Busy or unreachable databases are worth another try after a second.
+RETRY_AFTER = {"Retry-After": "1"}
+# nginx's status for closed connections. Nobody receives it, but proxies log it.
+CLIENT_CLOSED_REQUEST = 499
 
 
 @dataclass
 class GraphQLEndpoint:
-    """Answers by the GraphQL over HTTP specification; a request's whole time is `request_timeout` seconds.
+    """Implements the GraphQL over HTTP specification. A request gets `request_timeout` seconds in all.
 
-    Whoever sends the header RECEIPT gets a receipt, with `receipts` everybody does.
+    Responses include query statistics with the request header RECEIPT_HEADER, and always with `receipts`.
     """
 
     schema: strawberry.Schema
@@ -59,16 +59,16 @@ class GraphQLEndpoint:
     database: Database
     authentication: Authentication
     health: Health
-    ide: Ide
+    graphiql: GraphiQL
     request_timeout: float
     cost_limit: int
     limits: LimitSettings
     rate_limiter: RateLimiter
     concurrency_limit: ConcurrencyLimit
     body_memory: BodyMemoryLimit
-    trusted: Trusted
+    trusted_documents: TrustedDocuments
     receipts: bool = False
-    origins: Origins = field(default_factory=Origins)
+    origin_policy: OriginPolicy = field(default_factory=OriginPolicy)
     scheduler: FairScheduler = field(default_factory=FairScheduler)
     persisted_queries: PersistedQueries = field(default_factory=PersistedQueries)
 
@@ -79,42 +79,42 @@ class GraphQLEndpoint:
             await send_response(request, response, reservation, send)
 
     async def _respond(self, request: Request, reservation: Reservation) -> Response:
-        if self.ide.is_wanted(request):
-            return self.ide.page()
+        if self.graphiql.is_requested(request):
+            return self.graphiql.page()
         media_type = content_negotiation.JSON
         try:
             if request.method not in METHODS:
                 raise method_not_allowed("Send GET or POST.", ", ".join(METHODS))
             media_type = content_negotiation.negotiate(request.headers.getlist("accept"))
-            self.origins.check(request)
-            return await self._run(request, media_type, reservation)
-        except Rejected as rejected:
-            return content_negotiation.rejection(media_type, rejected)
-        except HungUp:
-            return Response(status_code=HUNG_UP)
+            self.origin_policy.check(request)
+            return await self._admit(request, media_type, reservation)
+        except RequestError as rejected:
+            return content_negotiation.error_response(media_type, rejected)
+        except ClientDisconnected:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         except errors.DatabaseError as error:
-            return content_negotiation.rejection(
-                media_type, Rejected(logged(error), status=503, headers=AGAIN)
+            return content_negotiation.error_response(
+                media_type, RequestError(log_and_mask(error), status=503, headers=RETRY_AFTER)
             )
         except Exception as bug:
-            return content_negotiation.rejection(media_type, Rejected(logged(bug), status=500))
+            return content_negotiation.error_response(media_type, RequestError(log_and_mask(bug), status=500))
 
-    async def _run(self, request: Request, media_type: str, reservation: Reservation) -> Response:
-        caller = await self._caller(request)
+    async def _admit(self, request: Request, media_type: str, reservation: Reservation) -> Response:
+        caller = await self._authenticate(request)
         await self.rate_limiter.count(caller.principal)
         reservation.principal = caller.principal
         body = await read_body(request, self.limits, reservation)
         async with self.concurrency_limit.slot(caller.principal):
-            return await self._answer(request, body, media_type, caller, reservation)
+            return await self._respond_to_operation(request, body, media_type, caller, reservation)
 
-    async def _answer(
+    async def _respond_to_operation(
         self, request: Request, body: bytes, media_type: str, caller: Caller, reservation: Reservation
     ) -> Response:
         await self.scheduler.yield_to_others(caller.principal)
         reservation.check()
-        # Only now: read, it may take twenty times the memory, and those that wait may be many.
+        # Parsed only here: parsed JSON takes up to twenty times the memory, and many requests may be queued.
         find = partial(self.persisted_queries.get, caller.principal)
-        params = Params.of(request, body, self.limits, self.trusted, find)
+        params = Params.of(request, body, self.limits, self.trusted_documents, find)
         document = self.documents.get(params.query)
         if params.sha256 is not None:
             self.persisted_queries.register(caller.principal, params.sha256, params.query)
@@ -125,19 +125,19 @@ class GraphQLEndpoint:
         is_query = operation.operation is OperationType.QUERY
         reserve = partial(_reserve, reservation, len(body), is_query)
         executed = await self._execute(request, params, document, operation, caller, reserve)
-        receipts = self.receipts or request.headers.get(RECEIPT) == "1"
-        answer = content_negotiation.result(media_type, executed, receipts)
+        receipts = self.receipts or request.headers.get(RECEIPT_HEADER) == "1"
+        response = content_negotiation.result_response(media_type, executed, receipts)
+        # A mutation was executed, so its response is sent in any case.
         if is_query:
-            # A mutation was carried out, and must be answered.
-            reservation.grow(len(answer.body))
+            reservation.grow(len(response.body))
         if request.method == "POST" or executed.errors:
-            return answer
-        # A receipt is another each time.
-        content = content_negotiation.result(media_type, executed) if receipts else answer
-        return tagged(request, answer, bytes(content.body))
+            return response
+        # The ETag must not depend on the query statistics, which differ each time.
+        content = content_negotiation.result_response(media_type, executed) if receipts else response
+        return with_etag(request, response, bytes(content.body))
 
-    async def _caller(self, request: Request) -> Caller:
-        """Asked before the body is read: what nobody sends is not worth reading."""
+    async def _authenticate(self, request: Request) -> Caller:
+        """The caller. Runs before the body is read, so that bodies of unknown callers take no memory."""
         deadline = Deadline.after(self.request_timeout)
         await self.health.require_schema()
         return await self.authentication.caller(request, deadline)
@@ -151,14 +151,16 @@ class GraphQLEndpoint:
         caller: Caller,
         reserve: Callable[[int], None],
     ) -> Executed:
-        """A query ends with its client; a mutation is seen through, as its client cannot take it back."""
+        """Execute the operation. A client disconnect cancels a query; a mutation is completed."""
         deadline = Deadline.after(self.request_timeout)
-        step = partial(self.scheduler.yield_to_others, caller.principal)
+        yield_to_others = partial(self.scheduler.yield_to_others, caller.principal)
         receipt = QueryStatistics(budget=ResponseBudget(self.limits.response_limit, reserve))
-        context = Context(self.database, deadline, caller, request_id(request), receipt, step=step)
+        context = Context(
+            self.database, deadline, caller, request_id(request), receipt, yield_to_others=yield_to_others
+        )
         is_query = operation.operation is OperationType.QUERY
         try:
-            async with while_connected(request) if is_query else nullcontext():
+            async with cancel_on_disconnect(request) if is_query else nullcontext():
                 return await execute(
                     self.schema, document, operation, params.variables, context, self.cost_limit
                 )
@@ -167,14 +169,14 @@ class GraphQLEndpoint:
 
 
 def _reserve(reservation: Reservation, body: int, is_query: bool, size: int) -> None:
-    """Reserve memory for the rows and the response of a request that is executed; its body stays reserved.
+    """Reserve memory for body, rows and response. Raises MemoryExhausted for a query.
 
-    A mutation goes on in any case: it may have been carried out. Raises MemoryExhausted.
+    A mutation continues in any case, because it may have been executed.
     """
     if is_query and not reservation.fits(body + size):
         raise errors.MemoryExhausted
     reservation.resize(body + size)
 
 
-def method_not_allowed(message: str, allowed: str) -> Rejected:
-    return Rejected(coded(message, METHOD_NOT_ALLOWED), status=405, headers={"Allow": allowed})
+def method_not_allowed(message: str, allowed: str) -> RequestError:
+    return RequestError(coded_error(message, METHOD_NOT_ALLOWED), status=405, headers={"Allow": allowed})

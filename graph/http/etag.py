@@ -1,4 +1,4 @@
-"""The tag of what a GET got, so that a client is not sent again what it has."""
+"""ETag and If-None-Match: 304 Not Modified for a GET whose result the client has already."""
 
 from hashlib import blake2b
 
@@ -6,20 +6,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-def tagged(request: Request, answer: Response, content: bytes) -> Response:
-    """The answer with the tag of its content, or 304 without a body where the client has that already.
+def with_etag(request: Request, response: Response, content: bytes) -> Response:
+    """The response with an ETag of its content, or 304 without a body if If-None-Match has that ETag.
 
-    A client keeps it for itself, and asks each time whether it still holds.
+    Only the client may cache it, and must revalidate it each time.
     """
-    # Weak, for the same answer may go out compressed.
+    # A weak ETag, because the same response may be sent compressed.
     tag = f'W/"{blake2b(content, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
-    if _has(request.headers.get("if-none-match", ""), tag):
+    if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
-    answer.headers.update(headers)
-    return answer
+    response.headers.update(headers)
+    return response
 
 
-def _has(known: str, tag: str) -> bool:
+def _matches(known: str, tag: str) -> bool:
     opaque = tag.removeprefix("W/")
     return any(each.strip().removeprefix("W/") in (opaque, "*") for each in known.split(","))

@@ -1,4 +1,4 @@
-"""The page that a browser gets at /graphql: our GraphiQL where it is built, Strawberry's elsewhere."""
+"""GraphiQL at /graphql: our own bundle if it is built, otherwise Strawberry's page."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from strawberry.http.ides import get_graphql_ide_html
 
 DIST = Path(__file__).parents[1] / "graphiql" / "dist"
 ASSETS = "/graphql/assets"
-POLICY = (
+BASE_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
@@ -25,20 +25,20 @@ LINKED = re.compile(r'<(script|link)\b[^>]*\b(?:src|href)="(https://[^"]+)"')
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def policy(html: str) -> str:
-    """POLICY, and the scripts and style sheets that the page names: by address those of other origins."""
+def content_security_policy(html: str) -> str:
+    """The Content-Security-Policy of a page: BASE_POLICY plus the scripts and style sheets in its HTML."""
     scripts, styles = (
         [url for kind, url in LINKED.findall(html) if kind == tag] for tag in ("script", "link")
     )
     for text in INLINE.findall(html):
         scripts.append(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")
-    return POLICY.replace("script-src 'self'", " ".join(["script-src 'self'", *scripts])).replace(
+    return BASE_POLICY.replace("script-src 'self'", " ".join(["script-src 'self'", *scripts])).replace(
         "style-src 'self'", " ".join(["style-src 'self'", *styles])
     )
 
 
 class Assets(StaticFiles):
-    """The bundle's files; their names are hashes of their content, so they never change."""
+    """Files of the bundle. Their names contain content hashes, so they are cached forever."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -46,10 +46,10 @@ class Assets(StaticFiles):
         return response
 
 
-class Ide:
-    """GraphiQL from `dist`, which loads nothing from outside; without it, a page that needs internet.
+class GraphiQL:
+    """GraphiQL from `dist`, which works offline. Without `dist`, Strawberry's page loads it from a CDN.
 
-    That page's scripts have fixed versions and integrity hashes.
+    The scripts of that page have fixed versions and integrity hashes.
     """
 
     def __init__(self, dist: Path = DIST) -> None:
@@ -59,10 +59,10 @@ class Ide:
         self._html = (
             index.read_text("utf-8") if self.is_built else get_graphql_ide_html(graphql_ide="graphiql")
         )
-        self._policy = policy(self._html)
+        self._policy = content_security_policy(self._html)
 
-    def is_wanted(self, request: Request) -> bool:
-        """A browser that opens the address, not one that runs a query."""
+    def is_requested(self, request: Request) -> bool:
+        """Whether a browser opens the page, rather than running a query by GET."""
         accepts_html = "text/html" in request.headers.get("accept", "")
         return request.method == "GET" and accepts_html and "query" not in request.query_params
 

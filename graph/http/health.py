@@ -1,4 +1,4 @@
-"""Probes: whether the process lives, and whether it should get requests."""
+"""Health probes: liveness (/livez), readiness (/readyz) and /ping."""
 
 import asyncio
 import time
@@ -18,16 +18,16 @@ from db.engine.database import Database, ping
 from db.engine.deadline import Deadline
 from db.maintenance import migrate
 from db.maintenance.migrate import Schema, State
-from graph.errors import logged
+from graph.errors import log_and_mask
 
 # Seconds within which /readyz answers, and for which a result is cached.
 READINESS_TIMEOUT = 1.0
 READINESS_TTL = 0.25
 TOO_SLOW = "The database did not answer within a second."
 UNREACHABLE = "The database cannot be reached."
-# Seconds between two looks at a schema that fits: a migration may have made it another one.
+# Seconds between checks of the schema, which a migration may change at any time.
 SCHEMA_INTERVAL = 5.0
-UNFIT = {
+SCHEMA_PROBLEMS = {
     State.EMPTY: "The database's schema is behind.",
     State.BEHIND: "The database's schema is behind.",
     State.INCOMPATIBLE: "The database's schema is too new for this server.",
@@ -51,10 +51,10 @@ class Readiness(NamedTuple):
 
 @dataclass
 class Health:
-    """The probes' routes.
+    """The probes' routes and state.
 
-    Requests are served while `schema_fits`; it is False at the start where the database did not answer.
-    `draining` is set when the process begins to shut down.
+    Requests are served while `schema_fits`. It starts as False if the database did not answer.
+    `draining` is set when the shutdown begins.
     """
 
     database: Database
@@ -77,17 +77,17 @@ class Health:
         return (await self.readiness()).response()
 
     async def readiness(self) -> Readiness:
-        """The result of a check, which all calls share: one runs at a time, on a connection of its own.
+        """The result of a check. Concurrent calls share one check, which has its own connection.
 
-        It comes within READINESS_TIMEOUT, also while the database hangs, and is cached for READINESS_TTL.
+        It returns within READINESS_TIMEOUT even if the database hangs, and is cached for READINESS_TTL.
         """
         if time.monotonic() < self._fresh_until:
             return self._checked
         if self._check is None:
-            self._check = asyncio.create_task(self._look())
+            self._check = asyncio.create_task(self._check_readiness())
             self._check.add_done_callback(self._end_check)
-        # A call that goes away must not cancel the check of the others, and a driver may need longer than
-        # its deadline to give a connection up.
+        # A cancelled call must not cancel the shared check, and a driver may need longer than its deadline
+        # to give up a connection.
         done, _ = await asyncio.wait([self._check], timeout=READINESS_TIMEOUT)
         return self._checked if done else Readiness(reason=TOO_SLOW)
 
@@ -96,31 +96,31 @@ class Health:
         if not check.cancelled():
             self._checked, self._fresh_until = check.result(), time.monotonic() + READINESS_TTL
 
-    async def _look(self) -> Readiness:
+    async def _check_readiness(self) -> Readiness:
         deadline = Deadline.after(READINESS_TIMEOUT)
         try:
             version = await ping(self.database, deadline)
             if not self.schema_fits:
-                await self._look_at_schema(deadline)
+                await self._check_schema(deadline)
         except errors.DeadlineExceeded:
             return Readiness(reason=TOO_SLOW)
         except errors.DatabaseError:
             return Readiness(reason=UNREACHABLE)
         except Exception as bug:
-            logged(bug)
+            log_and_mask(bug)
             return Readiness(reason=UNREACHABLE)
-        return Readiness(version, None if self.schema_fits else UNFIT[self._schema.state])
+        return Readiness(version, None if self.schema_fits else SCHEMA_PROBLEMS[self._schema.state])
 
-    async def _look_at_schema(self, deadline: Deadline) -> None:
+    async def _check_schema(self, deadline: Deadline) -> None:
         async with deadline.limit():
             schema = await migrate.inspect(self.database)
         if schema != self._schema:
-            log.log(INFO if schema.state is State.CURRENT else WARNING, described(self.database, schema))
+            log.log(INFO if schema.state is State.CURRENT else WARNING, schema_message(self.database, schema))
         self._schema, self.schema_fits = schema, schema.fits
 
     @asynccontextmanager
     async def watch_schema(self) -> AsyncIterator[None]:
-        """Meanwhile the schema is read again every SCHEMA_INTERVAL, by no request."""
+        """Check the schema every SCHEMA_INTERVAL in the background while the block runs."""
         watching = asyncio.create_task(self._watch_schema())
         try:
             yield
@@ -134,21 +134,21 @@ class Health:
             await self.refresh_schema()
 
     async def refresh_schema(self) -> None:
-        """Read the schema; what was known of it stays while the database does not answer."""
+        """Check the schema now. Without an answer from the database, the last result stays."""
         try:
-            await self._look_at_schema(Deadline.after(READINESS_TIMEOUT))
+            await self._check_schema(Deadline.after(READINESS_TIMEOUT))
         except errors.DatabaseError:
             return
         except Exception as bug:
-            logged(bug)
-        # The next probe tells.
+            log_and_mask(bug)
+        # The next probe reports it.
         self._fresh_until = 0
 
     async def require_schema(self) -> None:
-        """Raises Unavailable while the schema does not fit; requests share the probes' check then."""
+        """Raises Unavailable or SchemaMismatch while the schema does not fit. Shares the probes' check."""
         if not self.schema_fits:
             reason = (await self.readiness()).reason
-            if reason in UNFIT.values():
+            if reason in SCHEMA_PROBLEMS.values():
                 raise errors.SchemaMismatch(self._schema.detail or reason)
             if reason:
                 raise errors.Unavailable(reason)
@@ -161,7 +161,7 @@ class Health:
         ]
 
 
-def described(database: Database, schema: Schema) -> str:
+def schema_message(database: Database, schema: Schema) -> str:
     """The log message about a schema."""
     match schema.state:
         case State.CURRENT:

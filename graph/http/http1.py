@@ -1,4 +1,4 @@
-"""HTTP/1.1 and nothing else: who offers another protocol is answered as if it had not, body and all."""
+"""HTTP/1.1 only: `Upgrade` to other protocols, such as h2c, is ignored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from graph.limits.limit_settings import LimitSettings
 
 
 class Http1Connections:
-    """Makes the connections of one server. While `is_draining()`, each response closes its connection."""
+    """Protocol factory of one server. While `is_draining()`, each response closes its connection."""
 
     def __init__(self, limits: LimitSettings, is_draining: Callable[[], bool] = lambda: False) -> None:
         self._limits, self._is_draining = limits, is_draining
@@ -21,50 +21,50 @@ class Http1Connections:
 
 
 class Http1(Connection):
-    """A connection that goes on with no other protocol, whatever is offered.
+    """A connection that ignores `Upgrade` and stays with HTTP/1.1.
 
-    Java's client offers HTTP/2 with every request in the clear, and sends it in HTTP/1.1.
+    Java's HTTP client sends `Upgrade: h2c` with every plain-text request.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.parser = Parser(self)
-        self._is_offered = False
+        self._offers_upgrade = False
 
     def on_headers_complete(self) -> None:
-        self._is_offered = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-        if not self._is_offered:
+        self._offers_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._offers_upgrade:
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        if not self._is_offered:
+        if not self._offers_upgrade:
             super().on_message_complete()
 
-    def plain_head(self) -> bytes | None:
-        """The last head without its offer; None if it had none."""
-        if not self._is_offered:
+    def head_without_upgrade(self) -> bytes | None:
+        """The last request head without its Upgrade header; None if it had none."""
+        if not self._offers_upgrade:
             return None
         line = self.parser.get_method(), self.url, self.parser.get_http_version().encode()
-        kept = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([b"%b %b HTTP/%b" % line, *kept, b"", b""])
+        headers = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([b"%b %b HTTP/%b" % line, *headers, b"", b""])
 
 
 class Parser(HttpRequestParser):
-    """Httptools', which takes what follows an offer for that protocol's: so the head is read again."""
+    """httptools' parser stops after a head with `Upgrade`, so the head is parsed again without it."""
 
     def __init__(self, connection: Http1) -> None:
         super().__init__(connection)
         self._connection = connection
-        # As Uvicorn sets it, to answer what came before a closing request's end.
+        # As uvicorn does: accept data after a request with `Connection: close`.
         self.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def feed_data(self, data: Any) -> None:
         try:
             super().feed_data(data)
         except HttpParserUpgrade as offer:
-            head = self._connection.plain_head()
+            head = self._connection.head_without_upgrade()
             if head is None:
                 raise
-            # By another one: of a last request this one is done.
+            # With a new parser, because this one accepts nothing after a closing request.
             self._connection.parser = Parser(self._connection)
             self._connection.parser.feed_data(head + data[offer.args[0] :])

@@ -1,4 +1,4 @@
-"""Automatic persisted queries: clients send the SHA-256 of a document that they have sent before.
+"""Automatic persisted queries (APQ): clients send the SHA-256 of a document that was registered before.
 
 The protocol is Apollo's: https://www.apollographql.com/docs/apollo-server/performance/apq
 """
@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from graph.errors import (
     PERSISTED_QUERY_NOT_FOUND,
     PERSISTED_QUERY_NOT_SUPPORTED,
-    Rejected,
+    RequestError,
     bad_request,
-    coded,
+    coded_error,
 )
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # Documents and their characters for one caller, and for all together.
 MAX_DOCUMENTS, MAX_CHARACTERS, MAX_TOTAL_CHARACTERS = 200, 200_000, 20_000_000
 MAX_CALLERS = 10_000
-# Seconds after the last use until a caller's documents make room for those of others.
+# Seconds after its last request until a caller's documents may be evicted for others.
 IDLE_SECONDS = 3_600.0
 
 
 def requested_hash(extensions: object) -> str | None:
-    """The hash in a request's `extensions.persistedQuery`. Raises Rejected for another version."""
+    """The hash in a request's `extensions.persistedQuery`. Raises RequestError for another version."""
     persisted = extensions.get("persistedQuery") if isinstance(extensions, Mapping) else None
     if not isinstance(persisted, Mapping):
         return None
@@ -39,19 +39,19 @@ def requested_hash(extensions: object) -> str | None:
     return found
 
 
-def not_found() -> Rejected:
-    """On these words clients send the document itself."""
-    return Rejected(coded("PersistedQueryNotFound", PERSISTED_QUERY_NOT_FOUND))
+def not_found() -> RequestError:
+    """Clients match this exact message, and send the document itself."""
+    return RequestError(coded_error("PersistedQueryNotFound", PERSISTED_QUERY_NOT_FOUND))
 
 
-def not_supported() -> Rejected:
-    """On these words clients stop sending hashes."""
-    return Rejected(coded("PersistedQueryNotSupported", PERSISTED_QUERY_NOT_SUPPORTED))
+def not_supported() -> RequestError:
+    """Clients match this exact message, and stop sending hashes."""
+    return RequestError(coded_error("PersistedQueryNotSupported", PERSISTED_QUERY_NOT_SUPPORTED))
 
 
 @dataclass
 class Caller:
-    """The documents that one caller uses, the longest unused first, with their lengths."""
+    """One caller's documents with their lengths, the least recently used first."""
 
     hashes: OrderedDict[str, int] = field(default_factory=OrderedDict)
     characters: int = 0
@@ -69,7 +69,7 @@ class PersistedQueries:
         self._clock = clock
         self._texts: dict[str, str] = {}
         self._users: Counter[str] = Counter()
-        # The longest idle first.
+        # The least recently active caller first.
         self._callers: OrderedDict[str, Caller] = OrderedDict()
         self.characters = 0
 
@@ -77,7 +77,7 @@ class PersistedQueries:
         return len(self._texts)
 
     def get(self, principal: str, sha256: str) -> str | None:
-        """The document, whichever caller registered it: its hash was verified."""
+        """The document, regardless of which caller registered it: its hash was verified."""
         text = self._texts.get(sha256)
         if text is not None:
             self._use(principal, sha256, text)
@@ -138,18 +138,18 @@ class PersistedQueries:
 
 
 def text_of(
-    query: object, sha256: str | None, find: Callable[[str], str | None]
+    query: object, sha256: str | None, find_persisted: Callable[[str], str | None]
 ) -> tuple[object, str | None]:
     """The document, by its text or its hash, and the hash to register it under.
 
-    Raises Rejected for a hash that is unknown, or not the document's.
+    Raises RequestError for a hash that is unknown, or not the document's.
     """
     if query is None and sha256 is not None:
-        text = find(sha256)
+        text = find_persisted(sha256)
         if text is None:
             raise not_found()
         return text, None
-    # Builds of clients put ids of other kinds in the same place.
+    # Some client builds send other kinds of ids in the same place.
     if not isinstance(query, str) or sha256 is None or not SHA256.fullmatch(sha256):
         return query, None
     if hashlib.sha256(query.encode()).hexdigest() != sha256:

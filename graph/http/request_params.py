@@ -1,4 +1,4 @@
-"""The parameters of a GraphQL request: read from the URL or the body, checked by type, text by text."""
+"""Request parameters: `query`, `variables`, `operationName` and `extensions` of a GraphQL request."""
 
 import asyncio
 import re
@@ -10,23 +10,23 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, Rejected, bad_request, coded
-from graph.http.trusted_documents import Trusted
+from graph.errors import BAD_REQUEST, BAD_USER_INPUT, TIMEOUT, RequestError, bad_request, coded_error
+from graph.http.trusted_documents import TrustedDocuments
 from graph.limits.body_memory import Reservation
 from graph.limits.limit_settings import LimitSettings
 from graph.limits.value_count import count_json
 
 NO_QUERY = 'The request has no query. Send {"query": "…", "variables": {}}.'
-# Characters of a header that a message repeats.
+# Characters of a header that an error message repeats.
 MAX_SHOWN = 100
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """One GraphQL request. `variables` hold what JSON said, not yet coerced by the schema.
+    """One GraphQL request. `variables` are the values from JSON, not yet coerced by the schema.
 
-    `sizes` says how many values each of them is, `sha256` under which hash the query is to be registered.
+    `sizes` counts the values in each variable. With `sha256`, the query is to be registered under that hash.
     """
 
     query: str
@@ -41,20 +41,24 @@ class Params:
         request: Request,
         body: bytes,
         limits: LimitSettings,
-        trusted: Trusted,
-        find: Callable[[str], str | None],
+        trusted_documents: TrustedDocuments,
+        find_persisted: Callable[[str], str | None],
     ) -> "Params":
-        """Those in the URL of a GET, or in the body; `find` gets documents by hash. Raises Rejected."""
+        """Parse a GET's URL or the body; `find_persisted` gets documents by hash. Raises RequestError."""
         fields = _from_url(request) if request.method == "GET" else _from_json("The body", body)
-        return cls.check(fields, limits, trusted, find)
+        return cls.check(fields, limits, trusted_documents, find_persisted)
 
     @classmethod
     def check(
-        cls, fields: object, limits: LimitSettings, trusted: Trusted, find: Callable[[str], str | None]
+        cls,
+        fields: object,
+        limits: LimitSettings,
+        trusted_documents: TrustedDocuments,
+        find_persisted: Callable[[str], str | None],
     ) -> "Params":
         if not isinstance(fields, Mapping):
             raise bad_request("The body must be one JSON object.")
-        query, sha256 = trusted.text(fields, find)
+        query, sha256 = trusted_documents.text(fields, find_persisted)
         variables = fields.get("variables")
         name, extensions = fields.get("operationName"), fields.get("extensions")
         if not isinstance(query, str) or not query:
@@ -68,15 +72,15 @@ class Params:
         sizes = {key: count_json([key, value], limits.list_limit) for key, value in variables.items()}
         if (count := sum(sizes.values())) > limits.value_limit:
             message = f"The variables hold {count} values, and {limits.value_limit} are the limit."
-            raise Rejected(coded(message, BAD_USER_INPUT))
+            raise RequestError(coded_error(message, BAD_USER_INPUT))
         return cls(query, variables, name or None, sizes, sha256)
 
 
 async def read_body(request: Request, limits: LimitSettings, reservation: Reservation) -> bytes:
-    """The body of a POST, none of a GET; charged to `reservation` as it comes. Raises Rejected."""
+    """The body of a POST, empty for a GET; reserves memory as it arrives. Raises RequestError."""
     if request.method == "GET":
         return b""
-    _check_kind(request.headers)
+    _check_content_type(request.headers)
     try:
         async with asyncio.timeout(limits.body_timeout):
             return await _read(request, limits.body_limit, reservation)
@@ -84,23 +88,25 @@ async def read_body(request: Request, limits: LimitSettings, reservation: Reserv
         raise bad_request("The body was cut off.") from None
     except TimeoutError:
         message = f"The body did not come within {limits.body_timeout:g} seconds."
-        raise Rejected(coded(message, TIMEOUT), status=408, headers={"Connection": "close"}) from None
+        raise RequestError(
+            coded_error(message, TIMEOUT), status=408, headers={"Connection": "close"}
+        ) from None
 
 
-def _check_kind(headers: Headers) -> None:
-    """Raises Rejected for a body that is not JSON as it is."""
+def _check_content_type(headers: Headers) -> None:
+    """Raises RequestError for a body that is not JSON, or is compressed."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         sent = f", not {media_type[:MAX_SHOWN]}" if media_type else ""
         raise bad_request(f"Send Content-Type: application/json{sent}.", status=415)
     codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
     if not {each.strip() for each in codings} <= {"", "identity"}:
-        error = coded("Send the body as it is: it must not be compressed.", BAD_REQUEST)
-        raise Rejected(error, status=415, headers={"Accept-Encoding": "identity"})
+        error = coded_error("Send the body as it is: it must not be compressed.", BAD_REQUEST)
+        raise RequestError(error, status=415, headers={"Accept-Encoding": "identity"})
 
 
 async def _read(request: Request, most: int, reservation: Reservation) -> bytes:
-    # Starlette's own limit answers in plain text.
+    # Starlette has a limit of its own, but its error response is plain text.
     parts, length = [], 0
     async for each in request.stream():
         length += len(each)
@@ -125,6 +131,6 @@ def _from_json(what: str, body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if "surrogate" in str(error) and LONE_SURROGATE.search(body):
             message = "Text must not contain a lone surrogate."
-            raise Rejected(coded(message, BAD_USER_INPUT)) from None
+            raise RequestError(coded_error(message, BAD_USER_INPUT)) from None
         place = f"at line {error.lineno}, column {error.colno}"
         raise bad_request(f"{what} is invalid JSON {place}.") from None

@@ -1,4 +1,4 @@
-"""Headers that keep browsers careful with whatever we answer."""
+"""Security headers: added to every response."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    # Where nothing else is said: customers' data lie in no cache.
+    # The default: customer data must not be cached.
     "Cache-Control": "no-store",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityHeaders:
-    """Middleware that adds them to each answer."""
+    """Middleware that adds HEADERS to each response that has none of that name."""
 
     app: ASGIApp
 

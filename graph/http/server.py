@@ -1,4 +1,4 @@
-"""The process that listens: its socket, its signals, and how it ends without cutting an answer."""
+"""The server process: its listening socket, signals and graceful shutdown."""
 
 import errno
 import gc
@@ -16,28 +16,28 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from graph.console import Notes
+from graph.console import Console
 from graph.http.health import Health
 from graph.http.http1 import Http1Connections
 from graph.settings import Settings
 
-# What a request may still take, after its deadline, to store and send its answer.
-GRACE = 5
+# Seconds for COMMIT and for sending the response after a request's deadline.
+GRACE_SECONDS = 5
 BACKLOG = 2048
-# Bytes per connection that the kernel buffers beyond the client's receive window; by default, megabytes.
-UNSENT = 65_536
-# Besides clients' connections: the database's, and those that are told that there are too many.
-OTHER_FILES = 1_000
+# Bytes that the kernel buffers per connection beyond the client's receive window; megabytes by default.
+MAX_UNSENT_BYTES = 65_536
+# File descriptors besides clients' connections: the database's, and those above the connection limit.
+OTHER_OPEN_FILES = 1_000
 
 Address = tuple[str, int]
 
 
-class CannotListen(Exception):
-    """The address is taken, not ours, or open to strangers; the message is one line."""
+class ListenError(Exception):
+    """The address is in use, not of this machine, or needs authentication; the message is one line."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it; a name other than localhost may be anywhere."""
+    """Whether the address is reachable from this machine only. Other names than localhost may not be."""
     if host == "localhost":
         return True
     try:
@@ -46,27 +46,27 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def bind(host: str, port: int, *, guarded: bool) -> socket.socket:
-    """A socket that has the address, and does not listen yet; beyond loopback only if it is `guarded`.
+def bind(host: str, port: int, *, loopback_only: bool) -> socket.socket:
+    """A socket bound to the address, not listening yet.
 
-    Raises CannotListen.
+    Raises ListenError, also for other addresses than loopback with `loopback_only`.
     """
-    if not guarded and not is_loopback(host):
-        raise CannotListen(f"{host!r} is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure")
+    if loopback_only and not is_loopback(host):
+        raise ListenError(f"{host!r} is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return _bound(*found[0])
+        return _bind(*found[0])
     except OSError as error:
-        raise _cannot_listen(error, host, port) from error
+        raise _listen_error(error, host, port) from error
 
 
-def _bound(family: int, kind: int, protocol: int, _name: str, address: Any) -> socket.socket:
+def _bind(family: int, kind: int, protocol: int, _name: str, address: Any) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # Its connections inherit it.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+            # Accepted connections inherit it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
         listener.bind(address)
     except OSError:
         listener.close()
@@ -74,17 +74,17 @@ def _bound(family: int, kind: int, protocol: int, _name: str, address: Any) -> s
     return listener
 
 
-def _cannot_listen(error: OSError, host: str, port: int) -> CannotListen:
+def _listen_error(error: OSError, host: str, port: int) -> ListenError:
     if error.errno != errno.EADDRINUSE:
-        return CannotListen(f"cannot listen on {host}, port {port}: {error.strerror}")
+        return ListenError(f"cannot listen on {host}, port {port}: {error.strerror}")
     other = port % 65535 + 1
-    return CannotListen(f"port {port} of {host} is in use: take --port {other}, or make run PORT={other}")
+    return ListenError(f"port {port} of {host} is in use: take --port {other}, or make run PORT={other}")
 
 
 class Server(uvicorn.Server):
-    """Uvicorn that, told to end, first says so to the readiness probe and listens on for a moment."""
+    """Uvicorn with a drain period: readiness fails first, and it stops listening `shutdown_delay` later."""
 
-    def __init__(self, app: Starlette, settings: Settings, notes: Notes, address: Address) -> None:
+    def __init__(self, app: Starlette, settings: Settings, console: Console, address: Address) -> None:
         self._health: Health = app.state.health
         super().__init__(
             uvicorn.Config(
@@ -94,28 +94,29 @@ class Server(uvicorn.Server):
                 server_header=False,
                 http=Http1Connections(settings, lambda: self._health.draining),  # type: ignore[arg-type]
                 ws="none",
-                # Or a request sent ahead would log the trace of the one before it.
+                # Otherwise a pipelined request would log the trace ID of the request before it.
                 reset_contextvars=True,
                 backlog=BACKLOG,
                 timeout_keep_alive=settings.keep_alive_timeout,  # type: ignore[arg-type]
-                timeout_graceful_shutdown=round(settings.body_timeout + settings.request_timeout) + GRACE,
+                timeout_graceful_shutdown=round(settings.body_timeout + settings.request_timeout)
+                + GRACE_SECONDS,
             )
         )
         self._delay = settings.shutdown_delay
-        self._notes, self._address = notes, address
+        self._console, self._address = console, address
         self._signal: int | None = None
         self._stop_at = inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is here now stays: the collector need not look at it again with every request.
+        # Objects that exist now live as long as the process, so the garbage collector skips them.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        self._notes.serving(*self._address)
+        self._console.serving(*self._address)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Uvicorn's signals and SIGHUP, unless it is ignored, as `nohup` asks for."""
+        """Uvicorn's signals, and SIGHUP unless it is ignored, as under `nohup`."""
         with super().capture_signals():
             previous = signal.getsignal(signal.SIGHUP)
             if previous != signal.SIG_IGN:
@@ -126,7 +127,7 @@ class Server(uvicorn.Server):
                 signal.signal(signal.SIGHUP, previous)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT drains at once, SIGTERM and SIGHUP after the delay, which a second signal ends."""
+        """SIGINT stops at once, SIGTERM and SIGHUP after the delay. A second signal ends the delay."""
         if self._signal is not None:
             self.force_exit = self.should_exit and sig == signal.SIGINT
             self.should_exit = True
@@ -142,25 +143,25 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        # Not in the signal's handler, which may have interrupted another line of the same log.
-        self._notes.stopped(signal.Signals(self._signal or signal.SIGTERM))
+        # Not in the signal handler, which may have interrupted another write to the log.
+        self._console.stopped(signal.Signals(self._signal or signal.SIGTERM))
 
 
 def raise_file_limit(wanted: int) -> None:
-    """As near to it as this process may: each connection is an open file."""
+    """Raise the limit of open files as far as allowed: each connection needs a file descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
-def serve(app: Starlette, settings: Settings, notes: Notes, listener: socket.socket, host: str) -> None:
-    """Serve until a signal; what was accepted before it is answered. Raises CannotListen."""
+def serve(app: Starlette, settings: Settings, console: Console, listener: socket.socket, host: str) -> None:
+    """Serve until a signal; requests accepted before it are answered. Raises ListenError."""
     port: int = listener.getsockname()[1]
     try:
         listener.listen(BACKLOG)
     except OSError as error:
-        # Two may have the same address until one of them listens.
-        raise _cannot_listen(error, host, port) from error
-    raise_file_limit(settings.connection_limit + OTHER_FILES)
-    Server(app, settings, notes, (host, port)).run(sockets=[listener])
+        # Two processes can bind the same address until one of them listens.
+        raise _listen_error(error, host, port) from error
+    raise_file_limit(settings.connection_limit + OTHER_OPEN_FILES)
+    Server(app, settings, console, (host, port)).run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""Documents that the operator trusts, by the ids that clients send in their place."""
+"""Trusted documents: clients send the ID of a document in the operator's file instead of its text."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,34 +8,36 @@ from typing import Any
 from graph.errors import bad_request
 from graph.http.persisted_queries import not_supported, requested_hash, text_of
 
-ONLY_TRUSTED = "Only trusted documents are accepted: send the documentId of one, and no query."
+ONLY_TRUSTED_DOCUMENTS = "Only trusted documents are accepted: send the documentId of one, and no query."
 
 
-class Trusted:
-    """The documents of a file that a client's build wrote; with `only` nothing else is accepted."""
+class TrustedDocuments:
+    """Documents by ID, from a file that a client's build wrote. With `only`, no others are accepted."""
 
     def __init__(self, documents: Mapping[str, str], *, only: bool = False) -> None:
         self._documents = dict(documents)
         self._only = only
 
-    def text(self, fields: Mapping[str, Any], find: Callable[[str], str | None]) -> tuple[object, str | None]:
-        """The document that a request asks for by its text or its id, and the hash to register it under.
+    def text(
+        self, fields: Mapping[str, Any], find_persisted: Callable[[str], str | None]
+    ) -> tuple[object, str | None]:
+        """The document of a request, given by text or ID, and the hash to register it under.
 
-        `find` looks up automatic persisted queries. Raises Rejected.
+        `find_persisted` looks up automatic persisted queries. Raises RequestError.
         """
         query, sha256 = fields.get("query"), requested_hash(fields.get("extensions"))
         by_id = sha256 if fields.get("documentId") is None else fields["documentId"]
         if by_id is not None and not isinstance(by_id, str):
             raise bad_request("The id of a document must be a string.")
         if self._only and (query is not None or by_id is None):
-            raise bad_request(ONLY_TRUSTED)
+            raise bad_request(ONLY_TRUSTED_DOCUMENTS)
         if query is None and by_id in self._documents:
             return self._documents[by_id], None
         if query is None and by_id is not sha256:
             raise bad_request("No trusted document has this id.")
         if self._only:
             raise not_supported()
-        return text_of(query, sha256, find)
+        return text_of(query, sha256, find_persisted)
 
 
 def load(path: str) -> dict[str, str]:

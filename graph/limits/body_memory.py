@@ -73,7 +73,7 @@ class Reservation:
         self.resize(0)
 
     def check(self) -> None:
-        """Raise Rejected (503) if the principal's memory is used up, before any work is done."""
+        """Raise RequestError (503) if the principal's memory is used up, before any work is done."""
         if not self._memory.fits(self.principal, 1):
             raise unavailable(USED_UP, 1)
 
@@ -83,7 +83,7 @@ class Reservation:
         return more <= 0 or self._memory.fits(self.principal, more)
 
     def grow(self, length: int) -> None:
-        """Reserve `length` bytes in place of those reserved now. Raises Rejected (503)."""
+        """Reserve `length` bytes in place of those reserved now. Raises RequestError (503)."""
         if not self.fits(length):
             raise unavailable(USED_UP, 1)
         self.resize(length)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from graph.errors import Rejected, too_many_requests
+from graph.errors import RequestError, too_many_requests
 from graph.limits.limit_settings import LimitSettings
 
 QUEUE_FULL = "Too many of your requests are waiting already."
@@ -33,7 +33,7 @@ class ConcurrencyLimit:
 
     @asynccontextmanager
     async def slot(self, principal: str) -> AsyncIterator[None]:
-        """Hold a slot of `principal`. Raises Rejected (429) for a full queue or too long a wait."""
+        """Hold a slot of `principal`. Raises RequestError (429) for a full queue or too long a wait."""
         if not self.take(principal):
             await self.wait(principal)
         try:
@@ -52,7 +52,7 @@ class ConcurrencyLimit:
         return True
 
     async def wait(self, principal: str) -> None:
-        """Wait for a slot and take it, when none is free. Raises Rejected (429)."""
+        """Wait for a slot and take it, when none is free. Raises RequestError (429)."""
         queue = self._slots[principal].queue
         if len(queue) >= self._limits.queue_limit:
             raise _rejected(QUEUE_FULL)
@@ -91,5 +91,5 @@ class ConcurrencyLimit:
             del self._slots[principal]
 
 
-def _rejected(reason: str) -> Rejected:
+def _rejected(reason: str) -> RequestError:
     return too_many_requests(f"{reason} Try again in a moment.", 1)

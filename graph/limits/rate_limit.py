@@ -51,7 +51,7 @@ class RateLimiter:
         self._unavailable_until = 0.0
 
     async def count(self, principal: str) -> None:
-        """Count one request. Raises Rejected (429) above the limit."""
+        """Count one request. Raises RequestError (429) above the limit."""
         if self._limiter is None or time.monotonic() < self._unavailable_until:
             return
         try:

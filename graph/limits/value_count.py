@@ -17,7 +17,7 @@ from graphql import (
     VariableNode,
 )
 
-from graph.errors import BAD_USER_INPUT, Rejected, coded
+from graph.errors import BAD_USER_INPUT, RequestError, coded_error
 
 # The key of literals among the names of variables.
 LITERAL = ""
@@ -98,19 +98,19 @@ def uses_in_value(value: Any) -> Counter[str]:
 def count_json(waiting: list[Any], list_limit: int = sys.maxsize) -> int:
     """The number of values in these, nested ones included.
 
-    Raises Rejected for a longer list than `list_limit`, and for text with NUL, which no text column stores.
+    Raises RequestError for a list longer than `list_limit`, and for text with NUL, which no column stores.
     """
     # Not by recursion: JSON may be nested deeper than Python's stack.
     count = 1
     while waiting:
         match waiting.pop():
             case str(text) if "\0" in text:
-                raise Rejected(coded("Text must not contain the NUL character.", BAD_USER_INPUT))
+                raise RequestError(coded_error("Text must not contain the NUL character.", BAD_USER_INPUT))
             case dict(mapping):
                 count += VALUES_PER_OBJECT - 1 + len(mapping)
                 waiting += [*mapping, *mapping.values()]
             case list(items) if len(items) > list_limit:
-                raise Rejected(coded(f"A list has at most {list_limit} items.", BAD_USER_INPUT))
+                raise RequestError(coded_error(f"A list has at most {list_limit} items.", BAD_USER_INPUT))
             case list(items):
                 count += len(items)
                 waiting += items

@@ -13,7 +13,7 @@ import strawberry
 from strawberry.types import has_object_definition
 
 from db import money, unique_text
-from graph.context import Asked
+from graph.context import MutationRequest
 from graph.mutations.input_rules import Problems, unset
 
 # Printed last, below what the mutation is about.
@@ -44,12 +44,12 @@ class VersionedInput(MutationInput):
     )
 
 
-def asked(mutation: str, sent: MutationInput) -> Asked:
+def mutation_request(mutation: str, sent: MutationInput) -> MutationRequest:
     """How `sent` asks for its mutation. Raises InvalidInput for a key that is none."""
     problems = Problems()
     key = None if unset(sent.idempotency_key) else problems.key(sent.idempotency_key)
     problems.done()
-    return Asked(mutation, input_hash(sent), key, sent.dry_run, partial(legacy_input_hash, sent))
+    return MutationRequest(mutation, input_hash(sent), key, sent.dry_run, partial(legacy_input_hash, sent))
 
 
 def input_hash(sent: MutationInput) -> str:

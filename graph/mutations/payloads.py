@@ -11,7 +11,7 @@ from db.models import Customer as CustomerRow
 from graph.auth.scopes import Scope
 from graph.context import Info, Write
 from graph.global_ids import GlobalId
-from graph.mutations.options import MutationInput, asked, options_last
+from graph.mutations.options import MutationInput, mutation_request, options_last
 from graph.mutations.user_errors import InvalidInput, UserError, user_error
 from graph.types.fields import argument, column, computed, mutating
 from graph.types.objects import Customer, Order
@@ -30,7 +30,7 @@ def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
     @wraps(resolver)
     async def answer(info: Info, input: MutationInput) -> Answer:
         try:
-            write = Write(info.context, asked(info.field_name, input))
+            write = Write(info.context, mutation_request(info.field_name, input))
             return Answer(await resolver(write, input), [])
         except InvalidInput as invalid:
             also = await info.context.check(invalid.check) if invalid.check else []

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from db import domain_errors, unique_text
 from graph import global_ids
@@ -13,7 +14,6 @@ from graph.global_ids import GlobalId
 from graph.types.change_history import Change
 from graph.types.field_costs import CHANGES_SINCE
 from graph.types.fields import column
-from graph.types.naming import camel
 from graph.types.objects import Node
 from graph.types.order_status import OrderStatus
 
@@ -220,7 +220,7 @@ def not_found(kind: str, sent: str, path: list[str]) -> UserError:
 
     What is longer than any id comes back cut.
     """
-    missing = sent if len(sent) <= global_ids.MAX_LENGTH else f"{sent[: global_ids.MAX_LENGTH - 1]}…"
+    missing = sent if len(sent) <= global_ids.MAX_ID_LENGTH else f"{sent[: global_ids.MAX_ID_LENGTH - 1]}…"
     message = f"There is no {kind.lower()} with this id."
     return NotFoundError(
         code=UserErrorCode.NOT_FOUND, message=message, path=path, missing=strawberry.ID(missing)
@@ -230,4 +230,4 @@ def not_found(kind: str, sent: str, path: list[str]) -> UserError:
 def path_of(field: str | None, *rest: Any) -> list[str]:
     """`unit_price.amount` as ["input", "unitPrice", "amount"]."""
     parts = [*(field.split(".") if field else []), *rest]
-    return ["input", *(camel(str(part)) for part in parts)]
+    return ["input", *(to_camel_case(str(part)) for part in parts)]

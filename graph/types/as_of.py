@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from db import stale_reads
 from graph.errors import BadUserInput
-from graph.read_timestamps import When
+from graph.read_timestamps import ReadTimestamp
 from graph.types.fields import KEY, Batched, DeclaredField, Load, argument, declaration
 
 QueryT = TypeVar("QueryT", bound=type)
@@ -22,7 +22,7 @@ AS_OF = argument(
 )
 
 
-def timed(query: QueryT) -> QueryT:
+def with_as_of(query: QueryT) -> QueryT:
     """Give `asOf` to every field of the root type that reads, but `node`."""
     for name, field in vars(query).items():
         # Relay refetches a fragment by a `node` that takes an id and nothing else.
@@ -42,6 +42,6 @@ def plan_as_of(plan: Callable[..., Load], root: Any, arguments: Mapping[str, Any
     if moment is None:
         return load
     moment = stale_reads.truncate_to_millisecond(moment)
-    if load.when and load.when.moment not in (None, moment):
+    if load.timestamp and load.timestamp.moment not in (None, moment):
         raise BadUserInput("asOf and the cursor name two moments: leave one of them out.")
-    return load._replace(when=When(moment))
+    return load._replace(timestamp=ReadTimestamp(moment))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.utils.str_converters import to_camel_case
 
 from db.audit import audit_log as recorded
 from db.models import Change as ChangeRow
@@ -19,10 +20,9 @@ from graph.global_ids import GlobalId
 from graph.types import field_costs
 from graph.types.connections.connection import PAGING, page_of
 from graph.types.connections.operators import NO_ROW
-from graph.types.connections.snapshot import when_of
-from graph.types.field_costs import CHANGED_FIELDS, JSON_VALUES, Price
+from graph.types.connections.snapshot import read_timestamp
+from graph.types.field_costs import CHANGED_FIELDS, JSON_VALUES, FieldCost
 from graph.types.fields import Load, argument, batched, column, computed
-from graph.types.naming import camel
 from graph.types.requires_scope import reading, requires
 
 TABLE = "history"
@@ -51,7 +51,7 @@ def fields_of(change: ChangeRow) -> list[FieldChangeRow]:
 
 
 def _field(name: str, before: Any, after: Any) -> FieldChangeRow:
-    shown = "customer" if name == "customer_id" else camel(name)
+    shown = "customer" if name == "customer_id" else to_camel_case(name)
     return FieldChangeRow(shown, _shown(name, before), _shown(name, after))
 
 
@@ -60,7 +60,7 @@ def _shown(name: str, value: Any) -> Any:
     if name == "customer_id" and value is not None:
         return GlobalId("Customer", value).encode()
     if isinstance(value, list):
-        return [{camel(key): each for key, each in line.items()} for line in value]
+        return [{to_camel_case(key): each for key, each in line.items()} for line in value]
     return value
 
 
@@ -99,7 +99,7 @@ def history(kind: str, *, description: str) -> Any:
         PAGING,
         scope=scopes.Scope.HISTORY_READ,
         description=description,
-        price=price,
+        cost=cost,
         columns=("id",),
     )
 
@@ -118,13 +118,13 @@ def history_of(*, description: str) -> Any:
         scope=scopes.Scope.HISTORY_READ,
         scopes_of=reading("node"),
         description=f"{description} It needs the scope to read such an object, too.",
-        price=price,
+        cost=cost,
     )
 
 
 def load(field: str, kind: str, object_id: int, sent: Mapping[str, Any]) -> Load:
     page = page_asked(field, kind, sent)
-    return Load(object_id, (page,), when_of(page.spec, sent))
+    return Load(object_id, (page,), read_timestamp(page.spec, sent))
 
 
 def page_asked(field: str, kind: str, sent: Mapping[str, Any]) -> Page:
@@ -132,7 +132,7 @@ def page_asked(field: str, kind: str, sent: Mapping[str, Any]) -> Page:
     return page_of(scope, sent)
 
 
-def price(sent: Mapping[str, Any]) -> Price:
+def cost(sent: Mapping[str, Any]) -> FieldCost:
     # Any kind will do: the size is what counts. A cursor names its own, and is not looked at.
     sizes = {name: sent.get(name) for name in ("first", "last")}
     return field_costs.page(page_asked("", "", sizes).size, served=True, within=True)

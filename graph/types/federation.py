@@ -17,7 +17,7 @@ from graph import loaders
 from graph.auth.scopes import Scope
 from graph.errors import BadUserInput
 from graph.global_ids import GlobalId
-from graph.types.field_costs import Price, each
+from graph.types.field_costs import FieldCost, each
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.objects import Customer, Order
 from graph.types.requires_scope import READING
@@ -78,7 +78,7 @@ def _plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
     return Load(keyed(arguments["representations"]))
 
 
-def _price(arguments: Mapping[str, Any]) -> Price:
+def _cost(arguments: Mapping[str, Any]) -> FieldCost:
     return each(keyed(arguments["representations"]))
 
 
@@ -109,7 +109,7 @@ def entities() -> Any:
         scopes_of=_scopes_of,
         description="Entities by their keys, for a gateway; it needs the scope to read each type.",
         many=True,
-        price=_price,
+        cost=_cost,
     )
     field.graphql_name = "_entities"
     return field

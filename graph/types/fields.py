@@ -20,8 +20,8 @@ from db.errors import AsOfUnavailable
 from graph.auth.scopes import Scope
 from graph.context import Batch, Context, Info, Loaders
 from graph.loaders import moments
-from graph.read_timestamps import Place, When, place_of
-from graph.types.field_costs import ONE, Price, Pricing
+from graph.read_timestamps import ReadTimestamp, ResponsePath, response_path
+from graph.types.field_costs import ONE, CostRule, FieldCost
 from graph.types.id_only_rows import is_enough
 from graph.types.requires_scope import ScopesOf, requires
 
@@ -49,12 +49,12 @@ class Computed:
 class Load(NamedTuple):
     """One call of a batch function's share: its key, and the arguments that the whole batch has.
 
-    `when` holds for the field and for all that is below it.
+    `timestamp` holds for the field and for all that is below it.
     """
 
     key: Any
     arguments: tuple[Hashable, ...] = ()
-    when: When | None = None
+    timestamp: ReadTimestamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Batched:
     """A relation, connection or root field: its batch function, and how a field's call becomes a Load.
 
     `plan(parent_row, arguments)` raises BadUserInput or InvalidCursor. With `many` the key of its Load is a
-    list of keys, and the field's value the list of what they find. Its `price` is for `execution/cost.py`.
+    list of keys, and the field's value the list of what they find. Its `cost` is for `execution/cost.py`.
     `identity` makes what stands for the row when only its id is asked for, which is the key. `columns` are
     those of the parent's row that `plan` reads. A connection says by `rows` which type its rows are, and its
     batch function gets the columns that the operation reads of them as one more argument. A caller needs the
@@ -72,7 +72,7 @@ class Batched:
     batch: Batch
     plan: Callable[[Any, Mapping[str, Any]], Load]
     many: bool = False
-    price: Pricing | None = None
+    cost: CostRule | None = None
     identity: Callable[[Any], Any] | None = None
     columns: tuple[str, ...] = ()
     rows: str | None = None
@@ -122,21 +122,21 @@ def _load(batched: Batched, source: Any, info: Info, kwargs: Mapping[str, Any]) 
         return batched.identity(load.key)
     if batched.rows:
         load = load._replace(arguments=(*load.arguments, info.context.columns(batched)))
-    when, times, place = load.when, info.context.times, place_of(info.path)
+    timestamp, read_timestamps, place = load.timestamp, info.context.read_timestamps, response_path(info.path)
     read = partial(_read, batched, load, info.context.loaders, place)
-    if when is None:
-        return read(times.of(place) if times else None)
-    if when.pinned:
-        return _read_pinned(read, when, place, info.context)
-    if when.moment is not None:
+    if timestamp is None:
+        return read(read_timestamps.of(place) if read_timestamps else None)
+    if timestamp.pinned:
+        return _read_pinned(read, timestamp, place, info.context)
+    if timestamp.moment is not None:
         # Refused even if nothing is read: `nodes` of no ids, say, or a search without a letter.
-        info.context.reader.at(when.moment)
-    times.set(place, when.moment)
-    return read(when.moment)
+        info.context.reader.at(timestamp.moment)
+    read_timestamps.set(place, timestamp.moment)
+    return read(timestamp.moment)
 
 
 def _read(
-    batched: Batched, load: Load, loaders: Loaders, place: Place, moment: datetime | None
+    batched: Batched, load: Load, loaders: Loaders, place: ResponsePath, moment: datetime | None
 ) -> Awaitable[Any]:
     one = partial(loaders.load, place, batched.batch, arguments=load.arguments, moment=moment)
     return _load_many(one, load.key) if batched.many else one(load.key)
@@ -147,17 +147,24 @@ async def _load_many(one: Callable[[Any], Awaitable[Any]], keys: Sequence[Any]) 
 
 
 async def _read_pinned(
-    read: Callable[[datetime | None], Awaitable[Any]], when: When, place: Place, context: Context
+    read: Callable[[datetime | None], Awaitable[Any]],
+    timestamp: ReadTimestamp,
+    place: ResponsePath,
+    context: Context,
 ) -> Any:
     context.reader.require_stale_reads()
-    moment = when.moment or context.times.of(place[:-1]) or await context.loaders.load((), moments, None)
-    context.times.set(place, moment)
+    moment = (
+        timestamp.moment
+        or context.read_timestamps.of(place[:-1])
+        or await context.loaders.load((), moments, None)
+    )
+    context.read_timestamps.set(place, moment)
     try:
         return await read(moment)
     except AsOfUnavailable:
-        if when.moment is None:
+        if timestamp.moment is None:
             raise
-    context.times.set(place, None)
+    context.read_timestamps.set(place, None)
     return await read(None)
 
 
@@ -180,7 +187,7 @@ def relation(
     key: str,
     scope: Scope,
     description: str,
-    price: Price = ONE,
+    cost: FieldCost = ONE,
     identity: Callable[[Any], Any] | None = None,
 ) -> Any:
     """What `batch` finds for the parent's column `key`.
@@ -191,7 +198,7 @@ def relation(
     def plan(parent: Any, _arguments: Mapping[str, Any]) -> Load:
         return Load(getattr(parent, key))
 
-    declared = Batched(batch, plan, price=price, identity=identity, columns=(key,), scope=scope)
+    declared = Batched(batch, plan, cost=cost, identity=identity, columns=(key,), scope=scope)
     return _field(declared, description, scope=scope)
 
 
@@ -203,13 +210,13 @@ def batched(
     scope: Scope | None,
     description: str,
     many: bool = False,
-    price: Pricing | None = None,
+    cost: CostRule | None = None,
     columns: tuple[str, ...] = (),
     rows: str | None = None,
     scopes_of: ScopesOf | None = None,
 ) -> Any:
-    """A field with arguments; `plan` decodes them, and `price` gets what `plan` gets."""
-    declared = Batched(batch, plan, many, price, columns=columns, rows=rows, scope=scope, scopes_of=scopes_of)
+    """A field with arguments; `plan` decodes them, and `cost` gets what `plan` gets."""
+    declared = Batched(batch, plan, many, cost, columns=columns, rows=rows, scope=scope, scopes_of=scopes_of)
     return _field(declared, description, arguments, scope)
 
 

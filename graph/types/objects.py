@@ -115,7 +115,7 @@ class Order(ReadFromRow, Node):
         loaders.lines_by_order_id,
         key="id",
         scope=Scope.ORDERS_READ,
-        price=LINES,
+        cost=LINES,
         description="The order's lines by position, empty where only a total was given.",
     )
     allowed_transitions: list[OrderStatus] = computed(

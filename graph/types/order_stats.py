@@ -14,7 +14,7 @@ from graph.auth.scopes import Scope
 from graph.types import field_costs
 from graph.types.arguments import once
 from graph.types.connections.where import OrderWhere, condition
-from graph.types.field_costs import Price
+from graph.types.field_costs import FieldCost
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.money import Money
 
@@ -36,7 +36,7 @@ def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
     return Load(customer.id, (once(asked, arguments),))
 
 
-def stats_price(arguments: Mapping[str, Any]) -> Price:
+def stats_cost(arguments: Mapping[str, Any]) -> FieldCost:
     return field_costs.stats(within=not filters.has_relation_filter(asked(arguments)))
 
 
@@ -53,6 +53,6 @@ def order_stats(*, description: str) -> Any:
         [where],
         scope=Scope.ORDERS_READ,
         description=description,
-        price=stats_price,
+        cost=stats_cost,
         columns=("id",),
     )

@@ -18,7 +18,7 @@ from graph.types import field_costs
 from graph.types.connections.connection import DEFAULT_SIZE, LARGEST_SIZE
 from graph.types.connections.order_by import SortDirection
 from graph.types.connections.where import OrderWhere, condition
-from graph.types.field_costs import Price
+from graph.types.field_costs import FieldCost
 from graph.types.fields import Load, argument, batched, column, computed, relation
 from graph.types.money import Money
 from graph.types.objects import Customer
@@ -118,7 +118,7 @@ def order_summary(*, description: str) -> Any:
         ARGUMENTS,
         scope=Scope.ORDERS_READ,
         description=description,
-        price=price,
+        cost=cost,
     )
 
 
@@ -126,7 +126,7 @@ def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
     return Load(None, (asked(arguments),))
 
 
-def price(arguments: Mapping[str, Any]) -> Price:
+def cost(arguments: Mapping[str, Any]) -> FieldCost:
     return field_costs.summary(asked(arguments).limit)
 
 

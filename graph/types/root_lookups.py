@@ -11,7 +11,7 @@ from graph.context import Batch
 from graph.errors import BadUserInput
 from graph.global_ids import GlobalId
 from graph.loaders import Unique
-from graph.types.field_costs import ONE, Price, each
+from graph.types.field_costs import ONE, FieldCost, each
 from graph.types.fields import Load, argument, batched
 from graph.types.requires_scope import READING, reading
 
@@ -45,7 +45,7 @@ def lookup(batch: Batch, kind: str, by: type, *, description: str) -> Any:
         return Load(unique(kind, arguments["by"]))
 
     by_argument = argument("by", by, "The one key to look the object up by.")
-    return batched(batch, plan, [by_argument], scope=READING[kind], description=description, price=ONE)
+    return batched(batch, plan, [by_argument], scope=READING[kind], description=description, cost=ONE)
 
 
 def unique(kind: str, by: Any) -> Unique:
@@ -64,7 +64,7 @@ def nodes_plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
     return Load([GlobalId.decode(each) for each in sent_ids(arguments)])
 
 
-def nodes_price(arguments: Mapping[str, Any]) -> Price:
+def nodes_cost(arguments: Mapping[str, Any]) -> FieldCost:
     return each(sent_ids(arguments))
 
 
@@ -86,7 +86,7 @@ def node(batch: Batch, *, description: str) -> Any:
         scope=None,
         scopes_of=reading("id"),
         description=f"{description} {NEEDED}",
-        price=ONE,
+        cost=ONE,
     )
 
 
@@ -101,5 +101,5 @@ def nodes(batch: Batch, *, description: str) -> Any:
         scopes_of=reading("ids"),
         description=f"{description} {NEEDED}",
         many=True,
-        price=nodes_price,
+        cost=nodes_cost,
     )

@@ -16,9 +16,9 @@ from graph.types import field_costs
 from graph.types.arguments import once
 from graph.types.connections.order_by import CustomerOrder, OrderOrder, sort
 from graph.types.connections.search import search_count, searched
-from graph.types.connections.snapshot import SNAPSHOT, Snapshot, is_pinned, when_of
+from graph.types.connections.snapshot import SNAPSHOT, Snapshot, is_pinned, read_timestamp
 from graph.types.connections.where import WHERES, CustomerWhere, OrderWhere, condition
-from graph.types.field_costs import Price, counted
+from graph.types.field_costs import FieldCost, counted
 from graph.types.fields import Load, argument, batched, column, computed
 
 NodeT = TypeVar("NodeT")
@@ -154,7 +154,7 @@ class Connection(Generic[NodeT]):
         # It is a field of a connection, which needs a scope.
         scope=None,
         description="How many objects there are on all pages, counted only when it is asked for.",
-        price=lambda arguments: counted(count_limit(arguments)),
+        cost=lambda arguments: counted(count_limit(arguments)),
     )
 
 
@@ -178,9 +178,9 @@ def connection(
 
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
         page = once(asked, sent)
-        return Load(source.id if parent else None, (page,), when_of(page.spec, sent))
+        return Load(source.id if parent else None, (page,), read_timestamp(page.spec, sent))
 
-    def price(sent: Mapping[str, Any]) -> Price:
+    def cost(sent: Mapping[str, Any]) -> FieldCost:
         page = asked(sent)
         where = page.spec.where
         served = index_usage.is_bounded(table, page.spec.sort, where, parent)
@@ -194,7 +194,7 @@ def connection(
         arguments,
         scope=scope,
         description=description,
-        price=price,
+        cost=cost,
         columns=("id",) if parent else (),
         rows=covering_indexes.ROWS[table].__name__,
     )

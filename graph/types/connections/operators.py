@@ -7,11 +7,11 @@ from enum import Enum
 from typing import Any, TypeVar
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from db.pagination.filters import Compare
 from graph import global_ids
 from graph.errors import BadUserInput
-from graph.types.naming import camel
 from graph.types.order_status import OrderStatus
 from graph.types.scalars import CurrencyCode
 
@@ -136,7 +136,7 @@ class MoneyFilter:
 
 
 # The operators' names in the schema, and in conditions; their order is that of a condition's parts.
-OPERATORS = {"in" if name == "in_" else camel(name): name for name in DESCRIPTIONS}
+OPERATORS = {"in" if name == "in_" else to_camel_case(name): name for name in DESCRIPTIONS}
 
 
 def same(value: T) -> T:
@@ -171,7 +171,7 @@ def compare(
 
 def _null_message(column: str, operator: str, *, has_null: bool) -> str:
     advice = "Leave it out, or use `isNull: true`." if has_null else "Leave it out."
-    return f"`{camel(column)}.{operator}` in where is null. {advice}"
+    return f"`{to_camel_case(column)}.{operator}` in where is null. {advice}"
 
 
 def bounded(values: list[T]) -> list[T]:

@@ -9,7 +9,7 @@ import strawberry
 
 from db.pagination.keyset import ConnectionSpec
 from graph.errors import BadUserInput
-from graph.read_timestamps import When
+from graph.read_timestamps import ReadTimestamp
 from graph.types.fields import argument, column
 
 
@@ -43,7 +43,7 @@ def is_pinned(arguments: Mapping[str, Any]) -> bool:
     return arguments.get("snapshot") is SnapshotMode.PINNED
 
 
-def when_of(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> When | None:
+def read_timestamp(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> ReadTimestamp | None:
     """As of when the page is read: by the cursor it is sent with. Raises BadUserInput and InvalidCursor."""
     if not is_pinned(arguments):
         return None
@@ -51,4 +51,4 @@ def when_of(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> When | None:
     moments = {moment for moment in map(scope.moment, cursors) if moment}
     if len(moments) > 1:
         raise BadUserInput("after and before are of two snapshots.")
-    return When(moments.pop() if moments else None, pinned=True)
+    return ReadTimestamp(moments.pop() if moments else None, pinned=True)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from db import unique_text
 from db.pagination.filters import (
@@ -33,7 +34,6 @@ from graph.types.connections.operators import (
     stored_enum,
     stored_id,
 )
-from graph.types.naming import camel
 from graph.types.requires_scope import requires
 
 DEEPEST, MOST_CONDITIONS, MOST_OBJECTS = 5, 50, 500
@@ -188,7 +188,7 @@ def columns(kind: type) -> dict[str, Column]:
         filtered = getattr(field.type, "of_type", None)
         if isinstance(filtered, type) and filtered in stored:
             has_null = hasattr(filtered, "is_null")
-            found[camel(field.python_name)] = _column(field.python_name, stored[filtered], has_null)
+            found[to_camel_case(field.python_name)] = _column(field.python_name, stored[filtered], has_null)
     return found
 
 

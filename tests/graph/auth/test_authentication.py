@@ -10,9 +10,8 @@ import pytest
 from db import api_keys
 from db.engine.database import Database
 from db.engine.deadline import Deadline
-from graph.auth.api_keys import ApiKeys, digest, new_secret
+from graph.auth.api_keys import ApiKeyVerifier, digest, new_secret
 from graph.auth.callers import Unauthenticated
-from graph.auth.ttl_cache import Recent
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.keys import bearer, create_key
@@ -134,7 +133,7 @@ async def test_a_key_expires_while_it_is_remembered(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is remembered is the key, and not that it was good."""
-    keys = ApiKeys(database, seconds=600)
+    keys = ApiKeyVerifier(database, seconds=600)
     secret = await create_key(database, "admin", days=0.5)
     caller = await keys.caller(secret, NEVER)
     monkeypatch.setattr("graph.auth.api_keys.datetime", Tomorrow)
@@ -147,7 +146,7 @@ async def test_a_key_expires_while_it_is_remembered(
 async def test_a_revoked_key_is_refused_without_a_restart(database: Database) -> None:
     """As soon as what was remembered of it is too old."""
     secret = await create_key(database, "admin")
-    keys = ApiKeys(database, seconds=0.2)
+    keys = ApiKeyVerifier(database, seconds=0.2)
     await keys.caller(secret, NEVER)
     await database.write(lambda transaction: api_keys.revoke(transaction, "web"))
     await asyncio.sleep(0.3)
@@ -157,7 +156,7 @@ async def test_a_revoked_key_is_refused_without_a_restart(database: Database) ->
 
 async def test_a_key_is_looked_up_once(database: Database, statements: Statements) -> None:
     """Also when many come with it at once, and the same for one that is not there."""
-    keys = ApiKeys(database)
+    keys = ApiKeyVerifier(database)
     secret = await create_key(database, "admin")
     statements.clear()
     await asyncio.gather(*(keys.caller(secret, NEVER) for _ in range(20)))
@@ -169,17 +168,6 @@ async def test_a_key_is_looked_up_once(database: Database, statements: Statement
             await keys.caller(unknown, NEVER)
 
     assert (1, 2) == (known, len(statements))
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    """The oldest goes first, and what is older than it may be is not given."""
-    recent, brief = Recent[int](2, 60), Recent[int](2, 0)
-    for number in range(3):
-        recent.put(str(number), number)
-    brief.put("0", 0)
-
-    assert [None, 1, 2] == [recent.get(str(number)) for number in range(3)]
-    assert brief.get("0") is None
 
 
 @on_sqlite

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.global_ids import LARGEST, GlobalId
+from graph.global_ids import MAX_ROW_ID, GlobalId
 from tests.api import Api
 from tests.factories import global_id
 from tests.keys import bearer
@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> str:
 async def test_a_token_is_bound_to_the_customer_of_its_claim(two: Two, source: str) -> None:
     """Or to all by a star; one that says neither is refused, and not for all."""
     read = {"query": "{ customers { nodes { username } } orders { totalCount { value } } }"}
-    values = [global_id(two.ada), global_id(two.bob), "*", GlobalId("Customer", LARGEST).encode()]
+    values = [global_id(two.ada), global_id(two.bob), "*", GlobalId("Customer", MAX_ROW_ID).encode()]
     refused = [None, "", "ada", global_id(two.adas[0]), two.ada.id, [global_id(two.ada)], {"*": "*"}, True]
     answers = []
     async with Api.of(two.database, **SETTINGS, jwt_jwks=source, jwt_customer_claim=CUSTOMER) as api:

@@ -8,7 +8,7 @@ import pytest
 
 from db.engine.database import Database
 from graph import schema
-from graph.global_ids import LARGEST, GlobalId
+from graph.global_ids import MAX_ROW_ID, GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
@@ -73,7 +73,7 @@ async def test_anothers_object_is_like_one_that_is_not_there(
     assert SCHEMA.mutation_type
     assert {*INPUTS, *CREATING} == set(SCHEMA.mutation_type.fields)
     document, asked = INPUTS[name]
-    nothing = [GlobalId(kind, LARGEST).encode() for kind in ("Customer", "Order")]
+    nothing = [GlobalId(kind, MAX_ROW_ID).encode() for kind in ("Customer", "Order")]
     theirs = [global_id(two.bob), global_id(two.bobs[0])]
     before = await stored(database)
     for more in ({}, {"dryRun": True}, {"idempotencyKey": "one"}):

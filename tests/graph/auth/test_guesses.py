@@ -8,7 +8,7 @@ from db.engine.database import Database
 from db.engine.deadline import Deadline
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
-from graph.auth.api_keys import ApiKeys, new_secret
+from graph.auth.api_keys import ApiKeyVerifier, new_secret
 
 
 async def test_guesses_leave_a_fifth_of_the_pool(database_url: str) -> None:
@@ -21,7 +21,7 @@ async def test_guesses_leave_a_fifth_of_the_pool(database_url: str) -> None:
             "before_cursor_execute",
             lambda *_: held.append(pool.checkedout()),  # type: ignore[attr-defined]
         )
-        keys = ApiKeys(database)
+        keys = ApiKeyVerifier(database)
         guesses = [keys.caller(new_secret(), Deadline.none()) for _ in range(50)]
         answers = await asyncio.gather(*guesses, return_exceptions=True)
 

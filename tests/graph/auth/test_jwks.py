@@ -10,8 +10,8 @@ import pytest
 
 from db.engine.deadline import Deadline
 from graph.auth import jwks as module
-from graph.auth.jwks import KeySet
-from graph.errors import Rejected
+from graph.auth.jwks import JwkSet
+from graph.errors import RequestError
 from tests.tokens import jwks, jwks_file, public
 
 NEVER = Deadline.none()
@@ -52,13 +52,13 @@ def provider() -> Iterator[Provider]:
     provider.server.server_close()
 
 
-async def found(keys: KeySet, *kids: str) -> list[bool]:
+async def found(keys: JwkSet, *kids: str) -> list[bool]:
     return [await keys.find(kid, NEVER) is not None for kid in kids]
 
 
 async def test_keys_are_loaded_once(provider: Provider) -> None:
     """By the first token, and not again while it lasts; many at once are one request."""
-    keys = KeySet(provider.url)
+    keys = JwkSet(provider.url)
     together = await asyncio.gather(*(found(keys, "ES256") for _ in range(10)))
     later = await found(keys, "ES256")
 
@@ -68,7 +68,7 @@ async def test_keys_are_loaded_once(provider: Provider) -> None:
 
 async def test_an_unknown_key_may_be_a_new_one(provider: Provider) -> None:
     """Keys rotate without a restart: the set is loaded again for a key that it lacks."""
-    keys = KeySet(provider.url, pause=0)
+    keys = JwkSet(provider.url, pause=0)
     first = await found(keys, "ES256", "RS256")
     provider.body = jwks(RS256)
 
@@ -78,7 +78,7 @@ async def test_an_unknown_key_may_be_a_new_one(provider: Provider) -> None:
 
 async def test_unknown_keys_do_not_load_without_bound(provider: Provider) -> None:
     """Whoever makes ids up makes the server ask once, and no more before the pause is over."""
-    keys = KeySet(provider.url, pause=60)
+    keys = JwkSet(provider.url, pause=60)
     unknown = await found(keys, *(f"made up {number}" for number in range(50)))
 
     assert [False] * 50 == unknown
@@ -88,7 +88,7 @@ async def test_unknown_keys_do_not_load_without_bound(provider: Provider) -> Non
 
 async def test_a_key_that_was_taken_out_is_forgotten(tmp_path: Path) -> None:
     """When the set is no longer fresh, the next token has it loaded again; a file is read likewise."""
-    keys = KeySet(jwks_file(tmp_path, ES256), fresh=0, pause=0)
+    keys = JwkSet(jwks_file(tmp_path, ES256), fresh=0, pause=0)
     first = await found(keys, "ES256")
     jwks_file(tmp_path, EDDSA)
     await found(keys, "ES256")
@@ -116,7 +116,7 @@ NONSENSE = [
 )
 async def test_keys_last_while_the_provider_is_ill(status: int, body: str, provider: Provider) -> None:
     """An outage of its, or nonsense, keeps those out who come with new keys, and nobody else."""
-    keys = KeySet(provider.url, fresh=0, pause=0)
+    keys = JwkSet(provider.url, fresh=0, pause=0)
     await found(keys, "ES256")
     provider.status, provider.body = status, body
     answers = await found(keys, "RS256", "ES256")
@@ -129,8 +129,8 @@ async def test_keys_last_while_the_provider_is_ill(status: int, body: str, provi
 async def test_without_keys_nobody_is_refused_for_good(provider: Provider) -> None:
     """It is the server that cannot tell: 503, until the provider answers; a redirect is not followed."""
     provider.status = 302
-    keys = KeySet(provider.url, pause=0)
-    with pytest.raises(Rejected) as caught:
+    keys = JwkSet(provider.url, pause=0)
+    with pytest.raises(RequestError) as caught:
         await keys.find("ES256", NEVER)
     asked = provider.asked
     provider.status = 200
@@ -143,8 +143,8 @@ async def test_without_keys_nobody_is_refused_for_good(provider: Provider) -> No
 
 async def test_keys_are_not_trusted_for_ever(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an hour without the provider they may have been taken back."""
-    keys = KeySet(provider.url, pause=60)
+    keys = JwkSet(provider.url, pause=60)
     await found(keys, "ES256")
     monkeypatch.setattr(module, "STALEST", 0)
-    with pytest.raises(Rejected):
+    with pytest.raises(RequestError):
         await keys.find("ES256", NEVER)

@@ -18,8 +18,8 @@ from graphql import (
 )
 
 from graph.auth.scopes import EVERY_SCOPE, Scope, granted
-from graph.errors import Rejected
-from graph.execution.authorization import permit
+from graph.errors import RequestError
+from graph.execution.authorization import authorize
 from graph.execution.executor import RowExecutor
 from graph.global_ids import GlobalId
 from graph.schema import build, sdl
@@ -127,8 +127,8 @@ def missing(query: str, *scopes: str) -> set[str]:
     execution = RowExecutor.build(SCHEMA, parse(query), raw_variable_values=VARIABLES)
     assert not isinstance(execution, list), execution
     try:
-        permit(execution, granted(scopes))
-    except Rejected as rejected:
+        authorize(execution, granted(scopes))
+    except RequestError as rejected:
         return {(each.extensions or {})["scope"] for each in rejected.errors}
     return set()
 

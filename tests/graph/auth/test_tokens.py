@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from db.engine.database import Database
 from db.engine.deadline import Deadline
 from graph.auth.callers import Caller, Unauthenticated
-from graph.auth.json_web_tokens import SKEW, Tokens, scopes_of
-from graph.auth.jwks import ALGORITHMS, KeySet
+from graph.auth.json_web_tokens import CLOCK_SKEW, JwtVerifier, scopes_of
+from graph.auth.jwks import ALGORITHMS, JwkSet
 from graph.auth.scopes import EVERY_SCOPE, Scope
 from tests.api import Api
 from tests.conftest import on_sqlite
@@ -86,11 +86,11 @@ REFUSED = {
     "no kid": jwt.encode(claims(), PRIVATE["RS256"], "RS256"),
     "kid of another type": unsigned({"alg": "RS256", "kid": 1}),
     "unknown crit": token(headers={"crit": ["http://example.com/stop"], "http://example.com/stop": True}),
-    "expired": token(exp=NOW - SKEW - 5),
+    "expired": token(exp=NOW - CLOCK_SKEW - 5),
     "without expiry": token(exp=None),
     "expiry as text": token(exp="tomorrow"),
-    "not yet valid": token(nbf=NOW + SKEW + 600),
-    "issued in the future": token(iat=NOW + SKEW + 600),
+    "not yet valid": token(nbf=NOW + CLOCK_SKEW + 600),
+    "issued in the future": token(iat=NOW + CLOCK_SKEW + 600),
     "wrong issuer": token(iss=ISSUER.rstrip("/")),
     "issuers": token(iss=[ISSUER]),
     "issuer of another type": token(iss={"iss": ISSUER}),
@@ -155,9 +155,9 @@ async def test_no_other_token_is(name: str, database: Database, source: str, sta
 
 @on_sqlite
 async def test_clocks_may_differ_a_little(database: Database, source: str) -> None:
-    """By less than SKEW seconds, either way."""
-    late = token(exp=int(time.time()) - SKEW + 10)
-    early = token(iat=int(time.time()) + SKEW - 10, nbf=int(time.time()) + SKEW - 10)
+    """By less than CLOCK_SKEW seconds, either way."""
+    late = token(exp=int(time.time()) - CLOCK_SKEW + 10)
+    early = token(iat=int(time.time()) + CLOCK_SKEW - 10, nbf=int(time.time()) + CLOCK_SKEW - 10)
     among = token(aud=["https://a.example", AUDIENCE])
     async with Api.of(database, **SETTINGS, jwt_jwks=source) as api:
         answers = [
@@ -170,7 +170,10 @@ async def test_clocks_may_differ_a_little(database: Database, source: str) -> No
 
 async def test_a_token_that_held_holds_until_it_expires(source: str) -> None:
     """To the second: that it was verified a moment ago does not help it."""
-    tokens, late = Tokens(KeySet(source), ISSUER, AUDIENCE, "scope"), token(exp=int(time.time()) - SKEW + 2)
+    tokens, late = (
+        JwtVerifier(JwkSet(source), ISSUER, AUDIENCE, "scope"),
+        token(exp=int(time.time()) - CLOCK_SKEW + 2),
+    )
     callers = [await tokens.caller(late, Deadline.none()) for _ in range(2)]
     await asyncio.sleep(2)
 
@@ -182,8 +185,8 @@ async def test_a_token_that_held_holds_until_it_expires(source: str) -> None:
 @pytest.mark.parametrize("left", ["RS256", "ES256"], ids=["no such key", "another key"])
 async def test_a_token_that_held_falls_with_its_key(left: str, tmp_path: Path) -> None:
     """As soon as the set is loaded without it, whatever stands at its id then."""
-    keys = KeySet(jwks_file(tmp_path), fresh=0, pause=0)
-    tokens, sent = Tokens(keys, ISSUER, AUDIENCE, "scope"), token("ES256")
+    keys = JwkSet(jwks_file(tmp_path), fresh=0, pause=0)
+    tokens, sent = JwtVerifier(keys, ISSUER, AUDIENCE, "scope"), token("ES256")
     await tokens.caller(sent, Deadline.none())
     others = {"RS256": PRIVATE["RS256"], "ES256": ec.generate_private_key(ec.SECP256R1())}
     jwks_file(tmp_path, public(left, others[left]))

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from graph.app import documents
-from graph.errors import Rejected
+from graph.errors import RequestError
 from graph.settings import Settings
 
 # In a process of its own, whose memory is nobody else's; all of it is warm after the first 5,000. Most
@@ -20,7 +20,7 @@ from pathlib import Path
 from graph import schema
 from graph.limits.limit_settings import LimitSettings
 from graph.execution.document_cache import Documents
-from graph.errors import Rejected
+from graph.errors import RequestError
 
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -28,7 +28,7 @@ def megabytes():
 documents = Documents(schema.build()._schema, LimitSettings(), suggestions=False)
 texts = ["{ a%d: __typename }", "{ nothing%d }", *("{ a%d" + " a" * (each % 8) for each in range(98))]
 for number in range(50_000):
-    with suppress(Rejected):
+    with suppress(RequestError):
         documents.get(texts[number % 100] % number)
     if number == 5_000:
         before = megabytes()
@@ -57,7 +57,7 @@ def test_long_documents_are_not_cached(text: str) -> None:
     """Whether they are too long, cannot be parsed or are invalid: the text is the key, and counts."""
     cache = documents.__wrapped__(Settings(_env_file=None))
     for length in (30_000, 90_000, 900_000):
-        with suppress(Rejected):
+        with suppress(RequestError):
             cache.get(text.replace("%s", "x" * length) + " " * length)
 
     assert 0 == len(cache._cache)

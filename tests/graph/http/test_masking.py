@@ -20,10 +20,10 @@ from graph.auth.authentication import Authentication
 from graph.errors import MASKED_MESSAGE
 from graph.execution.document_cache import Documents
 from graph.http.endpoint import GraphQLEndpoint
-from graph.http.graphiql import Ide
+from graph.http.graphiql import GraphiQL
 from graph.http.health import Health
 from graph.http.request_ids import RequestIds
-from graph.http.trusted_documents import Trusted
+from graph.http.trusted_documents import TrustedDocuments
 from graph.limits.body_memory import BodyMemoryLimit
 from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.limits.limit_settings import LimitSettings
@@ -156,9 +156,9 @@ class Broken:
             RateLimiter("", "memory://"),
             ConcurrencyLimit(limits),
             BodyMemoryLimit(limits.bodies_limit),
-            Trusted({}),
+            TrustedDocuments({}),
         )
-        parts = self.schema, documents, database, Authentication(), health, Ide()
+        parts = self.schema, documents, database, Authentication(), health, GraphiQL()
         endpoint = GraphQLEndpoint(*parts, 10, 20_000, *crowd)
         routes = [Route("/graphql", endpoint, methods=["POST"])]
         app = Starlette(routes=routes, middleware=[Middleware(RequestIds)])

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from db.engine.database import Database
 from graph.app import create_app
-from graph.errors import Rejected
+from graph.errors import RequestError
 from graph.limits.body_memory import COLLECT_EVERY, FREE_BYTES, BodyMemoryLimit, Reservation
 from tests.api import Api, read
 from tests.conftest import on_sqlite
@@ -107,11 +107,11 @@ def test_one_principal_leaves_memory_for_others() -> None:
     with reserve(memory, "ada") as ada, reserve(memory, "bob") as bob, reserve(memory, "ada") as more:
         ada.grow(FREE_BYTES + 700)
         more.grow(FREE_BYTES + 100)
-        with pytest.raises(Rejected):
+        with pytest.raises(RequestError):
             more.grow(FREE_BYTES + 101)
         bob.grow(FREE_BYTES)
         bob.grow(FREE_BYTES + 200)
-        with pytest.raises(Rejected):
+        with pytest.raises(RequestError):
             bob.grow(FREE_BYTES + 201)
         assert 1_000 == memory.used
 
@@ -125,7 +125,7 @@ def test_an_excess_takes_nothing_from_others() -> None:
     memory = BodyMemoryLimit(1_000)
     with reserve(memory, "ada") as ada, reserve(memory, "bob") as bob:
         ada.resize(FREE_BYTES + 5_000)
-        with pytest.raises(Rejected):
+        with pytest.raises(RequestError):
             ada.check()
         bob.check()
         bob.grow(FREE_BYTES + 200)

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from db.engine.database import Database
-from graph.errors import Rejected
+from graph.errors import RequestError
 from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.limits.limit_settings import LimitSettings
 from graph.limits.rate_limit import RateLimiter
@@ -42,7 +42,7 @@ class Crowd:
 
 
 async def refusal(request: Any) -> tuple[int | None, Any, str]:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RequestError) as caught:
         await request
     (error,) = caught.value.errors
     return caught.value.status, (error.extensions or {})["code"], caught.value.headers["Retry-After"]
@@ -178,7 +178,7 @@ async def test_each_principal_has_its_own_rate() -> None:
     while time.monotonic() < until:
         try:
             await rates.count("bob")
-        except Rejected as rejected:
+        except RequestError as rejected:
             if "hour" in rejected.errors[0].message:
                 break
             await asyncio.sleep(0.1)
@@ -208,5 +208,5 @@ async def test_what_one_rate_refuses_does_not_use_up_another() -> None:
     answers = await asyncio.gather(*(rates.count("ada") for _ in range(20)), return_exceptions=True)
     await asyncio.sleep(2)
 
-    assert len([answer for answer in answers if isinstance(answer, Rejected)]) >= 18
+    assert len([answer for answer in answers if isinstance(answer, RequestError)]) >= 18
     await rates.count("ada")

@@ -198,7 +198,7 @@ def test_every_field_that_reads_has_a_price() -> None:
         for name, field in getattr(kind, "fields", {}).items():
             definition = field.extensions.get("strawberry-definition")
             match definition and hasattr(definition, "metadata") and declaration(definition):
-                case Batched(price=None):
+                case Batched(cost=None):
                     unpriced.append(f"{kind.name}.{name}")
                 case Column() | Computed() | Batched() | Mutating() | False | None:
                     continue

@@ -11,7 +11,7 @@ from graphql import coerce_input_value, get_named_type, get_nullable_type, is_li
 from db.pagination.filters import Compare
 from db.pagination.index_usage import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
 from db.pagination.sorts import SORTS, Sort
-from graph.execution.cost import LARGEST, charge
+from graph.execution.cost import LARGEST, check_cost
 from graph.execution.executor import RowExecutor
 from graph.schema import build
 from graph.types.arguments import convert_arguments
@@ -56,10 +56,10 @@ class Place(NamedTuple):
         return parent.fields[name]
 
     @property
-    def price(self) -> Any:
+    def cost(self) -> Any:
         """What the field's arguments are priced by."""
         declared: Any = declaration(self.field.extensions[DEFINITION])
-        return declared.price
+        return declared.cost
 
     def decoded(self, **sent: Any) -> dict[str, Any]:
         """Arguments as a request's are decoded."""
@@ -173,7 +173,7 @@ def is_allowed(sort: Sort, parts: Sequence[Compare | None]) -> bool:
 @everywhere
 def test_a_filter_has_a_surcharge_unless_an_index_serves_it(place: Place) -> None:
     """All pairs of conditions, with all sorts; each condition is decoded once, as a request's are."""
-    price, different = place.price, []
+    cost, different = place.cost, []
     known = [(each.part, place.decoded(where=each.sent)["where"]) for each in filters(place.table)]
     orders = {sort: place.decoded(orderBy=sent) for sort, sent in sorts(place.table)}
     for one, other in combinations_with_replacement(known, 2):
@@ -181,7 +181,7 @@ def test_a_filter_has_a_surcharge_unless_an_index_serves_it(place: Place) -> Non
         where = {"and": [*wheres]}
         for sort in orders:
             if is_allowed(sort, parts):
-                surcharge = price({"first": 0, "where": where, **orders[sort]}).surcharge
+                surcharge = cost({"first": 0, "where": where, **orders[sort]}).surcharge
                 if place.expected(parts, sort) != surcharge:
                     different.append((wheres, sort))
 
@@ -197,7 +197,7 @@ def test_a_surcharge_is_part_of_the_cost(place: Place) -> None:
             if is_allowed(sort, [one.part]):
                 variables = {"where": one.sent, "sort": sent}
                 executor: Any = RowExecutor.build(SCHEMA._schema, document, raw_variable_values=variables)
-                if place.bare + place.expected([one.part], sort) != charge(SCHEMA, executor, LARGEST):
+                if place.bare + place.expected([one.part], sort) != check_cost(SCHEMA, executor, LARGEST):
                     different.append(variables)
 
     assert [] == different

@@ -12,7 +12,7 @@ from db import orders
 from db.engine.database import Database
 from db.models import Change, Customer, Order, OrderLine
 from db.money import Money
-from graph.global_ids import MAX_LENGTH
+from graph.global_ids import MAX_ID_LENGTH
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
@@ -207,7 +207,7 @@ async def test_input_is_not_echoed_at_length(database: Database) -> None:
     found = orjson.loads(content)["data"]["transitionOrders"]
 
     assert 50 * 50 == sum(map(len, found.values()))
-    assert {"i" * (MAX_LENGTH - 1) + "…"} == {error["missing"] for error in found["a0"]}
+    assert {"i" * (MAX_ID_LENGTH - 1) + "…"} == {error["missing"] for error in found["a0"]}
     assert len(content) < 50 * 50 * 100
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graph.global_ids import MAX_LENGTH
+from graph.global_ids import MAX_ID_LENGTH
 
 PROBLEM = """
 fragment Problem on UserError {
@@ -31,7 +31,7 @@ def taken(value: str, *path: str) -> Problem:
 
 
 def not_found(sent: str, *path: str) -> Problem:
-    missing = sent if len(sent) <= MAX_LENGTH else f"{sent[: MAX_LENGTH - 1]}…"
+    missing = sent if len(sent) <= MAX_ID_LENGTH else f"{sent[: MAX_ID_LENGTH - 1]}…"
     return {"__typename": "NotFoundError", "code": "NOT_FOUND", "path": ["input", *path], "missing": missing}
 
 
