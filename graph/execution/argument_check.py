@@ -4,13 +4,13 @@ If a payload's arguments turned out to be wrong after the change was stored, its
 if nothing had been written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-import strawberry
 from graphql import (
     DirectiveNode,
+    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     SelectionSetNode,
@@ -29,32 +29,31 @@ from graph.errors import (
     mask_errors,
     with_code,
 )
-from graph.execution.executor import RowExecutor
-from graph.execution.field_tree import Fields, Selected
-from graph.types.arguments import convert_arguments
-from graph.types.fields import DEFINITION, Batched
+from graph.execution.plan import BoundPlan, PlannedField, Selection
+from graph.types.fields import Batched
 
 ARGUMENT_ERRORS: tuple[type[Exception], ...] = (BadUserInput, AsOfUnavailable, *CLIENT_ERRORS)
+Fragments = Mapping[str, FragmentDefinitionNode]
 DIRECTIVES = {directive.name: directive for directive in specified_directives}
 # Plans read the key of a parent's row; here only what they make of the arguments counts.
 ANY_PARENT = SimpleNamespace(id=0, parent=None, scope=None)
 
 
-def check_arguments(schema: strawberry.Schema, executor: RowExecutor, context: Context) -> None:
+def check_arguments(bound: BoundPlan, fragments: Fragments, context: Context) -> None:
     """Check directives, arguments, cursors and read timestamps at every depth. Raises RequestError."""
-    check = ArgumentCheck(schema, executor, context)
-    check.directives(executor.operation.selection_set)
-    check.fields(executor.outline)
+    check = ArgumentCheck(bound, fragments, context)
+    check.directives(bound.plan.operation.selection_set)
+    check.selection(bound.plan.roots)
     if check.errors:
         raise RequestError(*check.errors[:MAX_REQUEST_ERRORS])
 
 
 class ArgumentCheck:
-    """The errors of one operation; each part of it is visited once, however often fragments repeat it."""
+    """The errors of one operation; each selection is visited once, however often fragments repeat it."""
 
-    def __init__(self, schema: strawberry.Schema, executor: RowExecutor, context: Context) -> None:
-        self._schema, self._executor, self._context = schema, executor, context
-        self._seen: set[Fields] = set()
+    def __init__(self, bound: BoundPlan, fragments: Fragments, context: Context) -> None:
+        self._bound, self._fragments, self._context = bound, fragments, context
+        self._seen: set[Selection] = set()
         self.errors: list[GraphQLError] = []
 
     def directives(self, selections: SelectionSetNode) -> None:
@@ -62,7 +61,7 @@ class ArgumentCheck:
         for directive in self._directives(selections):
             if definition := DIRECTIVES.get(directive.name.value):
                 try:
-                    get_argument_values(definition, directive, self._executor.variable_values)
+                    get_argument_values(definition, directive, self._bound.variables)
                 except GraphQLError as error:
                     self.errors.append(with_code(error, BAD_USER_INPUT))
 
@@ -76,32 +75,27 @@ class ArgumentCheck:
                     waiting += [node.selection_set] if node.selection_set else []
                 elif node.name.value not in spread:
                     spread.add(node.name.value)
-                    waiting.append(self._executor.fragment_definitions[node.name.value].selection_set)
+                    waiting.append(self._fragments[node.name.value].selection_set)
 
-    def fields(self, possible: Sequence[Fields]) -> None:
-        for fields in possible:
-            if fields not in self._seen:
-                self._seen.add(fields)
-                for selected in fields:
-                    self._field(selected)
-                    self.fields(selected.below)
+    def selection(self, selection: Selection) -> None:
+        if selection not in self._seen:
+            self._seen.add(selection)
+            for field in selection.fields:
+                self._field(field)
+                for each in field.below:
+                    self.selection(each)
 
-    def _field(self, selected: Selected) -> None:
-        if selected.field is None or not selected.field.args:
+    def _field(self, field: PlannedField) -> None:
+        if field.definition.field is None or not field.definition.field.args:
             return
         try:
-            arguments = self._arguments(selected)
-            if isinstance(selected.declared, Batched):
-                self._plan(selected.declared, arguments)
+            arguments = self._bound.arguments(field).converted()
+            if isinstance(field.declared, Batched):
+                self._plan(field.declared, arguments)
         except GraphQLError as error:
             self.errors.append(with_code(error, BAD_USER_INPUT))
         except ARGUMENT_ERRORS as mistake:
-            self.errors += mask_errors([GraphQLError(str(mistake), selected.nodes, original_error=mistake)])
-
-    def _arguments(self, selected: Selected) -> dict[str, Any]:
-        return convert_arguments(
-            selected.arguments(), selected.field.extensions[DEFINITION].arguments, self._schema
-        )
+            self.errors += mask_errors([GraphQLError(str(mistake), field.nodes, original_error=mistake)])
 
     def _plan(self, batched: Batched, arguments: dict[str, Any]) -> None:
         if callable(batched.cost):

@@ -18,57 +18,57 @@ from graphql import (
 
 from graph.auth.scopes import EVERY_SCOPE, Scope, Scopes
 from graph.errors import FORBIDDEN, MAX_REQUEST_ERRORS, RequestError
-from graph.execution.executor import RowExecutor
-from graph.execution.field_tree import Fields, Selected
+from graph.execution.plan import BoundPlan, PlannedField, Selection
 from graph.types.fields import DEFINITION, Batched, Mutating
 from graph.types.requires_scope import RequiresScope
 
 
-def authorize(execution: RowExecutor, scopes: Scopes) -> None:
+def authorize(bound: BoundPlan, scopes: Scopes) -> None:
     """Raises RequestError, which names what the caller may not ask for."""
     if scopes >= EVERY_SCOPE:
         return
-    missing = MissingScopes(scopes)
-    missing.of_any(execution.outline)
+    missing = MissingScopes(bound, scopes)
+    missing.of_selection(bound.plan.roots)
     if missing.found:
         raise RequestError(*list(missing.found.values())[:MAX_REQUEST_ERRORS], status=403)
 
 
 class MissingScopes:
-    """What one operation asks for without the scope; each of its parts is looked at once."""
+    """What one operation asks for without the scope; each of its selections is looked at once."""
 
-    def __init__(self, scopes: Scopes) -> None:
-        self._scopes = scopes
-        self._seen: set[Fields] = set()
+    def __init__(self, bound: BoundPlan, scopes: Scopes) -> None:
+        self._bound, self._scopes = bound, scopes
+        self._seen: set[Selection] = set()
         self.found: dict[tuple[str, Scope], GraphQLError] = {}
 
-    def of_any(self, possible: Sequence[Fields]) -> None:
-        """What is selected of an object: it may be of each of the types."""
-        for fields in possible:
-            if fields not in self._seen:
-                self._seen.add(fields)
-                for each in fields:
-                    self._of_field(each)
+    def of_selection(self, selection: Selection) -> None:
+        if selection not in self._seen:
+            self._seen.add(selection)
+            for field in selection.fields:
+                self._of_field(selection.of, field)
 
-    def _of_field(self, selected: Selected) -> None:
-        if not is_public_field(selected.of, selected.nodes[0].name.value):
-            self._need(required(selected.of), str(selected), selected.nodes)
-        self._need(self._by_field(selected), str(selected), selected.nodes)
-        self.of_any(selected.below)
+    def _of_field(self, kind: GraphQLObjectType, field: PlannedField) -> None:
+        if not is_public_field(kind, field.name):
+            self._need(required(kind), str(field), field.nodes)
+        self._need(self._by_field(field), str(field), field.nodes)
+        for each in field.below:
+            self.of_selection(each)
 
-    def _by_field(self, selected: Selected) -> Iterable[Scope]:
-        declared = selected.declared
-        if not isinstance(declared, Batched | Mutating):
+    def _by_field(self, field: PlannedField) -> Iterable[Scope]:
+        declared, definition = field.declared, field.definition.field
+        if definition is None or not isinstance(declared, Batched | Mutating):
             return
         if declared.scope:
             yield declared.scope
+        if not field.nodes[0].arguments:
+            return
         try:
-            sent = selected.arguments()
+            sent = self._bound.arguments(field).sent()
         except GraphQLError:
             # The field will say so itself, and read nothing.
             return
         for name, value in sent.items():
-            self._of_value(selected.field.args[name].type, value, selected.nodes)
+            self._of_value(definition.args[name].type, value, field.nodes)
         if isinstance(declared, Batched) and declared.scopes_of:
             yield from declared.scopes_of(sent)
 

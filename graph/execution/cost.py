@@ -1,9 +1,9 @@
-"""The cost of an operation, told from its fields and their arguments before anything is read."""
+"""The cost of an operation, computed from its plan and arguments before anything is read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import strawberry
 from graphql import GraphQLError, get_nullable_type, is_list_type
 
 from graph.errors import (
@@ -14,13 +14,12 @@ from graph.errors import (
     RequestError,
     coded_error,
 )
-from graph.execution.executor import RowExecutor
-from graph.execution.field_tree import Fields, Selected
+from graph.execution.plan import BoundPlan, FieldArguments, PlannedField, Selection
 from graph.limits.value_count import count_json
-from graph.types.arguments import WHERE, convert_arguments
+from graph.types.arguments import WHERE
 from graph.types.connections.where import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
 from graph.types.field_costs import ONE, VALUES_PER_POINT, FieldCost, mutation
-from graph.types.fields import DEFINITION, Batched, Column, Computed, Mutating
+from graph.types.fields import Batched, Column, Computed, Mutating
 
 # Fragments that multiply each other would give numbers that no JSON reader takes.
 LARGEST = 1_000_000_000
@@ -31,13 +30,10 @@ MOST_VALUES = 15_000
 ARGUMENT_ERRORS: tuple[type[Exception], ...] = (GraphQLError, BadUserInput, *CLIENT_ERRORS)
 
 
-def check_cost(schema: strawberry.Schema, execution: RowExecutor, limit: int) -> int:
+def check_cost(bound: BoundPlan, limit: int) -> int:
     """The operation's cost, at most LARGEST. Raises RequestError when it is above `limit`."""
-    costs = Costs(schema)
-    try:
-        cost = min(costs.of_any(execution.outline, NO_COST) // VALUES_PER_POINT, LARGEST)
-    except RecursionError:
-        cost = LARGEST
+    costs = Costs(bound)
+    cost = min(costs.of_selection(bound.plan.roots, NO_COST) // VALUES_PER_POINT, LARGEST)
     if cost > limit:
         message = f"The operation costs {cost} points, and {limit} are the limit. Ask for smaller pages."
         if costs.unindexed:
@@ -48,71 +44,78 @@ def check_cost(schema: strawberry.Schema, execution: RowExecutor, limit: int) ->
 
 
 class Costs:
-    """The costs of one operation's parts; each part is looked at once, however often fragments repeat it.
+    """The costs of one operation's selections; each is visited once, however often fragments repeat it.
 
     They are counted in values: a point is VALUES_PER_POINT of them.
     """
 
-    def __init__(self, schema: strawberry.Schema) -> None:
-        self._schema = schema
-        self._known: dict[tuple[Fields, FieldCost], int] = {}
+    def __init__(self, bound: BoundPlan) -> None:
+        self._bound = bound
+        self._known: dict[tuple[Selection, FieldCost], int] = {}
         # The fields whose filter and sort no index serves, in the order in which they are met.
         self.unindexed: dict[str, bool] = {}
 
-    def of_any(self, possible: Sequence[Fields], above: FieldCost) -> int:
-        """What is selected of one object; of the dearest where it can be of several types."""
-        return max([self._of_object(fields, above) for fields in possible])
-
-    def _of_object(self, fields: Fields, above: FieldCost) -> int:
-        """`above` is the price of the field whose object this is."""
-        key = (fields, above)
+    def of_selection(self, selection: Selection, above: FieldCost) -> int:
+        """What is selected of one object; `above` is the cost of the field whose object this is."""
+        key = (selection, above)
         if key not in self._known:
-            cost = sum([self._of_field(each, above) for each in fields])
+            cost = sum([self._of_field(each, above) for each in selection.fields])
             self._known[key] = max(0, min(cost, LARGEST * VALUES_PER_POINT))
         return self._known[key]
 
-    def _of_field(self, selected: Selected, above: FieldCost) -> int:
+    def _of_any(self, possible: Sequence[Selection], above: FieldCost) -> int:
+        """The most expensive type where the object can be of several."""
+        return max([self.of_selection(each, above) for each in possible])
+
+    def _of_field(self, field: PlannedField, above: FieldCost) -> int:
         try:
-            cost = self._cost(selected) or FieldCost(0, above.rows)
+            cost = self._cost(field) or FieldCost(0, above.rows)
         except ARGUMENT_ERRORS:
             # The field will say so itself, and read nothing.
             return 0
         if cost.surcharge:
-            self.unindexed[str(selected)] = True
+            self.unindexed[str(field)] = True
         own = VALUES_PER_POINT * (cost.own + (above.surcharge if cost.again else 0))
-        if not selected.below:
-            return own + leaves(selected)
-        if is_list_type(get_nullable_type(selected.field.type)):
-            return own + cost.rows * self.of_any(selected.below, NO_COST)
-        return own + self.of_any(selected.below, cost)
+        if not field.below:
+            return own + leaves(field)
+        if is_list_type(get_nullable_type(field.definition.field.type)):  # type: ignore[union-attr]
+            return own + cost.rows * self._of_any(field.below, NO_COST)
+        return own + self._of_any(field.below, cost)
 
-    def _cost(self, selected: Selected) -> FieldCost | None:
+    def _cost(self, field: PlannedField) -> FieldCost | None:
         """None where nothing is read: the object is there already, or the page of its connection."""
-        match selected.declared:
-            case Batched(cost=cost):
-                return cost(self._arguments(selected)) if callable(cost) else cost or ONE
+        match field.declared:
+            case Batched(cost=cost) if callable(cost):
+                arguments = self._bound.arguments(field)
+                return arguments.once("cost", partial(_cost_of_arguments, field, cost, arguments))
+            case Batched(cost=FieldCost() as cost):
+                return cost
+            case Batched():
+                return ONE
             case Mutating():
-                return mutation(selected.arguments()["input"].get("items"))
+                return mutation(self._bound.arguments(field).sent()["input"].get("items"))
             case Column(items=items) | Computed(items=items) if items > 1:
                 return FieldCost(0, items)
             case _:
                 return None
 
-    def _arguments(self, selected: Selected) -> Any:
-        """As the field's plan will get them. Raises RequestError for so many that no plan takes them."""
-        sent = selected.arguments()
-        if objects(sent.get(WHERE) or {}) > MOST_OBJECTS:
-            raise RequestError(coded_error(TOO_MANY_OBJECTS, BAD_USER_INPUT))
-        if count_json([sent]) > MOST_VALUES:
-            name = selected.nodes[0].name.value
-            message = f"The arguments of {name} hold more than {MOST_VALUES} values."
-            raise RequestError(coded_error(message, BAD_USER_INPUT))
-        return convert_arguments(sent, selected.field.extensions[DEFINITION].arguments, self._schema)
+
+def _cost_of_arguments(
+    field: PlannedField, cost: Callable[[Mapping[str, Any]], FieldCost], arguments: FieldArguments
+) -> FieldCost:
+    """Raises RequestError for so many values that no plan takes them."""
+    sent = arguments.sent()
+    if objects(sent.get(WHERE) or {}) > MOST_OBJECTS:
+        raise RequestError(coded_error(TOO_MANY_OBJECTS, BAD_USER_INPUT))
+    if count_json([sent]) > MOST_VALUES:
+        message = f"The arguments of {field.name} hold more than {MOST_VALUES} values."
+        raise RequestError(coded_error(message, BAD_USER_INPUT))
+    return cost(arguments.converted())
 
 
-def leaves(selected: Selected) -> int:
+def leaves(field: PlannedField) -> int:
     """How many values of the response a leaf is."""
-    if selected.introspected:
-        return selected.introspected
-    declared = selected.declared
+    if field.introspected:
+        return field.introspected
+    declared = field.declared
     return declared.items if isinstance(declared, Column | Computed) else 1

@@ -1,11 +1,12 @@
 """Parsed and validated documents, cached so that a query is parsed and validated once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     NoFragmentCyclesRule,
@@ -13,6 +14,7 @@ from graphql import (
     parse,
     validate,
 )
+from graphql.execution.values import VariableValues
 
 from db.engine.compiled_sql import LRUCache
 from graph.errors import (
@@ -25,6 +27,7 @@ from graph.errors import (
     coded_error,
     with_code,
 )
+from graph.execution.plan import Flags, Plan, Planner, flag_names, flags_of
 from graph.execution.validation import rules, with_hint
 from graph.limits.document_size import DocumentSize
 from graph.limits.limit_settings import LimitSettings
@@ -34,9 +37,15 @@ from graph.limits.value_count import NO_VALUES, ValueCounts, count_values
 # document counts as SMALLEST at least, so that there are 1,000 at most.
 MOST_CHARACTERS, SMALLEST = 400_000, 400
 NOTHING = DocumentNode(definitions=())
+TOO_DEEP = "The document is nested too deeply."
 
 
-@dataclass(frozen=True, slots=True)
+def plan_cache() -> LRUCache[Hashable, Plan]:
+    """Plans of many documents, as large as their documents' text: flags give one document several plans."""
+    return LRUCache(MOST_CHARACTERS, lambda plan: plan.size)
+
+
+@dataclass(eq=False)
 class Document:
     """A document's text made ready, or the errors that stand in its way."""
 
@@ -44,6 +53,9 @@ class Document:
     length: int
     errors: tuple[GraphQLError, ...] = ()
     values: ValueCounts = NO_VALUES
+    plans: LRUCache[Hashable, Plan] = field(default_factory=plan_cache)
+    # The variables of @skip and @include, by operation.
+    _flag_names: dict[int, tuple[str, ...]] = field(default_factory=dict, init=False)
 
     @property
     def size(self) -> int:
@@ -57,6 +69,29 @@ class Document:
                 f"The operation's arguments hold {count} values, variables put in, and {most} are the limit."
             )
             raise RequestError(coded_error(message, BAD_USER_INPUT))
+
+    @cached_property
+    def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        definitions = self.node.definitions
+        return {each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)}
+
+    def plan(
+        self, schema: GraphQLSchema, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> Plan:
+        """The operation's plan for these values of @skip and @include. Raises RequestError."""
+        names = self._flag_names.get(id(operation))
+        if names is None:
+            names = self._flag_names[id(operation)] = flag_names(operation, self.fragments)
+        flags = flags_of(names, variables)
+        key = (self, id(operation), *flags.values())
+        return self.plans.get_or_make(key, partial(self._make_plan, schema, operation, flags))
+
+    def _make_plan(self, schema: GraphQLSchema, operation: OperationDefinitionNode, flags: Flags) -> Plan:
+        try:
+            return Planner(schema, self.fragments, flags).plan(operation, self.size)
+        except RecursionError:
+            pass
+        raise RequestError(coded_error(TOO_DEEP, GRAPHQL_VALIDATION_FAILED))
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run. Raises RequestError."""
@@ -84,6 +119,7 @@ class Documents:
         self._limits = limits
         self._rules = rules(limits, introspection=introspection)
         self._suggestions = suggestions
+        self._plans = plan_cache()
         self._cache: LRUCache[str, Document] = LRUCache(MOST_CHARACTERS, lambda document: document.size)
 
     def get(self, text: str) -> Document:
@@ -106,9 +142,9 @@ class Documents:
             found = self._validation_errors(node)
             values = NO_VALUES if found else count_values(node)
         except RecursionError:
-            found, values = [GraphQLError("The document is nested too deeply.")], NO_VALUES
+            found, values = [GraphQLError(TOO_DEEP)], NO_VALUES
         errors = tuple(with_code(each, GRAPHQL_VALIDATION_FAILED) for each in found)
-        return Document(node, len(text), errors, values)
+        return Document(node, len(text), errors, values, self._plans)
 
     def _validation_errors(self, node: DocumentNode) -> list[GraphQLError]:
         # Not with the other rules: what is too large is not gone through by them.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -29,7 +29,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from db.errors import ResponseTooLarge
 from db.response_budget import ResponseBudget
 from graph.errors import MAX_FIELD_ERRORS, MutationSkipped
-from graph.execution.field_tree import INTROSPECTION, Fields, Outline
+from graph.execution.plan import INTROSPECTION
 from graph.types.arguments import Arguments, Remembered, convert_arguments
 from graph.types.fields import DEFINITION, Batched, Column, Computed, DeclaredField, Mutating, declaration
 
@@ -76,17 +76,6 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
     @property
     def is_mutation(self) -> bool:
         return self.operation.operation is OperationType.MUTATION
-
-    @property
-    def first_path(self) -> list[str | int]:
-        """The path of the first field below the first one at the root."""
-        (fields,) = self.outline
-        return [fields[0].key, fields[0].below[0][0].key]
-
-    @cached_property
-    def outline(self) -> Sequence[Fields]:
-        """The operation's, from which is told what must be known before it is run."""
-        return Outline(self).roots
 
     def complete_list_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, position: Any

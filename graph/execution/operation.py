@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationDefinitionNode
 
 from db.query_statistics import QueryStatistics
 from graph.context import Context
@@ -15,7 +15,7 @@ from graph.execution.authorization import authorize
 from graph.execution.cost import check_cost
 from graph.execution.document_cache import Document
 from graph.execution.executor import RowExecutor, is_pending
-from graph.execution.selected_columns import Columns
+from graph.execution.plan import BoundPlan, Plan
 from graph.execution.variable_errors import variable_errors
 
 
@@ -27,6 +27,7 @@ class Executed:
     errors: Sequence[GraphQLError]
     receipt: Mapping[str, Any]
     executor: RowExecutor
+    plan: Plan
 
     @property
     def limit(self) -> int:
@@ -36,8 +37,8 @@ class Executed:
     def reduced(self) -> "Executed":
         """No data, and one error: of a mutation below its field, because it was carried out."""
         error = too_large(self.limit)
-        if self.executor.is_mutation:
-            error.path = self.executor.first_path
+        if self.plan.is_mutation:
+            error.path = self.plan.first_path
         return replace(self, data=None, errors=[error])
 
 
@@ -64,18 +65,22 @@ async def execute(
     )
     if isinstance(executor, list):
         raise RequestError(*_variable_errors(schema, operation, variables, executor))
-    cost = check_cost(schema, executor, cost_limit)
-    authorize(executor, context.caller.scopes)
-    if operation.operation is OperationType.MUTATION:
-        check_arguments(schema, executor, context)
-    context.columns = Columns(executor).of
+    plan = document.plan(schema._schema, operation, executor.variable_values)
+    bound = BoundPlan(plan, executor.variable_values, schema)
+    cost = check_cost(bound, cost_limit)
+    authorize(bound, context.caller.scopes)
+    if plan.is_mutation:
+        check_arguments(bound, document.fragments, context)
+    context.columns = plan.columns.get
     result: Any = executor.execute_operation()
     if isinstance(result, Awaitable):
         result = await result
     budget = context.receipt.budget
-    executed = Executed(result.data, mask_errors(result.errors or ()), shown(context.receipt, cost), executor)
+    executed = Executed(
+        result.data, mask_errors(result.errors or ()), shown(context.receipt, cost), executor, plan
+    )
     forget_tracebacks(executor.located)
-    return executed.reduced() if budget.exceeded and not executor.is_mutation else executed
+    return executed.reduced() if budget.exceeded and not plan.is_mutation else executed
 
 
 def forget_tracebacks(errors: Sequence[GraphQLError]) -> None:

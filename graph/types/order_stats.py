@@ -37,7 +37,7 @@ def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
 
 
 def stats_cost(arguments: Mapping[str, Any]) -> FieldCost:
-    return field_costs.stats(within=not filters.has_relation_filter(asked(arguments)))
+    return field_costs.stats(within=not filters.has_relation_filter(once(asked, arguments)))
 
 
 def asked(arguments: Mapping[str, Any]) -> Condition:

@@ -181,7 +181,7 @@ def connection(
         return Load(source.id if parent else None, (page,), read_timestamp(page.spec, sent))
 
     def cost(sent: Mapping[str, Any]) -> FieldCost:
-        page = asked(sent)
+        page = once(asked, sent)
         where = page.spec.where
         served = index_usage.is_bounded(table, page.spec.sort, where, parent)
         return field_costs.page(

@@ -12,10 +12,10 @@ from db.pagination.filters import Compare
 from db.pagination.index_usage import INDEXED_COLUMNS, INDEXED_OPERATORS, Index, indexes
 from db.pagination.sorts import SORTS, Sort
 from graph.execution.cost import LARGEST, check_cost
-from graph.execution.executor import RowExecutor
 from graph.schema import build
 from graph.types.arguments import convert_arguments
 from graph.types.fields import DEFINITION, declaration
+from tests.bound_plans import bound
 
 SCHEMA = build()
 VALUES: dict[str, Any] = {
@@ -196,8 +196,9 @@ def test_a_surcharge_is_part_of_the_cost(place: Place) -> None:
         for sort, sent in sorts(place.table):
             if is_allowed(sort, [one.part]):
                 variables = {"where": one.sent, "sort": sent}
-                executor: Any = RowExecutor.build(SCHEMA._schema, document, raw_variable_values=variables)
-                if place.bare + place.expected([one.part], sort) != check_cost(SCHEMA, executor, LARGEST):
+                if place.bare + place.expected([one.part], sort) != check_cost(
+                    bound(document, variables), LARGEST
+                ):
                     different.append(variables)
 
     assert [] == different
