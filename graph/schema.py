@@ -175,7 +175,7 @@ def build(*, suggestions: bool = True, subgraph: bool = False) -> strawberry.Sch
 
     A `subgraph` has the fields that a gateway of Apollo Federation asks for.
     """
-    scalars = {**SCALARS, **federation.ANY} if subgraph else SCALARS
+    scalars = {**SCALARS, **federation.ANY_SCALAR} if subgraph else SCALARS
     config = StrawberryConfig(scalar_map=scalars, disable_field_suggestions=not suggestions)
     query = SubgraphQuery if subgraph else Query
     built = strawberry.Schema(query, Mutation, config=config, types=USER_ERRORS)

@@ -17,7 +17,7 @@ from graph.errors import (
 from graph.execution.plan import BoundPlan, FieldArguments, PlannedField, Selection
 from graph.limits.value_count import count_json
 from graph.types.arguments import WHERE
-from graph.types.connections.where import MOST_OBJECTS, TOO_MANY_OBJECTS, objects
+from graph.types.connections.where import MAX_OBJECTS, TOO_MANY_OBJECTS, count_objects
 from graph.types.field_costs import ONE, VALUES_PER_POINT, FieldCost, mutation
 from graph.types.fields import Batched, Column, Computed, Mutating
 
@@ -25,7 +25,7 @@ from graph.types.fields import Batched, Column, Computed, Mutating
 LARGEST = 1_000_000_000
 NO_COST = FieldCost(0)
 # A filter of 50 conditions with lists of 100, and of 500 objects, has two thirds of it.
-MOST_VALUES = 15_000
+MAX_ARGUMENT_VALUES = 15_000
 # What a field's plan raises for its arguments.
 ARGUMENT_ERRORS: tuple[type[Exception], ...] = (GraphQLError, BadUserInput, *CLIENT_ERRORS)
 
@@ -75,7 +75,7 @@ class Costs:
             return 0
         if cost.surcharge:
             self.unindexed[str(field)] = True
-        own = VALUES_PER_POINT * (cost.own + (above.surcharge if cost.again else 0))
+        own = VALUES_PER_POINT * (cost.own + (above.surcharge if cost.repeats_surcharge else 0))
         if not field.below:
             return own + leaves(field)
         if is_list_type(get_nullable_type(field.definition.field.type)):  # type: ignore[union-attr]
@@ -105,10 +105,10 @@ def _cost_of_arguments(
 ) -> FieldCost:
     """Raises RequestError for so many values that no plan takes them."""
     sent = arguments.sent()
-    if objects(sent.get(WHERE) or {}) > MOST_OBJECTS:
+    if count_objects(sent.get(WHERE) or {}) > MAX_OBJECTS:
         raise RequestError(coded_error(TOO_MANY_OBJECTS, BAD_USER_INPUT))
-    if count_json([sent]) > MOST_VALUES:
-        message = f"The arguments of {field.name} hold more than {MOST_VALUES} values."
+    if count_json([sent]) > MAX_ARGUMENT_VALUES:
+        message = f"The arguments of {field.name} hold more than {MAX_ARGUMENT_VALUES} values."
         raise RequestError(coded_error(message, BAD_USER_INPUT))
     return cost(arguments.converted())
 

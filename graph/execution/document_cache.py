@@ -35,14 +35,14 @@ from graph.limits.value_count import NO_VALUES, ValueCounts, count_values
 
 # A character makes up to 300 bytes of a parsed document: these are 120 MB at the worst, and seldom 20. A
 # document counts as SMALLEST at least, so that there are 1,000 at most.
-MOST_CHARACTERS, SMALLEST = 400_000, 400
+MAX_CHARACTERS, SMALLEST = 400_000, 400
 NOTHING = DocumentNode(definitions=())
 TOO_DEEP = "The document is nested too deeply."
 
 
 def plan_cache() -> LRUCache[Hashable, Plan]:
     """Plans of many documents, as large as their documents' text: flags give one document several plans."""
-    return LRUCache(MOST_CHARACTERS, lambda plan: plan.size)
+    return LRUCache(MAX_CHARACTERS, lambda plan: plan.size)
 
 
 @dataclass(eq=False)
@@ -120,7 +120,7 @@ class Documents:
         self._rules = rules(limits, introspection=introspection)
         self._suggestions = suggestions
         self._plans = plan_cache()
-        self._cache: LRUCache[str, Document] = LRUCache(MOST_CHARACTERS, lambda document: document.size)
+        self._cache: LRUCache[str, Document] = LRUCache(MAX_CHARACTERS, lambda document: document.size)
 
     def get(self, text: str) -> Document:
         """Raises RequestError when the text is no document of this schema."""

@@ -20,7 +20,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.limits.limit_settings import LimitSettings
 
-LONGEST_ALIAS = 250
+MAX_ALIAS_LENGTH = 250
 
 
 class StorableText(ValidationRule):
@@ -44,8 +44,8 @@ class ShortAliases(ValidationRule):
     """No long alias: the response has it in every object and in every error's path."""
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
-        if node.alias and len(node.alias.value) > LONGEST_ALIAS:
-            self.report_error(GraphQLError(f"An alias has at most {LONGEST_ALIAS} characters.", node))
+        if node.alias and len(node.alias.value) > MAX_ALIAS_LENGTH:
+            self.report_error(GraphQLError(f"An alias has at most {MAX_ALIAS_LENGTH} characters.", node))
 
 
 def short_lists(most: int) -> type[ValidationRule]:

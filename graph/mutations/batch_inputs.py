@@ -7,13 +7,13 @@ import strawberry
 from db.batches.customer_batches import CustomerUpsert
 from db.batches.order_batches import OrderTransition
 from db.batches.order_changes import OrderInput
-from graph.mutations.batches import MOST_ITEMS, MOST_LINES_IN_ALL, BatchInput
-from graph.mutations.input_rules import Problems, unset
+from graph.mutations.batches import MAX_ITEMS, MAX_TOTAL_LINES, BatchInput
+from graph.mutations.input_rules import InputValidator, is_unset
 from graph.mutations.inputs import NewOrder, OrderContent
 from graph.types.order_status import OrderStatus
 
-ITEMS = f"What to do, 1 to {MOST_ITEMS} items."
-ORDERS = f"The orders, 1 to {MOST_ITEMS} of them, with at most {MOST_LINES_IN_ALL} lines in all."
+ITEMS = f"What to do, 1 to {MAX_ITEMS} items."
+ORDERS = f"The orders, 1 to {MAX_ITEMS} of them, with at most {MAX_TOTAL_LINES} lines in all."
 EXPECTED = "The version that you know; any other is the user error VERSION_CONFLICT of this item."
 
 
@@ -21,9 +21,9 @@ EXPECTED = "The version that you know; any other is the user error VERSION_CONFL
 class VersionedItem:
     expected_version: int | None = strawberry.field(default=strawberry.UNSET, description=EXPECTED)
 
-    def valid_version(self, problems: Problems) -> int | None:
-        expected = problems.version(self.expected_version)
-        return None if problems.has("expected_version") else expected
+    def valid_version(self, validator: InputValidator) -> int | None:
+        expected = validator.version(self.expected_version)
+        return None if validator.has_error("expected_version") else expected
 
 
 @strawberry.input(description="A customer by the handle: created, or changed where there is one.")
@@ -36,15 +36,15 @@ class UpsertCustomerItem(VersionedItem):
         description="The unique e-mail address; left out it is kept, null clears it."
     )
 
-    def decode(self, problems: Problems) -> CustomerUpsert:
+    def decode(self, validator: InputValidator) -> CustomerUpsert:
         values: dict[str, Any] = {
-            "username": problems.username(self.username),
-            "name": problems.name(self.name),
+            "username": validator.username(self.username),
+            "name": validator.name(self.name),
         }
         if self.email:
-            values["email"] = problems.email(self.email.value)
-        expected = self.valid_version(problems)
-        return CustomerUpsert(problems.valid(values), expected, bool(problems.found))
+            values["email"] = validator.email(self.email.value)
+        expected = self.valid_version(validator)
+        return CustomerUpsert(validator.valid_values(values), expected, bool(validator.errors))
 
 
 @strawberry.input(description="Customers to create or change, by their handles.")
@@ -59,21 +59,21 @@ class CreateOrderItem(NewOrder):
         description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
     )
 
-    def decode(self, problems: Problems) -> OrderInput:
-        return order_input(problems, self.content(problems, self.reference), self)
+    def decode(self, validator: InputValidator) -> OrderInput:
+        return order_input(validator, self.content(validator, self.reference), self)
 
 
 def order_input(
-    problems: Problems, content: OrderContent, sent: NewOrder, expected: int | None = None
+    validator: InputValidator, content: OrderContent, sent: NewOrder, expected: int | None = None
 ) -> OrderInput:
     """The order, or the valid parts of one that has mistakes."""
-    if not problems.found:
+    if not validator.errors:
         return OrderInput(*content, expected)
-    field = "total" if unset(sent.lines) else "lines"
-    total = None if problems.has("total") else content.total
-    lines = () if problems.has("lines") else content.lines
-    invalid_content = field if problems.has(field) and not unset(getattr(sent, field)) else None
-    return OrderInput(problems.valid(content.values), total, lines, expected, True, invalid_content)
+    field = "total" if is_unset(sent.lines) else "lines"
+    total = None if validator.has_error("total") else content.total
+    lines = () if validator.has_error("lines") else content.lines
+    invalid_content = field if validator.has_error(field) and not is_unset(getattr(sent, field)) else None
+    return OrderInput(validator.valid_values(content.values), total, lines, expected, True, invalid_content)
 
 
 @strawberry.input(description="Orders to create.")
@@ -89,9 +89,9 @@ class UpsertOrderItem(NewOrder, VersionedItem):
         description="The order's unique key, 1 to 64 characters in NFC, trimmed, without invisible ones."
     )
 
-    def decode(self, problems: Problems) -> OrderInput:
-        expected = self.valid_version(problems)
-        return order_input(problems, self.content(problems, self.reference), self, expected)
+    def decode(self, validator: InputValidator) -> OrderInput:
+        expected = self.valid_version(validator)
+        return order_input(validator, self.content(validator, self.reference), self, expected)
 
 
 @strawberry.input(description="Orders to create or change, by their references.")
@@ -104,10 +104,10 @@ class TransitionOrderItem(VersionedItem):
     id: strawberry.ID = strawberry.field(description="The order's id.")
     to: OrderStatus = strawberry.field(description="The status to move to.")
 
-    def decode(self, problems: Problems) -> OrderTransition:
-        row_id, expected = problems.row_id("Order", self.id), self.valid_version(problems)
-        order_id = None if problems.has("id") else row_id
-        return OrderTransition(order_id, str(self.to.value), expected, bool(problems.found))
+    def decode(self, validator: InputValidator) -> OrderTransition:
+        row_id, expected = validator.row_id("Order", self.id), self.valid_version(validator)
+        order_id = None if validator.has_error("id") else row_id
+        return OrderTransition(order_id, str(self.to.value), expected, bool(validator.errors))
 
 
 @strawberry.input(description="Orders to move to other statuses.")

@@ -1,11 +1,11 @@
-"""Payloads of batches: a result for each item, and all user errors together."""
+"""Payload types of batch mutations: a result per item, and all user errors together."""
 
 from typing import Any
 
 import strawberry
 
 from graph.mutations.batches import ItemOutcome
-from graph.mutations.payloads import Answer
+from graph.mutations.payloads import PayloadRow
 from graph.mutations.user_errors import UserError
 from graph.types.fields import column, computed
 from graph.types.objects import Customer, Order
@@ -18,7 +18,7 @@ def results() -> Any:
     )
 
 
-def every_error(answer: Answer) -> list[UserError]:
+def every_error(answer: PayloadRow) -> list[UserError]:
     return [*answer.user_errors, *(error for result in answer.row or () for error in result.user_errors)]
 
 

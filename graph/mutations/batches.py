@@ -1,4 +1,4 @@
-"""Batches: many items in one input, each decoded by itself, and each with a result of its own."""
+"""Batch mutations: each item is decoded on its own and has its own result."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -11,11 +11,11 @@ from db import domain_errors
 from db.batches import item_results
 from db.batches.item_results import ItemResult
 from graph.context import Write
-from graph.mutations.input_rules import Problems
+from graph.mutations.input_rules import InputValidator
 from graph.mutations.options import MutationInput
-from graph.mutations.user_errors import UserError, UserErrorCode, user_error
+from graph.mutations.user_errors import UserError, UserErrorCode, to_user_error
 
-MOST_ITEMS, MOST_LINES_IN_ALL = 200, 1_000
+MAX_ITEMS, MAX_TOTAL_LINES = 200, 1_000
 
 
 @strawberry.enum(description="What becomes of a batch when some of its items have mistakes.")
@@ -38,8 +38,8 @@ class BatchInput(MutationInput):
     )
 
 
-class Result(NamedTuple):
-    """What a result of a batch's payload is read from."""
+class BatchItemResult(NamedTuple):
+    """The source of one item's result in a batch payload."""
 
     row: Any
     outcome: str | None
@@ -47,26 +47,26 @@ class Result(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """An item as `db` takes it, and the mistakes of its input; with any it has only the valid parts."""
+    """A decoded item and the user errors of its input; with errors it has only the valid parts."""
 
     content: Any
     user_errors: list[UserError]
 
 
-async def write_batch(write: Write, work: Any, sent: Any) -> list[Result]:
-    """A Result for each item, in their order. Raises InvalidInput for mistakes of the whole batch.
+async def write_batch(write: Write, work: Any, sent: Any) -> list[BatchItemResult]:
+    """A result per item, in their order. Raises InvalidInput for errors of the whole batch.
 
     `work(transaction, items, all_or_nothing)` returns an Item for each.
     """
-    require_bounds(sent.items)
-    items = [decoded(item, index) for index, item in enumerate(sent.items)]
+    check_batch_size(sent.items)
+    items = [decode_item(item, index) for index, item in enumerate(sent.items)]
     stored = await store(write, work, items, sent.mode is BatchMode.ALL_OR_NOTHING)
     return [result(*each) for each in zip(stored, items, sent.items, range(len(items)), strict=True)]
 
 
-def decoded(sent: Any, index: int) -> Decoded:
-    problems = Problems(prefix_of(index))
-    return Decoded(sent.decode(problems), problems.found)
+def decode_item(sent: Any, index: int) -> Decoded:
+    validator = InputValidator(item_path_prefix(index))
+    return Decoded(sent.decode(validator), validator.errors)
 
 
 async def store(
@@ -91,22 +91,24 @@ def _with_invalid(stored: Sequence[ItemResult], valid: Sequence[bool]) -> list[I
     return [next(rest) if each else ItemResult() for each in valid]
 
 
-def result(item: ItemResult, decoded: Decoded, sent: Any, index: int) -> Result:
-    violations = [user_error(each, sent, prefix_of(index)) for each in domain_errors.flatten(item.error)]
-    return Result(item.row, item.result, [*decoded.user_errors, *violations])
+def result(item: ItemResult, decode_item: Decoded, sent: Any, index: int) -> BatchItemResult:
+    violations = [
+        to_user_error(each, sent, item_path_prefix(index)) for each in domain_errors.flatten(item.error)
+    ]
+    return BatchItemResult(item.row, item.result, [*decode_item.user_errors, *violations])
 
 
-def prefix_of(index: int) -> str:
+def item_path_prefix(index: int) -> str:
     return f"items.{index}."
 
 
-def require_bounds(sent: Sequence[Any]) -> None:
-    """Raises InvalidInput for a batch without items, with too many, or with too many lines in all."""
-    problems = Problems()
+def check_batch_size(sent: Sequence[Any]) -> None:
+    """Raises InvalidInput for a batch without items, with too many items, or with too many lines in all."""
+    validator = InputValidator()
     if not sent:
-        problems.add(UserErrorCode.REQUIRED, "A batch has at least one item.", "items")
-    if len(sent) > MOST_ITEMS:
-        problems.add(UserErrorCode.TOO_LONG, f"At most {MOST_ITEMS} items.", "items")
-    if sum(len(getattr(item, "lines", None) or ()) for item in sent) > MOST_LINES_IN_ALL:
-        problems.add(UserErrorCode.TOO_LONG, f"At most {MOST_LINES_IN_ALL} lines in all.", "items")
-    problems.done()
+        validator.add(UserErrorCode.REQUIRED, "A batch has at least one item.", "items")
+    if len(sent) > MAX_ITEMS:
+        validator.add(UserErrorCode.TOO_LONG, f"At most {MAX_ITEMS} items.", "items")
+    if sum(len(getattr(item, "lines", None) or ()) for item in sent) > MAX_TOTAL_LINES:
+        validator.add(UserErrorCode.TOO_LONG, f"At most {MAX_TOTAL_LINES} lines in all.", "items")
+    validator.raise_errors()

@@ -1,4 +1,4 @@
-"""Mutations of customers."""
+"""Customer mutations: resolvers."""
 
 from db import customers
 from db.audit import erasure
@@ -6,7 +6,7 @@ from db.batches import customer_batches
 from db.models import Customer
 from graph.context import Write
 from graph.mutations.batch_inputs import UpsertCustomersInput
-from graph.mutations.batches import Result, write_batch
+from graph.mutations.batches import BatchItemResult, write_batch
 from graph.mutations.inputs import (
     ArchiveCustomerInput,
     CreateCustomerInput,
@@ -41,5 +41,5 @@ async def erase(write: Write, input: EraseCustomerInput) -> Customer | int:
     return await write(erasure.erase, *input.decode())
 
 
-async def upsert_many(write: Write, input: UpsertCustomersInput) -> list[Result]:
+async def upsert_many(write: Write, input: UpsertCustomersInput) -> list[BatchItemResult]:
     return await write_batch(write, customer_batches.upsert, input)

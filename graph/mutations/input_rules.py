@@ -1,4 +1,4 @@
-"""What a well-formed value must satisfy before the database is asked; every mistake is found at once."""
+"""Input validation: rules for single values, checked before the database. All errors are collected."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,54 +16,54 @@ from graph.mutations.user_errors import (
     InvalidInputError,
     UserError,
     UserErrorCode,
-    not_found,
-    path_of,
-    user_error,
+    input_path,
+    not_found_error,
+    to_user_error,
 )
 from graph.types import currencies
 
-LONGEST_HANDLE, LONGEST_NAME, LONGEST_EMAIL, LONGEST_KEY = 250, 250, 254, 64
-LONGEST_IDEMPOTENCY_KEY = 128
-MOST_LINES, LARGEST_QUANTITY = 200, 1_000_000
+MAX_USERNAME_LENGTH, MAX_NAME_LENGTH, MAX_EMAIL_LENGTH, MAX_REFERENCE_LENGTH = 250, 250, 254, 64
+MAX_IDEMPOTENCY_KEY_LENGTH = 128
+MAX_LINES, MAX_QUANTITY = 200, 1_000_000
 WHITESPACE = re.compile(r"\s")
 
 
-class Problems:
-    """Collects user errors; each rule gives back the value to store, or one that will not be stored.
+class InputValidator:
+    """Validates values and collects user errors. Each rule returns the value in stored form.
 
-    Fields are named from `prefix` on, as `items.3.`.
+    Error paths start with `prefix`, such as `items.3.`.
     """
 
     def __init__(self, prefix: str = "") -> None:
-        self.found: list[UserError] = []
+        self.errors: list[UserError] = []
         self._prefix = prefix
 
-    def done(self, check: Check | None = None) -> None:
-        """Raises InvalidInput when any rule found a mistake; `check` asks the database about the rest."""
-        if self.found:
-            raise InvalidInput(self.found, check)
+    def raise_errors(self, check: Check | None = None) -> None:
+        """Raises InvalidInput if there are errors; `check` finds further errors by the database."""
+        if self.errors:
+            raise InvalidInput(self.errors, check)
 
-    def valid(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of the fields without a mistake."""
-        return {name: value for name, value in values.items() if not self.has(name)}
+    def valid_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of fields without errors."""
+        return {name: value for name, value in values.items() if not self.has_error(name)}
 
-    def has(self, field: str) -> bool:
-        """Whether a rule found a mistake in the field, or in a part of it."""
-        if not self.found:
+    def has_error(self, field: str) -> bool:
+        """Whether the field or a part of it has an error."""
+        if not self.errors:
             return False
         path = self._path(field)
-        return any(each.path[: len(path)] == path for each in self.found)
+        return any(each.path[: len(path)] == path for each in self.errors)
 
     def add(self, code: UserErrorCode, message: str, field: str) -> None:
-        self.found.append(InvalidInputError(code=code, message=message, path=self._path(field)))
+        self.errors.append(InvalidInputError(code=code, message=message, path=self._path(field)))
 
-    def lines(self, lines: Sequence[LineInput], field: str = "lines") -> None:
-        """Rules about an order's lines together, for those without a mistake of their own."""
-        valid = [None if self.has(f"{field}.{place}") else line for place, line in enumerate(lines)]
-        self.found.extend(user_error(each, None, self._prefix) for each in money.find_line_errors(valid))
+    def check_lines(self, lines: Sequence[LineInput], field: str = "lines") -> None:
+        """Check an order's lines together, leaving out lines with errors of their own."""
+        valid = [None if self.has_error(f"{field}.{place}") else line for place, line in enumerate(lines)]
+        self.errors.extend(to_user_error(each, None, self._prefix) for each in money.find_line_errors(valid))
 
     def text(self, value: str | None, field: str, longest: int) -> str:
-        """Stored as it was sent: 1 to `longest` characters."""
+        """Text of 1 to `longest` characters, stored as it was sent."""
         if not value:
             self.add(UserErrorCode.REQUIRED, "This cannot be null or empty.", field)
         elif len(value) > longest:
@@ -71,10 +71,12 @@ class Problems:
         return value or ""
 
     def username(self, value: str | None, field: str = "username") -> str:
-        return self.text(value and self._checked(unique_text.normalize(value), field), field, LONGEST_HANDLE)
+        return self.text(
+            value and self._checked(unique_text.normalize(value), field), field, MAX_USERNAME_LENGTH
+        )
 
     def name(self, value: str | None, field: str = "name") -> str:
-        return self.text(value, field, LONGEST_NAME)
+        return self.text(value, field, MAX_NAME_LENGTH)
 
     def email(self, value: str | None, field: str = "email") -> str | None:
         if value is None:
@@ -84,21 +86,19 @@ class Problems:
         if not local or not domain or WHITESPACE.search(address):
             self.add(UserErrorCode.INVALID_EMAIL, "Invalid e-mail address.", field)
             return address
-        if len(unique_text.email_key(address)) > LONGEST_EMAIL >= len(address):
-            message = f"At most {LONGEST_EMAIL} characters without case."
+        if len(unique_text.email_key(address)) > MAX_EMAIL_LENGTH >= len(address):
+            message = f"At most {MAX_EMAIL_LENGTH} characters without case."
             self.add(UserErrorCode.TOO_LONG, message, field)
-        return self.text(address, field, LONGEST_EMAIL)
+        return self.text(address, field, MAX_EMAIL_LENGTH)
 
     def reference(self, value: str | None, field: str = "reference") -> str | None:
         if value is None:
             return None
-        return self.text(self._checked(unique_text.normalize(value), field), field, LONGEST_KEY)
+        return self.text(self._checked(unique_text.normalize(value), field), field, MAX_REFERENCE_LENGTH)
 
     def quantity(self, value: int, field: str) -> int:
-        if not 1 <= value <= LARGEST_QUANTITY:
-            self.add(
-                UserErrorCode.OUT_OF_RANGE, f"The quantity must be from 1 to {LARGEST_QUANTITY:,}.", field
-            )
+        if not 1 <= value <= MAX_QUANTITY:
+            self.add(UserErrorCode.OUT_OF_RANGE, f"The quantity must be from 1 to {MAX_QUANTITY:,}.", field)
         return value
 
     def money(self, value: Any, field: str) -> Money:
@@ -107,19 +107,19 @@ class Problems:
         if not money.in_range(amount):
             message = f"The amount must be from 0 to {money.MAX_AMOUNT:,}."
             self.add(UserErrorCode.AMOUNT_OUT_OF_RANGE, message, f"{field}.amount")
-        if not currencies.is_known(value.currency):
+        if not currencies.is_known_currency(value.currency):
             message = f"ISO 4217 knows no currency {value.currency}."
             self.add(UserErrorCode.UNKNOWN_CURRENCY, message, f"{field}.currency")
         return Money(amount, value.currency)
 
     def key(self, value: str | None, field: str = "idempotency_key") -> str:
-        text = self.text(value, field, LONGEST_IDEMPOTENCY_KEY)
+        text = self.text(value, field, MAX_IDEMPOTENCY_KEY_LENGTH)
         if not text.isprintable():
             self.add(UserErrorCode.NOT_PRINTABLE, "Printable characters only.", field)
         return text
 
     def version(self, value: int | None, field: str = "expected_version") -> int | None:
-        if unset(value):
+        if is_unset(value):
             return None
         if value is not None and value < 1:
             self.add(UserErrorCode.OUT_OF_RANGE, "Versions start at 1.", field)
@@ -128,11 +128,11 @@ class Problems:
     def row_id(self, kind: str, value: strawberry.ID, field: str = "id") -> int:
         row_id = global_ids.row_id(kind, value)
         if row_id is None:
-            self.found.append(not_found(kind, value, self._path(field)))
+            self.errors.append(not_found_error(kind, value, self._path(field)))
         return row_id or 0
 
     def _checked(self, value: str, field: str) -> str:
-        """For unique text, which is in normal form."""
+        """Rules for unique text in normal form."""
         if unique_text.CONTROL.search(value):
             self.add(UserErrorCode.NOT_PRINTABLE, "Control characters are not allowed.", field)
         if unique_text.has_too_many_marks(value):
@@ -141,9 +141,9 @@ class Problems:
         return value
 
     def _path(self, field: str) -> list[str]:
-        return path_of(self._prefix + field)
+        return input_path(self._prefix + field)
 
 
-def unset(value: object) -> bool:
-    """Left out and null are the same, where there is nothing to clear."""
+def is_unset(value: object) -> bool:
+    """Whether an optional value is left out or null, for fields where both mean the same."""
     return value is None or value is strawberry.UNSET

@@ -1,4 +1,4 @@
-"""Inputs: each decodes itself into what `db` takes, or raises InvalidInput with all its mistakes."""
+"""Input types of single mutations. `decode` returns arguments for `db`, or raises InvalidInput."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +10,7 @@ import strawberry
 
 from db import customers, orders
 from db.money import LineInput, Money
-from graph.mutations.input_rules import LONGEST_KEY, MOST_LINES, Problems, unset
+from graph.mutations.input_rules import MAX_LINES, MAX_REFERENCE_LENGTH, InputValidator, is_unset
 from graph.mutations.options import MutationInput, VersionedInput
 from graph.mutations.user_errors import UserErrorCode
 from graph.types.order_status import OrderStatus
@@ -30,12 +30,12 @@ class OrderLineInput:
     quantity: int = strawberry.field(description="How many, from 1 to 1,000,000.")
     unit_price: MoneyInput = strawberry.field(description="The price of one.")
 
-    def decode(self, problems: Problems, field: str) -> LineInput:
+    def decode(self, validator: InputValidator, field: str) -> LineInput:
         return LineInput(
-            problems.text(self.sku, f"{field}.sku", LONGEST_KEY),
-            problems.name(self.name, f"{field}.name"),
-            problems.quantity(self.quantity, f"{field}.quantity"),
-            problems.money(self.unit_price, f"{field}.unit_price"),
+            validator.text(self.sku, f"{field}.sku", MAX_REFERENCE_LENGTH),
+            validator.name(self.name, f"{field}.name"),
+            validator.quantity(self.quantity, f"{field}.quantity"),
+            validator.money(self.unit_price, f"{field}.unit_price"),
         )
 
 
@@ -50,13 +50,13 @@ class CreateCustomerInput(MutationInput):
     )
 
     def decode(self) -> dict[str, Any]:
-        problems = Problems()
+        validator = InputValidator()
         values = {
-            "username": problems.username(self.username),
-            "name": problems.name(self.name),
-            "email": None if unset(self.email) else problems.email(self.email),
+            "username": validator.username(self.username),
+            "name": validator.name(self.name),
+            "email": None if is_unset(self.email) else validator.email(self.email),
         }
-        problems.done(partial(customers.find_insert_errors, values=problems.valid(values)))
+        validator.raise_errors(partial(customers.find_insert_errors, values=validator.valid_values(values)))
         return values
 
 
@@ -72,21 +72,21 @@ class UpdateCustomerInput(VersionedInput):
     )
 
     def decode(self) -> tuple[int, dict[str, Any], int | None]:
-        problems = Problems()
-        customer_id = problems.row_id("Customer", self.id)
-        expected = problems.version(self.expected_version)
+        validator = InputValidator()
+        customer_id = validator.row_id("Customer", self.id)
+        expected = validator.version(self.expected_version)
         values: dict[str, Any] = {}
         if self.username:
-            values["username"] = problems.username(self.username.value)
+            values["username"] = validator.username(self.username.value)
         if self.name:
-            values["name"] = problems.name(self.name.value)
+            values["name"] = validator.name(self.name.value)
         if self.email:
-            values["email"] = problems.email(self.email.value)
-        known = known_object(problems, self, "Customer", customer_id)
-        problems.done(
+            values["email"] = validator.email(self.email.value)
+        known = checkable_arguments(validator, self, "Customer", customer_id)
+        validator.raise_errors(
             None
             if not known
-            else partial(customers.find_update_errors, **known, values=problems.valid(values))
+            else partial(customers.find_update_errors, **known, values=validator.valid_values(values))
         )
         return customer_id, values, expected
 
@@ -126,7 +126,7 @@ class EraseCustomerInput(VersionedInput):
 
 
 class OrderContent(NamedTuple):
-    """What an order's input comes to: columns, and a total or lines."""
+    """A decoded order: column values, and a total or lines."""
 
     values: dict[str, Any]
     total: Money | None
@@ -135,7 +135,7 @@ class OrderContent(NamedTuple):
 
 @strawberry.input
 class NewOrder:
-    """What createOrder takes, and an item of createOrders and upsertOrders."""
+    """Fields shared by createOrder and the items of createOrders and upsertOrders."""
 
     customer_id: strawberry.ID = strawberry.field(description="Who places the order.")
     total: MoneyInput | None = strawberry.field(
@@ -148,17 +148,17 @@ class NewOrder:
         default=strawberry.UNSET, description="When it was placed: now, if left out."
     )
 
-    def content(self, problems: Problems, reference: str | None) -> OrderContent:
+    def content(self, validator: InputValidator, reference: str | None) -> OrderContent:
         values: dict[str, Any] = {
-            "customer_id": problems.row_id("Customer", self.customer_id, "customer_id"),
-            "reference": None if unset(reference) else problems.reference(reference),
+            "customer_id": validator.row_id("Customer", self.customer_id, "customer_id"),
+            "reference": None if is_unset(reference) else validator.reference(reference),
         }
-        if not unset(self.placed_at):
+        if not is_unset(self.placed_at):
             values["placed_at"] = self.placed_at
-        total = None if unset(self.total) else problems.money(self.total, "total")
-        lines = () if unset(self.lines) else decode_lines(problems, self.lines)
-        if unset(self.total) == unset(self.lines):
-            problems.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
+        total = None if is_unset(self.total) else validator.money(self.total, "total")
+        lines = () if is_unset(self.lines) else decode_lines(validator, self.lines)
+        if is_unset(self.total) == is_unset(self.lines):
+            validator.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
         return OrderContent(values, total, lines)
 
 
@@ -170,9 +170,11 @@ class CreateOrderInput(NewOrder, MutationInput):
     )
 
     def decode(self) -> OrderContent:
-        problems = Problems()
-        content = self.content(problems, self.reference)
-        problems.done(partial(orders.find_insert_errors, values=problems.valid(content.values)))
+        validator = InputValidator()
+        content = self.content(validator, self.reference)
+        validator.raise_errors(
+            partial(orders.find_insert_errors, values=validator.valid_values(content.values))
+        )
         return content
 
 
@@ -193,32 +195,32 @@ class UpdateOrderInput(VersionedInput):
     )
 
     def decode(self) -> tuple[int, OrderContent, int | None]:
-        problems = Problems()
-        order_id = problems.row_id("Order", self.id)
-        expected = problems.version(self.expected_version)
+        validator = InputValidator()
+        order_id = validator.row_id("Order", self.id)
+        expected = validator.version(self.expected_version)
         values: dict[str, Any] = {}
         if self.reference:
-            values["reference"] = problems.reference(self.reference.value)
+            values["reference"] = validator.reference(self.reference.value)
         if self.placed_at:
-            values["placed_at"] = required(problems, self.placed_at.value, "placed_at")
-        total, lines = self._decode_content(problems)
-        known = known_object(problems, self, "Order", order_id)
+            values["placed_at"] = required(validator, self.placed_at.value, "placed_at")
+        total, lines = self._decode_content(validator)
+        known = checkable_arguments(validator, self, "Order", order_id)
         content = "lines" if self.lines else "total" if self.total else None
-        valid = problems.valid(values)
-        problems.done(
+        valid = validator.valid_values(values)
+        validator.raise_errors(
             None if not known else partial(orders.find_update_errors, **known, values=valid, content=content)
         )
         return order_id, OrderContent(values, total, lines), expected
 
-    def _decode_content(self, problems: Problems) -> tuple[Money | None, tuple[LineInput, ...]]:
+    def _decode_content(self, validator: InputValidator) -> tuple[Money | None, tuple[LineInput, ...]]:
         if self.total and self.lines:
-            problems.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
+            validator.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
         total: Money | None = None
         lines: tuple[LineInput, ...] = ()
-        if self.total and required(problems, self.total.value, "total"):
-            total = problems.money(self.total.value, "total")
+        if self.total and required(validator, self.total.value, "total"):
+            total = validator.money(self.total.value, "total")
         if self.lines:
-            lines = decode_lines(problems, self.lines.value)
+            lines = decode_lines(validator, self.lines.value)
         return total, lines
 
 
@@ -239,37 +241,39 @@ class DeleteOrderInput(VersionedInput):
         return decode_id("Order", self, orders.find_delete_errors)
 
 
-def required(problems: Problems, value: Any, field: str) -> Any:
+def required(validator: InputValidator, value: Any, field: str) -> Any:
     if value is None:
-        problems.add(UserErrorCode.REQUIRED, "This cannot be null.", field)
+        validator.add(UserErrorCode.REQUIRED, "This cannot be null.", field)
     return value
 
 
 def decode_id(kind: str, sent: Any, check: Callable[..., Any]) -> tuple[int, int | None]:
-    """The row's id and the version that is expected of it. Raises InvalidInput."""
-    problems = Problems()
-    row_id, expected = problems.row_id(kind, sent.id), problems.version(sent.expected_version)
-    known = known_object(problems, sent, kind, row_id)
-    problems.done(None if not known else partial(check, **known))
+    """The row ID and the expected version. Raises InvalidInput."""
+    validator = InputValidator()
+    row_id, expected = validator.row_id(kind, sent.id), validator.version(sent.expected_version)
+    known = checkable_arguments(validator, sent, kind, row_id)
+    validator.raise_errors(None if not known else partial(check, **known))
     return row_id, expected
 
 
-def known_object(problems: Problems, sent: Any, kind: str, row_id: int) -> dict[str, Any]:
-    """What of `id` and `expectedVersion` has no mistake; empty without the id: then nothing else is known."""
-    if problems.has("id"):
+def checkable_arguments(validator: InputValidator, sent: Any, kind: str, row_id: int) -> dict[str, Any]:
+    """Arguments for the database check: valid `id` and `expectedVersion`; empty without a valid ID."""
+    if validator.has_error("id"):
         return {}
     expected = (
-        None if problems.has("expected_version") or unset(sent.expected_version) else sent.expected_version
+        None
+        if validator.has_error("expected_version") or is_unset(sent.expected_version)
+        else sent.expected_version
     )
     return {f"{kind.lower()}_id": row_id, "expected": expected}
 
 
-def decode_lines(problems: Problems, lines: list[OrderLineInput] | None) -> tuple[LineInput, ...]:
+def decode_lines(validator: InputValidator, lines: list[OrderLineInput] | None) -> tuple[LineInput, ...]:
     if not lines:
-        problems.add(UserErrorCode.REQUIRED, "An order has at least one line.", "lines")
-    elif len(lines) > MOST_LINES:
-        problems.add(UserErrorCode.TOO_LONG, f"At most {MOST_LINES} lines.", "lines")
+        validator.add(UserErrorCode.REQUIRED, "An order has at least one line.", "lines")
+    elif len(lines) > MAX_LINES:
+        validator.add(UserErrorCode.TOO_LONG, f"At most {MAX_LINES} lines.", "lines")
         return ()
-    decoded = tuple(line.decode(problems, f"lines.{index}") for index, line in enumerate(lines or ()))
-    problems.lines(decoded)
+    decoded = tuple(line.decode(validator, f"lines.{index}") for index, line in enumerate(lines or ()))
+    validator.check_lines(decoded)
     return decoded

@@ -1,4 +1,4 @@
-"""What every mutation's input takes besides its change: a key, a dry run, and the version that is known."""
+"""Mutation options: idempotencyKey, dryRun and expectedVersion, and the hash of an input."""
 
 import dataclasses
 import hashlib
@@ -14,9 +14,9 @@ from strawberry.types import has_object_definition
 
 from db import money, unique_text
 from graph.context import MutationRequest
-from graph.mutations.input_rules import Problems, unset
+from graph.mutations.input_rules import InputValidator, is_unset
 
-# Printed last, below what the mutation is about.
+# Sorted last in the schema.
 KEY_AND_DRY_RUN = ("idempotency_key", "dry_run")
 OPTIONS = ("mode", "expected_version", *KEY_AND_DRY_RUN)
 
@@ -45,38 +45,38 @@ class VersionedInput(MutationInput):
 
 
 def mutation_request(mutation: str, sent: MutationInput) -> MutationRequest:
-    """How `sent` asks for its mutation. Raises InvalidInput for a key that is none."""
-    problems = Problems()
-    key = None if unset(sent.idempotency_key) else problems.key(sent.idempotency_key)
-    problems.done()
+    """The mutation request of an input. Raises InvalidInput for an invalid key."""
+    validator = InputValidator()
+    key = None if is_unset(sent.idempotency_key) else validator.key(sent.idempotency_key)
+    validator.raise_errors()
     return MutationRequest(mutation, input_hash(sent), key, sent.dry_run, partial(legacy_input_hash, sent))
 
 
 def input_hash(sent: MutationInput) -> str:
-    """The same for equivalent inputs, without the key and `dryRun`: 62 characters.
+    """A hash of 62 hex digits that is equal for equivalent inputs. Excludes the key and `dryRun`.
 
-    Amounts are compared as numbers, times as moments and unique text in its normal form. A field that is left
-    out equals its default, and null where null means nothing else. Fields added later do not change it.
+    Amounts are compared as numbers, times as instants, and unique text in its normal form. A field left out
+    equals its default, and null unless null clears the field. Adding optional fields keeps hashes stable.
     """
     content = {name: value for name, value in _canonical(sent).items() if name not in KEY_AND_DRY_RUN}
     return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=31).hexdigest()
 
 
 def legacy_input_hash(sent: MutationInput) -> str:
-    """The first version of the hash: rows that have it last for as long as their keys."""
+    """Version 1 of the hash, which rows from before an upgrade have until their keys expire."""
     content = {name: value for name, value in vars(sent).items() if name not in KEY_AND_DRY_RUN}
     text = orjson.dumps(_legacy(content), default=str, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=32).hexdigest()
 
 
-def options_last(input_type: type) -> None:
-    """Show the fields that all mutations have below those of this one."""
+def sort_options_last(input_type: type) -> None:
+    """Move the options behind the other fields of an input type."""
     fields = input_type.__strawberry_definition__.fields  # type: ignore[attr-defined]
     fields.sort(key=lambda each: each.python_name in OPTIONS)
 
 
 def _canonical(value: Any, field: str = "") -> Any:
-    """JSON that is equal for equivalent values of a field."""
+    """JSON values that are equal for equivalent values of a field."""
     match value:
         case str():
             return unique_text.normalize_column(field, value)
@@ -110,7 +110,7 @@ def _legacy(value: Any) -> Any:
         case Enum():
             return value.value
         case strawberry.Some():
-            # In a list, so that null is not the same as left out.
+            # Wrapped in a list, so that null differs from a field that is left out.
             return [_legacy(value.value)]
         case list():
             return [_legacy(each) for each in value]

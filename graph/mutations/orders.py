@@ -1,11 +1,11 @@
-"""Mutations of orders."""
+"""Order mutations: resolvers."""
 
 from db import orders
 from db.batches import order_batches
 from db.models import Order
 from graph.context import Write
 from graph.mutations.batch_inputs import CreateOrdersInput, TransitionOrdersInput, UpsertOrdersInput
-from graph.mutations.batches import Result, write_batch
+from graph.mutations.batches import BatchItemResult, write_batch
 from graph.mutations.inputs import (
     CreateOrderInput,
     DeleteOrderInput,
@@ -32,13 +32,13 @@ async def delete(write: Write, input: DeleteOrderInput) -> int:
     return await write(orders.delete, *input.decode())
 
 
-async def create_many(write: Write, input: CreateOrdersInput) -> list[Result]:
+async def create_many(write: Write, input: CreateOrdersInput) -> list[BatchItemResult]:
     return await write_batch(write, order_batches.create, input)
 
 
-async def upsert_many(write: Write, input: UpsertOrdersInput) -> list[Result]:
+async def upsert_many(write: Write, input: UpsertOrdersInput) -> list[BatchItemResult]:
     return await write_batch(write, order_batches.upsert, input)
 
 
-async def transition_many(write: Write, input: TransitionOrdersInput) -> list[Result]:
+async def transition_many(write: Write, input: TransitionOrdersInput) -> list[BatchItemResult]:
     return await write_batch(write, order_batches.transition, input)

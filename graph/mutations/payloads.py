@@ -1,4 +1,4 @@
-"""Payloads: the object as it is now, or why it is as it was."""
+"""Mutation payloads: the changed object, or user errors."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -11,42 +11,42 @@ from db.models import Customer as CustomerRow
 from graph.auth.scopes import Scope
 from graph.context import Info, Write
 from graph.global_ids import GlobalId
-from graph.mutations.options import MutationInput, mutation_request, options_last
-from graph.mutations.user_errors import InvalidInput, UserError, user_error
+from graph.mutations.options import MutationInput, mutation_request, sort_options_last
+from graph.mutations.user_errors import InvalidInput, UserError, to_user_error
 from graph.types.fields import argument, column, computed, mutating
 from graph.types.objects import Customer, Order
 
 
-class Answer(NamedTuple):
-    """What a payload is read from: the row (of one that is deleted, its id), or the user errors."""
+class PayloadRow(NamedTuple):
+    """The source of a payload: the row (the ID if deleted), or user errors."""
 
     row: Any
     user_errors: list[UserError]
 
 
-def answering(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Answer]]:
-    """Make an Answer of what a mutation's resolver returns, or of the mistake that it raises."""
+def as_payload(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[PayloadRow]]:
+    """Wrap a resolver to return a PayloadRow with its result, or with the user errors that it raises."""
 
     @wraps(resolver)
-    async def answer(info: Info, input: MutationInput) -> Answer:
+    async def answer(info: Info, input: MutationInput) -> PayloadRow:
         try:
             write = Write(info.context, mutation_request(info.field_name, input))
-            return Answer(await resolver(write, input), [])
+            return PayloadRow(await resolver(write, input), [])
         except InvalidInput as invalid:
             also = await info.context.check(invalid.check) if invalid.check else []
-            return Answer(None, [*invalid.user_errors, *(user_error(each, input) for each in also)])
+            return PayloadRow(None, [*invalid.user_errors, *(to_user_error(each, input) for each in also)])
         except domain_errors.DomainError as refused:
-            return Answer(None, [user_error(each, input) for each in domain_errors.flatten(refused)])
+            return PayloadRow(None, [to_user_error(each, input) for each in domain_errors.flatten(refused)])
 
     return answer
 
 
 def mutation(*, resolver: Callable[..., Awaitable[Any]], scope: Scope, description: str) -> Any:
-    """A mutation; its one argument is the resolver's `input`."""
+    """A mutation field with the single argument `input`, typed like the resolver's."""
     input_type = get_type_hints(resolver)["input"]
-    options_last(input_type)
+    sort_options_last(input_type)
     input_argument = argument("input", input_type, "What to change, and how.")
-    return mutating(answering(resolver), [input_argument], scope=scope, description=description)
+    return mutating(as_payload(resolver), [input_argument], scope=scope, description=description)
 
 
 def row(description: str) -> Any:
@@ -54,17 +54,17 @@ def row(description: str) -> Any:
 
 
 def deleted(kind: str) -> Any:
-    def deleted_id(answer: Answer) -> strawberry.ID | None:
+    def deleted_id(answer: PayloadRow) -> strawberry.ID | None:
         return None if answer.row is None else GlobalId(kind, answer.row).encode()
 
     return computed(deleted_id, description="The id of what was deleted, null if nothing was.")
 
 
-def erased(answer: Answer) -> CustomerRow | None:
+def erased(answer: PayloadRow) -> CustomerRow | None:
     return answer.row if isinstance(answer.row, CustomerRow) else None
 
 
-def erased_id(answer: Answer) -> strawberry.ID | None:
+def erased_id(answer: PayloadRow) -> strawberry.ID | None:
     customer = erased(answer)
     row_id = customer.id if customer else answer.row
     return None if row_id is None else GlobalId("Customer", row_id).encode()

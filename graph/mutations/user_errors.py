@@ -1,4 +1,4 @@
-"""Mistakes that a user can mend: data in the payload, one type for each kind of detail."""
+"""User errors: data in the payload, one type per kind of detail."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -129,7 +129,7 @@ USER_ERRORS = [
 
 
 class InvalidInput(Exception):
-    """All that the input's own rules found. `check` finds what is wrong with the rest by the database."""
+    """The input has user errors. `check` finds further errors by the database."""
 
     def __init__(self, user_errors: Sequence[UserError], check: Check | None = None) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class InvalidInput(Exception):
         self.check = check
 
 
-RULES: dict[type[domain_errors.DomainError], tuple[UserErrorCode, str]] = {
+RULE_VIOLATIONS: dict[type[domain_errors.DomainError], tuple[UserErrorCode, str]] = {
     domain_errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
     domain_errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
     domain_errors.ExpectedVersionNotFound: (
@@ -163,17 +163,17 @@ RULES: dict[type[domain_errors.DomainError], tuple[UserErrorCode, str]] = {
 }
 
 
-def user_error(refused: domain_errors.DomainError, sent: Any, prefix: str = "") -> UserError:
-    """The payload's form of a rule that `db` enforces for the input, or item of one, that was `sent`.
+def to_user_error(refused: domain_errors.DomainError, sent: Any, prefix: str = "") -> UserError:
+    """Convert a rule violation found by `db` for the input, or batch item, that was `sent`.
 
     Its field is named from `prefix` on.
     """
-    path = path_of(f"{prefix}{refused.field or ''}".rstrip("."))
+    path = input_path(f"{prefix}{refused.field or ''}".rstrip("."))
     # Its frames hold all that was read for the change.
     refused.__traceback__ = None
     match refused:
         case domain_errors.NotFound(kind=kind, id=row_id):
-            return not_found(kind, GlobalId(kind, row_id).encode(), path)
+            return not_found_error(kind, GlobalId(kind, row_id).encode(), path)
         case domain_errors.Taken(field=str(field)):
             return ValueTakenError(
                 code=UserErrorCode.TAKEN,
@@ -202,7 +202,7 @@ def user_error(refused: domain_errors.DomainError, sent: Any, prefix: str = "") 
                 current=row,
                 changes=list(since),
             )
-    code, message = RULES[type(refused)]
+    code, message = RULE_VIOLATIONS[type(refused)]
     return InvalidInputError(code=code, message=message, path=path)
 
 
@@ -215,8 +215,8 @@ def _stored(sent: Any, field: str) -> str:
     return unique_text.normalize_column(field, value.value if isinstance(value, strawberry.Some) else value)
 
 
-def not_found(kind: str, sent: str, path: list[str]) -> UserError:
-    """For an id that is malformed, of another type, or of nothing: the sender sees no difference.
+def not_found_error(kind: str, sent: str, path: list[str]) -> UserError:
+    """The error for an ID that is malformed, of another type, or unknown; the client sees no difference.
 
     What is longer than any id comes back cut.
     """
@@ -227,7 +227,7 @@ def not_found(kind: str, sent: str, path: list[str]) -> UserError:
     )
 
 
-def path_of(field: str | None, *rest: Any) -> list[str]:
+def input_path(field: str | None, *rest: Any) -> list[str]:
     """`unit_price.amount` as ["input", "unitPrice", "amount"]."""
     parts = [*(field.split(".") if field else []), *rest]
     return ["input", *(to_camel_case(str(part)) for part in parts)]

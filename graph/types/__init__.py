@@ -1,1 +1,1 @@
-"""What the API shows: object types over rows, inputs that decode, payloads that answer."""
+"""Object types, connections, scalars and the declarations of their fields."""

@@ -1,4 +1,4 @@
-"""`asOf` on root fields: the moment that its whole tree is read at."""
+"""`asOf` on root fields: reads a field and everything below it as of a time (stale reads)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,9 +23,9 @@ AS_OF = argument(
 
 
 def with_as_of(query: QueryT) -> QueryT:
-    """Give `asOf` to every field of the root type that reads, but `node`."""
+    """Add the argument `asOf` to every batched field of Query except `node`."""
     for name, field in vars(query).items():
-        # Relay refetches a fragment by a `node` that takes an id and nothing else.
+        # Relay requires that `node` takes an id and nothing else.
         if name == "node" or not isinstance(field, DeclaredField):
             continue
         declared = declaration(field)
@@ -37,7 +37,7 @@ def with_as_of(query: QueryT) -> QueryT:
 
 
 def plan_as_of(plan: Callable[..., Load], root: Any, arguments: Mapping[str, Any]) -> Load:
-    """The field's own plan, at the moment of `asOf`. Raises BadUserInput."""
+    """The field's own plan, read as of `asOf`. Raises BadUserInput."""
     load, moment = plan(root, arguments), arguments.get("as_of")
     if moment is None:
         return load

@@ -1,4 +1,4 @@
-"""The history of an object: each change of it, by whom and when, and what it did."""
+"""Change history: the audit log of an object as GraphQL types and connections."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,12 +18,12 @@ from graph import loaders
 from graph.auth import scopes
 from graph.global_ids import GlobalId
 from graph.types import field_costs
-from graph.types.connections.connection import PAGING, page_of
+from graph.types.connections.connection import PAGING, parse_page
 from graph.types.connections.operators import NO_ROW
 from graph.types.connections.snapshot import read_timestamp
 from graph.types.field_costs import CHANGED_FIELDS, JSON_VALUES, FieldCost
 from graph.types.fields import Load, argument, batched, column, computed
-from graph.types.requires_scope import reading, requires
+from graph.types.requires_scope import scope_directives, scopes_of_ids
 
 TABLE = "history"
 NODE = argument("node", strawberry.ID, "The id of the object, which may have been deleted.")
@@ -38,7 +38,7 @@ class ChangeAction(Enum):
 
 
 class FieldChangeRow(NamedTuple):
-    """A field by the name it has in the schema, before and after."""
+    """A field by its name in the schema, with its values before and after."""
 
     field: str
     before: Any
@@ -46,7 +46,7 @@ class FieldChangeRow(NamedTuple):
 
 
 def fields_of(change: ChangeRow) -> list[FieldChangeRow]:
-    """The fields in the order in which they were written down."""
+    """The changed fields, in the order of the audit log."""
     return [_field(name, *sides) for name, sides in recorded.changed_fields(change).items()]
 
 
@@ -56,7 +56,7 @@ def _field(name: str, before: Any, after: Any) -> FieldChangeRow:
 
 
 def _shown(name: str, value: Any) -> Any:
-    """As the API shows it: the id of a customer, and the names of a line's fields."""
+    """The value in API form: global IDs for customers, camelCase names in lines."""
     if name == "customer_id" and value is not None:
         return GlobalId("Customer", value).encode()
     if isinstance(value, list):
@@ -75,7 +75,9 @@ class FieldChange:
     )
 
 
-@strawberry.type(description="One change of an object.", directives=requires(scopes.Scope.HISTORY_READ))
+@strawberry.type(
+    description="One change of an object.", directives=scope_directives(scopes.Scope.HISTORY_READ)
+)
 class Change:
     version: int = column("The object's version after the change.")
     action: ChangeAction = column("What was done.")
@@ -88,7 +90,7 @@ class Change:
 
 
 def history(kind: str, *, description: str) -> Any:
-    """The changes of a parent of `kind`."""
+    """The connection `history` of an object of `kind`."""
 
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
         return load(f"{kind}.history", kind, source.id, sent)
@@ -105,7 +107,7 @@ def history(kind: str, *, description: str) -> Any:
 
 
 def history_of(*, description: str) -> Any:
-    """`history(node)`: the changes of any object by its id; none for an id of nothing."""
+    """The root field `history(node:)`: the changes of any object; empty for an unknown ID."""
 
     def plan(_root: Any, sent: Mapping[str, Any]) -> Load:
         found = GlobalId.decode(sent["node"]) or GlobalId("Customer", NO_ROW)
@@ -116,23 +118,23 @@ def history_of(*, description: str) -> Any:
         plan,
         [NODE, *PAGING],
         scope=scopes.Scope.HISTORY_READ,
-        scopes_of=reading("node"),
+        scopes_of=scopes_of_ids("node"),
         description=f"{description} It needs the scope to read such an object, too.",
         cost=cost,
     )
 
 
 def load(field: str, kind: str, object_id: int, sent: Mapping[str, Any]) -> Load:
-    page = page_asked(field, kind, sent)
+    page = requested_page(field, kind, sent)
     return Load(object_id, (page,), read_timestamp(page.spec, sent))
 
 
-def page_asked(field: str, kind: str, sent: Mapping[str, Any]) -> Page:
+def requested_page(field: str, kind: str, sent: Mapping[str, Any]) -> Page:
     scope = ConnectionSpec(field, TABLE, HISTORY_SORT, Compare("kind", "eq", kind), "object_id")
-    return page_of(scope, sent)
+    return parse_page(scope, sent)
 
 
 def cost(sent: Mapping[str, Any]) -> FieldCost:
-    # Any kind will do: the size is what counts. A cursor names its own, and is not looked at.
+    # Only the page size matters for the cost, so the kind is left empty and cursors are not decoded.
     sizes = {name: sent.get(name) for name in ("first", "last")}
-    return field_costs.page(page_asked("", "", sizes).size, served=True, within=True)
+    return field_costs.page(requested_page("", "", sizes).size, indexed=True, nested=True)

@@ -1,4 +1,4 @@
-"""The currencies of ISO 4217: those of today, and withdrawn ones, in which old orders were placed."""
+"""ISO 4217 currencies, including withdrawn ones, because old orders have them."""
 
 import pycountry
 
@@ -13,6 +13,6 @@ UGS UGW USS UYN UYP VEB VEF VNC XEU XFO XFU XRE YDD YUD YUM YUN ZAL ZMK ZRN ZRZ 
 WITHDRAWN = frozenset(LIST_THREE.split())
 
 
-def is_known(code: str) -> bool:
-    """Whether it is, or was, the code of a currency."""
+def is_known_currency(code: str) -> bool:
+    """Whether the code is or was a currency of ISO 4217."""
     return code in WITHDRAWN or pycountry.currencies.get(alpha_3=code) is not None

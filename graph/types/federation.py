@@ -1,4 +1,4 @@
-"""Apollo Federation, as a subgraph: `_service` with its SDL, and `_entities` by their ids.
+"""Apollo Federation subgraph: `_service` with the SDL, and `_entities` by ID.
 
 The subgraph specification fixes the names and the shapes:
 https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec
@@ -20,20 +20,20 @@ from graph.global_ids import GlobalId
 from graph.types.field_costs import FieldCost, each
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.objects import Customer, Order
-from graph.types.requires_scope import READING
+from graph.types.requires_scope import READ_SCOPES
 
 MAX_REPRESENTATIONS = 1_000
 LINK = """extend schema @link(
   url: "https://specs.apollo.dev/federation/v2.3", import: ["@inaccessible", "@key", "@shareable"]
 )"""
-# Types that other subgraphs define as well, field by field.
+# Value types that other subgraphs may define identically.
 SHAREABLE_TYPES = {"PageInfo", "Money", "Count"}
-# Not in the supergraph: the PageInfo of other subgraphs has no snapshot, and their node finds other objects,
-# so that a gateway could not know which subgraph to ask.
+# Hidden from the supergraph: other subgraphs' PageInfo has no snapshot, and their `node` finds other objects,
+# so the gateway could not know which subgraph to query.
 HIDDEN_FIELDS = {"PageInfo": {"snapshot"}, "Query": {"node", "nodes"}}
 
 Representation = NewType("Representation", object)
-ANY: dict[Any, ScalarDefinition] = {
+ANY_SCALAR: dict[Any, ScalarDefinition] = {
     Representation: strawberry.scalar(
         name="_Any",
         description="The representation of an entity: an object with its __typename and its key fields.",
@@ -55,8 +55,8 @@ class Service:
     sdl: str = column("The schema of this subgraph with its federation directives, without these fields.")
 
 
-def keyed(representations: Any) -> list[GlobalId | None]:
-    """What the representations stand for; None for an id of nothing. Raises BadUserInput."""
+def decode_representations(representations: Any) -> list[GlobalId | None]:
+    """The global IDs of the representations; None for an invalid ID. Raises BadUserInput."""
     if len(representations) > MAX_REPRESENTATIONS:
         raise BadUserInput(f"_entities takes at most {MAX_REPRESENTATIONS:,} representations.")
     return [_global_id(index, one) for index, one in enumerate(representations)]
@@ -66,8 +66,8 @@ def _global_id(index: int, representation: Any) -> GlobalId | None:
     if not isinstance(representation, Mapping):
         raise BadUserInput(f"representations[{index}] must be an object with __typename and id.")
     kind = representation.get("__typename")
-    if not isinstance(kind, str) or kind not in READING:
-        raise BadUserInput(f"representations[{index}].__typename must be one of {', '.join(READING)}.")
+    if not isinstance(kind, str) or kind not in READ_SCOPES:
+        raise BadUserInput(f"representations[{index}].__typename must be one of {', '.join(READ_SCOPES)}.")
     if not isinstance(text := representation.get("id"), str):
         raise BadUserInput(f"representations[{index}].id must be a string: the key of {kind} is id.")
     found = GlobalId.decode(text)
@@ -75,16 +75,16 @@ def _global_id(index: int, representation: Any) -> GlobalId | None:
 
 
 def _plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
-    return Load(keyed(arguments["representations"]))
+    return Load(decode_representations(arguments["representations"]))
 
 
 def _cost(arguments: Mapping[str, Any]) -> FieldCost:
-    return each(keyed(arguments["representations"]))
+    return each(decode_representations(arguments["representations"]))
 
 
 def _scopes_of(arguments: Mapping[str, Any]) -> Iterable[Scope]:
     kinds = [one.get("__typename") for one in arguments["representations"] if isinstance(one, Mapping)]
-    return {READING[kind] for kind in kinds if isinstance(kind, str) and kind in READING}
+    return {READ_SCOPES[kind] for kind in kinds if isinstance(kind, str) and kind in READ_SCOPES}
 
 
 def service(sdl: Callable[[], str]) -> Any:
@@ -122,24 +122,24 @@ def subgraph_sdl(sdl: str) -> str:
 
 
 class AddDirectives(Visitor):
-    """Marks entities with `@key`, and what other subgraphs define as well with `@shareable`."""
+    """Adds `@key` to entities, and `@shareable` to types that other subgraphs may define."""
 
     def enter_object_type_definition(self, node: ObjectTypeDefinitionNode, *_: Any) -> Any:
         name = node.name.value
         hidden = HIDDEN_FIELDS.get(name, ())
         fields = tuple(
-            _with_key_row(field, "@inaccessible @shareable") if field.name.value in hidden else field
+            _with_directives(field, "@inaccessible @shareable") if field.name.value in hidden else field
             for field in node.fields or ()
         )
-        return _with_key_row(replace(node, fields=fields), _directives_of_type(name))
+        return _with_directives(replace(node, fields=fields), _directives_of_type(name))
 
 
 def _directives_of_type(name: str) -> str:
-    if name in READING:
+    if name in READ_SCOPES:
         return '@key(fields: "id")'
     return "@shareable" if name in SHAREABLE_TYPES else ""
 
 
-def _with_key_row(node: Any, directives: str) -> Any:
+def _with_directives(node: Any, directives: str) -> Any:
     definition: Any = parse(f"type T {directives}").definitions[0]
     return replace(node, directives=(*(node.directives or ()), *(definition.directives or ())))

@@ -23,7 +23,7 @@ from graph.loaders import moments
 from graph.read_timestamps import ReadTimestamp, ResponsePath, response_path
 from graph.types.field_costs import ONE, CostRule, FieldCost
 from graph.types.id_only_rows import is_enough
-from graph.types.requires_scope import ScopesOf, requires
+from graph.types.requires_scope import ScopesOf, scope_directives
 
 KEY = "tidegraph"
 # Where Strawberry keeps its field in the extensions of graphql-core's.
@@ -250,7 +250,7 @@ def _field(
     arguments: Sequence[StrawberryArgument] = (),
     scope: Scope | None = None,
 ) -> Any:
-    directives = requires(scope)
+    directives = scope_directives(scope)
     field = DeclaredField(description=description, metadata={KEY: declared}, directives=directives)
     if arguments:
         field.arguments = list(arguments)

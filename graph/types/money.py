@@ -1,4 +1,4 @@
-"""Money as it is shown: an exact amount with its currency."""
+"""The output type Money: an exact amount with its currency."""
 
 from decimal import Decimal
 

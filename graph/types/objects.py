@@ -1,4 +1,4 @@
-"""Customer, Order and OrderLine, with their edges and connections; each field is read off a row."""
+"""The object types Customer, Order and OrderLine. Every field reads a database row."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from graph.types.id_only_rows import identity
 from graph.types.money import Money
 from graph.types.order_stats import OrderStats, order_stats
 from graph.types.order_status import OrderStatus
-from graph.types.requires_scope import requires
+from graph.types.requires_scope import scope_directives
 
 
 @strawberry.interface(description="An object with an id, which `node` finds again.")
@@ -34,16 +34,16 @@ class Node:
         return type(row).__name__
 
 
-class ReadFromRow:
-    """Strawberry expects instances of its own types; ours are read from the rows as they are."""
+class RowType:
+    """Resolves types by the row's class, because objects are rows and not instances of these types."""
 
     @classmethod
     def is_type_of(cls, row: Any, _info: object) -> bool:
         return type(row).__name__ == cls.__name__
 
 
-@strawberry.type(description="Somebody who places orders.", directives=requires(Scope.CUSTOMERS_READ))
-class Customer(ReadFromRow, Node):
+@strawberry.type(description="Somebody who places orders.", directives=scope_directives(Scope.CUSTOMERS_READ))
+class Customer(RowType, Node):
     username: str = column("The unique handle, case-sensitive, 1 to 250 characters.")
     name: str = column("The name as it was sent, 1 to 250 characters.")
     email: str | None = computed(
@@ -93,8 +93,8 @@ class OrderLine:
     )
 
 
-@strawberry.type(description="An order of one customer.", directives=requires(Scope.ORDERS_READ))
-class Order(ReadFromRow, Node):
+@strawberry.type(description="An order of one customer.", directives=scope_directives(Scope.ORDERS_READ))
+class Order(RowType, Node):
     customer: Customer = relation(
         loaders.customers_of_orders,
         key="customer_id",

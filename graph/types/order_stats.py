@@ -1,4 +1,4 @@
-"""A customer's orders in numbers: how many, and what they come to in each currency."""
+"""`Customer.orderStats`: count and total of a customer's orders by currency."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,19 +33,19 @@ class OrderStats:
 
 
 def stats_plan(customer: Any, arguments: Mapping[str, Any]) -> Load:
-    return Load(customer.id, (once(asked, arguments),))
+    return Load(customer.id, (once(where_condition, arguments),))
 
 
 def stats_cost(arguments: Mapping[str, Any]) -> FieldCost:
-    return field_costs.stats(within=not filters.has_relation_filter(once(asked, arguments)))
+    return field_costs.stats(nested=not filters.has_relation_filter(once(where_condition, arguments)))
 
 
-def asked(arguments: Mapping[str, Any]) -> Condition:
+def where_condition(arguments: Mapping[str, Any]) -> Condition:
     return condition(OrderWhere, arguments.get("where"))
 
 
 def order_stats(*, description: str) -> Any:
-    """A customer's orders summed up, for all customers of a level in one statement."""
+    """The field `orderStats`: one statement for all customers of a level."""
     where = argument("where", OrderWhere | None, "Only the orders that meet these conditions.")
     return batched(
         loaders.order_stats_by_customer_id,

@@ -1,4 +1,4 @@
-"""`orderSummary`: counts and exact sums of orders, by status, customer, and days, weeks or months."""
+"""`orderSummary`: order aggregates grouped by status, customer, currency and time bucket."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from graph import loaders
 from graph.auth.scopes import Scope
 from graph.errors import BadUserInput
 from graph.types import field_costs
-from graph.types.connections.connection import DEFAULT_SIZE, LARGEST_SIZE
+from graph.types.connections.connection import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from graph.types.connections.order_by import SortDirection
 from graph.types.connections.where import OrderWhere, condition
 from graph.types.field_costs import FieldCost
@@ -111,7 +111,7 @@ ARGUMENTS = [
 
 
 def order_summary(*, description: str) -> Any:
-    """The root field that sums up orders."""
+    """The root field `orderSummary`."""
     return batched(
         loaders.order_summary,
         plan,
@@ -123,15 +123,15 @@ def order_summary(*, description: str) -> Any:
 
 
 def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
-    return Load(None, (asked(arguments),))
+    return Load(None, (parse_summary(arguments),))
 
 
 def cost(arguments: Mapping[str, Any]) -> FieldCost:
-    return field_costs.summary(asked(arguments).limit)
+    return field_costs.summary(parse_summary(arguments).limit)
 
 
-def asked(arguments: Mapping[str, Any]) -> Summary:
-    """What the arguments ask for. Raises BadUserInput or UnknownTimeZone."""
+def parse_summary(arguments: Mapping[str, Any]) -> Summary:
+    """The arguments as a Summary. Raises BadUserInput or UnknownTimeZone."""
     where = condition(OrderWhere, arguments.get("where"))
     groups = set(arguments.get("group_by") or ())
     zone = arguments.get("time_zone")
@@ -139,23 +139,25 @@ def asked(arguments: Mapping[str, Any]) -> Summary:
     return Summary(
         where,
         tuple(name for group, name in COLUMNS.items() if group in groups),
-        unit(groups),
+        time_unit(groups),
         time_buckets.find_time_zone("UTC" if zone is None else zone),
-        sort(arguments.get("order_by"), where) or (MOST_FIRST if by_customer else ()),
+        parse_sort(arguments.get("order_by"), where) or (MOST_FIRST if by_customer else ()),
         limit(arguments.get("first"), by_customer=by_customer),
     )
 
 
-def unit(groups: set[OrderGroup]) -> str | None:
-    """The one unit of time among the groups. Raises BadUserInput for two."""
+def time_unit(groups: set[OrderGroup]) -> str | None:
+    """DAY, WEEK or MONTH, if grouped by one. Raises BadUserInput for two of them."""
     units = [name for group, name in UNITS.items() if group in groups]
     if len(units) > 1:
         raise BadUserInput("groupBy takes one of DAY, WEEK and MONTH.")
     return units[0] if units else None
 
 
-def sort(order_by: Sequence[OrderSummaryOrder] | None, where: Condition) -> tuple[tuple[str, bool], ...]:
-    """What to sort by, each with whether it is descending. Raises BadUserInput."""
+def parse_sort(
+    order_by: Sequence[OrderSummaryOrder] | None, where: Condition
+) -> tuple[tuple[str, bool], ...]:
+    """(column, descending) pairs. Raises BadUserInput."""
     parts = tuple((SORTED_BY[each.field], each.direction is SortDirection.DESC) for each in order_by or ())
     names = [name for name, _ in parts]
     if len(set(names)) < len(names):
@@ -166,9 +168,9 @@ def sort(order_by: Sequence[OrderSummaryOrder] | None, where: Condition) -> tupl
 
 
 def limit(first: int | None, *, by_customer: bool) -> int | None:
-    """How many groups to show, None for all. Raises BadUserInput."""
+    """The maximum number of groups, None for all. Raises BadUserInput."""
     if first is None:
-        return DEFAULT_SIZE if by_customer else None
-    if not 0 <= first <= LARGEST_SIZE:
-        raise BadUserInput(f"first must be from 0 to {LARGEST_SIZE}.")
+        return DEFAULT_PAGE_SIZE if by_customer else None
+    if not 0 <= first <= MAX_PAGE_SIZE:
+        raise BadUserInput(f"first must be from 0 to {MAX_PAGE_SIZE}.")
     return first

@@ -1,4 +1,4 @@
-"""`@requiresScope` in the schema: the scope that a field, the fields of a type, or a filter needs."""
+"""The schema directive `@requiresScope`: the auth scope that a field, type or filter requires."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -9,7 +9,7 @@ from strawberry.schema_directive import Location
 from graph.auth.scopes import Scope
 from graph.global_ids import GlobalId
 
-# Of a field that can show any object: the scopes that its arguments call for.
+# For fields that can return any type: the scopes required for these arguments.
 ScopesOf: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Scope]]
 
 
@@ -24,20 +24,20 @@ class RequiresScope:
     scope: str
 
 
-def requires(scope: Scope | None) -> list[object]:
-    """The directives of what needs `scope`."""
+def scope_directives(scope: Scope | None) -> list[object]:
+    """The directives for `scope`; none without a scope."""
     return [] if scope is None else [RequiresScope(scope=scope.value)]
 
 
-READING = {"Customer": Scope.CUSTOMERS_READ, "Order": Scope.ORDERS_READ}
+READ_SCOPES = {"Customer": Scope.CUSTOMERS_READ, "Order": Scope.ORDERS_READ}
 
 
-def reading(argument: str) -> ScopesOf:
-    """To read the objects whose ids are in the argument; an id of nothing needs no scope."""
+def scopes_of_ids(argument: str) -> ScopesOf:
+    """The scopes required to read the objects whose IDs are in the argument; none for invalid IDs."""
 
     def scopes(sent: Mapping[str, Any]) -> set[Scope]:
         value = sent[argument]
         texts = value if isinstance(value, list) else [value]
-        return {READING[found.kind] for text in texts if (found := GlobalId.decode(text))}
+        return {READ_SCOPES[found.kind] for text in texts if (found := GlobalId.decode(text))}
 
     return scopes

@@ -1,4 +1,4 @@
-"""Root lookups: one object by a unique key, and objects by their global ids."""
+"""Root look-ups: `customer(by:)` and `order(by:)` by unique key, `node` and `nodes` by global ID."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,10 @@ from graph.global_ids import GlobalId
 from graph.loaders import Unique
 from graph.types.field_costs import ONE, FieldCost, each
 from graph.types.fields import Load, argument, batched
-from graph.types.requires_scope import READING, reading
+from graph.types.requires_scope import READ_SCOPES, scopes_of_ids
 
-MOST_IDS = 100
-NEEDED = "It needs the scope to read what the id is of: customers:read or orders:read."
+MAX_IDS = 100
+SCOPE_HINT = "It needs the scope to read what the id is of: customers:read or orders:read."
 
 
 @strawberry.input(one_of=True, description="Exactly one unique key of a customer.")
@@ -39,17 +39,17 @@ class OrderBy:
 
 
 def lookup(batch: Batch, kind: str, by: type, *, description: str) -> Any:
-    """A root field that finds one object by one of its unique keys, or null."""
+    """A root field that returns one object by a unique key, or null."""
 
     def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
         return Load(unique(kind, arguments["by"]))
 
     by_argument = argument("by", by, "The one key to look the object up by.")
-    return batched(batch, plan, [by_argument], scope=READING[kind], description=description, cost=ONE)
+    return batched(batch, plan, [by_argument], scope=READ_SCOPES[kind], description=description, cost=ONE)
 
 
 def unique(kind: str, by: Any) -> Unique:
-    """The key that a one-of input holds, as it is stored."""
+    """The unique key in a one-of input, in stored form."""
     column, value = next((name, value) for name, value in vars(by).items() if value is not strawberry.UNSET)
     if column == "id":
         return Unique("id", global_ids.row_id(kind, value))
@@ -69,37 +69,37 @@ def nodes_cost(arguments: Mapping[str, Any]) -> FieldCost:
 
 
 def sent_ids(arguments: Mapping[str, Any]) -> list[strawberry.ID]:
-    """Raises BadUserInput when they are too many."""
+    """Raises BadUserInput for more than MAX_IDS."""
     sent: list[strawberry.ID] = arguments["ids"]
-    if len(sent) > MOST_IDS:
-        raise BadUserInput(f"At most {MOST_IDS} ids.")
+    if len(sent) > MAX_IDS:
+        raise BadUserInput(f"At most {MAX_IDS} ids.")
     return sent
 
 
 def node(batch: Batch, *, description: str) -> Any:
-    """`node(id)`: null for an id of nothing."""
+    """`node(id:)`: null for an unknown ID."""
     ids_argument = argument("id", strawberry.ID, "The id of the object.")
     return batched(
         batch,
         node_plan,
         [ids_argument],
         scope=None,
-        scopes_of=reading("id"),
-        description=f"{description} {NEEDED}",
+        scopes_of=scopes_of_ids("id"),
+        description=f"{description} {SCOPE_HINT}",
         cost=ONE,
     )
 
 
 def nodes(batch: Batch, *, description: str) -> Any:
-    """`nodes(ids)`: in the order of the ids, null in the place of an id of nothing."""
-    ids_argument = argument("ids", list[strawberry.ID], f"At most {MOST_IDS} ids.")
+    """`nodes(ids:)`: in the order of the IDs, with null for an unknown ID."""
+    ids_argument = argument("ids", list[strawberry.ID], f"At most {MAX_IDS} ids.")
     return batched(
         batch,
         nodes_plan,
         [ids_argument],
         scope=None,
-        scopes_of=reading("ids"),
-        description=f"{description} {NEEDED}",
+        scopes_of=scopes_of_ids("ids"),
+        description=f"{description} {SCOPE_HINT}",
         many=True,
         cost=nodes_cost,
     )

@@ -1,4 +1,4 @@
-"""Relay connections over the slices that `db` cuts: their arguments, edges and page info."""
+"""Relay connections: pagination arguments, edges, PageInfo and totalCount."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -15,14 +15,14 @@ from graph.errors import BadUserInput
 from graph.types import field_costs
 from graph.types.arguments import once
 from graph.types.connections.order_by import CustomerOrder, OrderOrder, sort
-from graph.types.connections.search import search_count, searched
+from graph.types.connections.search import apply_search, search_count_limit
 from graph.types.connections.snapshot import SNAPSHOT, Snapshot, is_pinned, read_timestamp
 from graph.types.connections.where import WHERES, CustomerWhere, OrderWhere, condition
 from graph.types.field_costs import FieldCost, counted
 from graph.types.fields import Load, argument, batched, column, computed
 
 NodeT = TypeVar("NodeT")
-DEFAULT_SIZE, LARGEST_SIZE, LARGEST_COUNT = 20, 100, 10_000
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_COUNT = 20, 100, 10_000
 
 BOUND = (
     "It must be of the same field, with the same sort and where, and of customers the same search and "
@@ -65,7 +65,7 @@ ORDER_ARGUMENTS = [
 
 
 class EdgeRow(NamedTuple):
-    """A row and its place in the connection."""
+    """A row with its cursor."""
 
     cursor: str
     node: Any
@@ -116,14 +116,14 @@ class Count:
 
 
 def count_plan(slice_: Slice[Any], arguments: Mapping[str, Any]) -> Load:
-    return Load(slice_.parent, (slice_.spec, search_count(slice_.spec, count_limit(arguments))))
+    return Load(slice_.parent, (slice_.spec, search_count_limit(slice_.spec, count_limit(arguments))))
 
 
 def count_limit(arguments: Mapping[str, Any]) -> int:
     limit: int | None = arguments.get("limit")
-    limit = LARGEST_COUNT if limit is None else limit
-    if not 0 <= limit <= LARGEST_COUNT:
-        raise BadUserInput(f"limit must be from 0 to {LARGEST_COUNT}.")
+    limit = MAX_COUNT if limit is None else limit
+    if not 0 <= limit <= MAX_COUNT:
+        raise BadUserInput(f"limit must be from 0 to {MAX_COUNT}.")
     return limit
 
 
@@ -147,11 +147,11 @@ class Connection(Generic[NodeT]):
             argument(
                 "limit",
                 int | None,
-                f"How far to count: {LARGEST_COUNT} by default and at most.",
-                default=LARGEST_COUNT,
+                f"How far to count: {MAX_COUNT} by default and at most.",
+                default=MAX_COUNT,
             )
         ],
-        # It is a field of a connection, which needs a scope.
+        # The connection that this field belongs to requires a scope already.
         scope=None,
         description="How many objects there are on all pages, counted only when it is asked for.",
         cost=lambda arguments: counted(count_limit(arguments)),
@@ -167,25 +167,25 @@ def connection(
     description: str,
     parent: str | None = None,
 ) -> Any:
-    """A connection at the root, or of a parent by the children's column `parent`."""
+    """A root connection, or one of a parent, whose ID is in the children's column `parent`."""
 
-    def asked(sent: Mapping[str, Any]) -> Page:
+    def requested_page(sent: Mapping[str, Any]) -> Page:
         where = condition(WHERES[table], sent.get("where"))
         if table == "customers" and not sent.get("include_archived"):
             where = Every((NOT_ARCHIVED, where))
         scope = ConnectionSpec(field, table, sort(table, sent.get("order_by"), where), where, parent)
-        return page_of(searched(scope, sent), sent)
+        return parse_page(apply_search(scope, sent), sent)
 
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
-        page = once(asked, sent)
+        page = once(requested_page, sent)
         return Load(source.id if parent else None, (page,), read_timestamp(page.spec, sent))
 
     def cost(sent: Mapping[str, Any]) -> FieldCost:
-        page = once(asked, sent)
+        page = once(requested_page, sent)
         where = page.spec.where
-        served = index_usage.is_bounded(table, page.spec.sort, where, parent)
+        indexed = index_usage.is_bounded(table, page.spec.sort, where, parent)
         return field_costs.page(
-            page.size, served=served, within=bool(parent) and not filters.has_relation_filter(where)
+            page.size, indexed=indexed, nested=bool(parent) and not filters.has_relation_filter(where)
         )
 
     return batched(
@@ -200,16 +200,16 @@ def connection(
     )
 
 
-def page_of(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> Page:
-    """The page that paging arguments ask for; null is as if absent. Raises BadUserInput or InvalidCursor."""
+def parse_page(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> Page:
+    """The page for pagination arguments; null counts as absent. Raises BadUserInput or InvalidCursor."""
     first, last = arguments.get("first"), arguments.get("last")
     after, before = arguments.get("after"), arguments.get("before")
     if first is not None and last is not None:
         raise BadUserInput("Give first or last, not both.")
     for name, number in (("first", first), ("last", last)):
-        if number is not None and not 0 <= number <= LARGEST_SIZE:
-            raise BadUserInput(f"{name} must be from 0 to {LARGEST_SIZE}.")
-    size = last if last is not None else first if first is not None else DEFAULT_SIZE
+        if number is not None and not 0 <= number <= MAX_PAGE_SIZE:
+            raise BadUserInput(f"{name} must be from 0 to {MAX_PAGE_SIZE}.")
+    size = last if last is not None else first if first is not None else DEFAULT_PAGE_SIZE
     return Page(
         scope,
         size,

@@ -1,4 +1,4 @@
-"""The root connection of customers, which alone can be searched."""
+"""CustomerConnection: the connection of `Query.customers`, with search."""
 
 import strawberry
 

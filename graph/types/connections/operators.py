@@ -1,4 +1,4 @@
-"""What a column can be compared with: one input for each type of value."""
+"""Filter operators: one input type per value type, such as StringFilter."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -17,13 +17,13 @@ from graph.types.scalars import CurrencyCode
 
 T = TypeVar("T")
 
-LONGEST_LIST = 100
+MAX_LIST_LENGTH = 100
 NO_ROW = -1
-# Past every amount that can be stored, on either side of 0.
+# Beyond every amount that can be stored, positive or negative.
 LARGEST_AMOUNT = Decimal(10**11)
 
-# Their value is a part of a text.
-ON_PARTS = {"starts_with", "contains"}
+# Operators whose value is a part of a text.
+TEXT_PART_OPERATORS = {"starts_with", "contains"}
 
 DESCRIPTIONS = {
     "eq": "Equal to this; null is refused, as in every operator.",
@@ -41,7 +41,7 @@ DESCRIPTIONS = {
 
 
 def operator(name: str) -> Any:
-    """An operator's field; left out, it asks for nothing."""
+    """The input field of an operator, without effect if left out."""
     return strawberry.field(
         name="in" if name == "in_" else None,
         default=strawberry.UNSET,
@@ -135,25 +135,25 @@ class MoneyFilter:
     )
 
 
-# The operators' names in the schema, and in conditions; their order is that of a condition's parts.
+# Python names of operators by schema names, in the order in which conditions list them.
 OPERATORS = {"in" if name == "in_" else to_camel_case(name): name for name in DESCRIPTIONS}
 
 
-def same(value: T) -> T:
+def unchanged(value: T) -> T:
     return value
 
 
 def compare(
     column: str,
     sent: Mapping[str, Any],
-    stored: Callable[[Any], Any] = same,
+    stored: Callable[[Any], Any] = unchanged,
     *,
     has_null: bool = False,
-    stored_part: Callable[[Any], Any] = same,
+    stored_part: Callable[[Any], Any] = unchanged,
 ) -> Iterator[Compare]:
-    """A filter's conditions on a column; `stored` makes of a value what the column holds, or a part of it.
+    """The conditions of a filter on one column. `stored` and `stored_part` convert values to stored form.
 
-    Raises BadUserInput for a null, in place of which `has_null` columns have isNull, and for a long list.
+    Raises BadUserInput for null (`has_null` columns have isNull instead) and for a list that is too long.
     """
     for field, name in OPERATORS.items():
         if field not in sent:
@@ -162,8 +162,8 @@ def compare(
         if value is None:
             raise BadUserInput(_null_message(column, field, has_null=has_null))
         if isinstance(value, list):
-            yield Compare(column, name, tuple([stored(each) for each in bounded(value)]))
-        elif name in ON_PARTS:
+            yield Compare(column, name, tuple([stored(each) for each in check_list_length(value)]))
+        elif name in TEXT_PART_OPERATORS:
             yield Compare(column, name, stored_part(value))
         else:
             yield Compare(column, name, value if name == "is_null" else stored(value))
@@ -174,20 +174,20 @@ def _null_message(column: str, operator: str, *, has_null: bool) -> str:
     return f"`{to_camel_case(column)}.{operator}` in where is null. {advice}"
 
 
-def bounded(values: list[T]) -> list[T]:
-    """The same list. Raises BadUserInput when it is too long."""
-    if len(values) > LONGEST_LIST:
-        raise BadUserInput(f"A list of a filter has at most {LONGEST_LIST} values.")
+def check_list_length(values: list[T]) -> list[T]:
+    """The same list. Raises BadUserInput if it is too long."""
+    if len(values) > MAX_LIST_LENGTH:
+        raise BadUserInput(f"A list of a filter has at most {MAX_LIST_LENGTH} values.")
     return values
 
 
 def stored_id(kind: str) -> Callable[[strawberry.ID], int]:
-    """An id of something else is the id of no row, which every condition can be asked about."""
+    """Converts global IDs to row IDs. An ID of another type becomes NO_ROW, which matches nothing."""
     return lambda sent: global_ids.row_id(kind, sent) or NO_ROW
 
 
 def stored_amount(sent: Decimal) -> Decimal:
-    """What is far out of range compares as what is just out of it, which the databases can hold."""
+    """The amount clamped to a range that the databases can compare."""
     return max(-LARGEST_AMOUNT, min(sent, LARGEST_AMOUNT))
 
 

@@ -1,4 +1,4 @@
-"""`orderBy`: the sorts that an index serves, and a clear refusal of all others."""
+"""`orderBy`: the sorts that an index supports; others are rejected."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -53,7 +53,7 @@ SORTS: dict[str, tuple[Sort, ...]] = {"customers": CUSTOMER_SORTS, "orders": ORD
 
 
 def sort(table: str, order_by: Sequence[Any] | None, where: Condition) -> Sort:
-    """The sort that is asked for, by default the table's first. Raises BadUserInput."""
+    """The requested sort, by default the table's first one. Raises BadUserInput."""
     if not order_by:
         return SORTS[table][0]
     fields = tuple(part.field.value for part in order_by)

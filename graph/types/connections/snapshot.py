@@ -1,4 +1,4 @@
-"""`snapshot` on connections: whether all pages show one moment, and which one it is."""
+"""`snapshot` on connections: reads all pages as of one timestamp (stale reads)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -44,7 +44,7 @@ def is_pinned(arguments: Mapping[str, Any]) -> bool:
 
 
 def read_timestamp(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> ReadTimestamp | None:
-    """As of when the page is read: by the cursor it is sent with. Raises BadUserInput and InvalidCursor."""
+    """The read timestamp of a page, taken from its cursor. Raises BadUserInput and InvalidCursor."""
     if not is_pinned(arguments):
         return None
     cursors = [arguments[name] for name in ("after", "before") if arguments.get(name) is not None]

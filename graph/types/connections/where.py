@@ -1,4 +1,4 @@
-"""`where`: conditions on customers and on orders, across their relation, bounded in depth and size."""
+"""`where`: filters on customers and orders and across their relation, limited in depth and size."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -27,27 +27,27 @@ from graph.types.connections.operators import (
     MoneyFilter,
     OrderStatusFilter,
     StringFilter,
-    bounded,
+    check_list_length,
     compare,
-    same,
     stored_amount,
     stored_enum,
     stored_id,
+    unchanged,
 )
-from graph.types.requires_scope import requires
+from graph.types.requires_scope import scope_directives
 
-DEEPEST, MOST_CONDITIONS, MOST_OBJECTS = 5, 50, 500
-TOO_MANY_OBJECTS = f"where has at most {MOST_OBJECTS} objects, empty ones included."
+MAX_DEPTH, MAX_CONDITIONS, MAX_OBJECTS = 5, 50, 500
+TOO_MANY_OBJECTS = f"where has at most {MAX_OBJECTS} objects, empty ones included."
 
 
-def on(what: str, scope: Scope | None = None) -> Any:
-    """A condition's field; left out or null, it asks for nothing."""
+def condition_field(what: str, scope: Scope | None = None) -> Any:
+    """The input field for conditions on one column, without effect if left out or null."""
     return strawberry.field(
-        default=strawberry.UNSET, description=f"Conditions on {what}.", directives=requires(scope)
+        default=strawberry.UNSET, description=f"Conditions on {what}.", directives=scope_directives(scope)
     )
 
 
-def combined(name: str, description: str) -> Any:
+def combinator_field(name: str, description: str) -> Any:
     return strawberry.field(name=name, default=strawberry.UNSET, description=description)
 
 
@@ -62,67 +62,69 @@ BOUNDS = (
 
 @strawberry.input(description=f"Conditions on customers, all of which must hold. {BOUNDS}")
 class CustomerWhere:
-    id: IDFilter | None = on("the id")
-    username: StringFilter | None = on("the handle")
-    name: StringFilter | None = on("the name")
-    email: StringFilter | None = on("the e-mail address, compared without case")
-    version: IntFilter | None = on("the version")
-    created_at: DateTimeFilter | None = on("when it was created")
-    updated_at: DateTimeFilter | None = on("when it was last changed")
-    archived_at: DateTimeFilter | None = on(
+    id: IDFilter | None = condition_field("the id")
+    username: StringFilter | None = condition_field("the handle")
+    name: StringFilter | None = condition_field("the name")
+    email: StringFilter | None = condition_field("the e-mail address, compared without case")
+    version: IntFilter | None = condition_field("the version")
+    created_at: DateTimeFilter | None = condition_field("when it was created")
+    updated_at: DateTimeFilter | None = condition_field("when it was last changed")
+    archived_at: DateTimeFilter | None = condition_field(
         "when it was archived; customers finds archived ones only with includeArchived, whatever this says"
     )
-    orders: "OrdersFilter | None" = on("the customer's orders", Scope.ORDERS_READ)
-    and_: "list[CustomerWhere] | None" = combined("and", ALL)
-    or_: "list[CustomerWhere] | None" = combined("or", ANY)
-    not_: "CustomerWhere | None" = combined("not", NONE)
+    orders: "OrdersFilter | None" = condition_field("the customer's orders", Scope.ORDERS_READ)
+    and_: "list[CustomerWhere] | None" = combinator_field("and", ALL)
+    or_: "list[CustomerWhere] | None" = combinator_field("or", ANY)
+    not_: "CustomerWhere | None" = combinator_field("not", NONE)
 
 
 @strawberry.input(description="Conditions on the orders of a customer.")
 class OrdersFilter:
-    some: "OrderWhere | None" = combined("some", "At least one order meets this, or is there if it is empty.")
-    none: "OrderWhere | None" = combined("none", "No order meets this, or is there if it is empty.")
+    some: "OrderWhere | None" = combinator_field(
+        "some", "At least one order meets this, or is there if it is empty."
+    )
+    none: "OrderWhere | None" = combinator_field("none", "No order meets this, or is there if it is empty.")
 
 
 @strawberry.input(description=f"Conditions on orders, all of which must hold. {BOUNDS}")
 class OrderWhere:
-    id: IDFilter | None = on("the id")
-    reference: StringFilter | None = on("the reference")
-    status: OrderStatusFilter | None = on("the status")
-    total: MoneyFilter | None = on("the total")
-    placed_at: DateTimeFilter | None = on("when it was placed")
-    version: IntFilter | None = on("the version")
-    created_at: DateTimeFilter | None = on("when it was created")
-    updated_at: DateTimeFilter | None = on("when it was last changed")
-    customer: CustomerWhere | None = on("the customer", Scope.CUSTOMERS_READ)
-    and_: "list[OrderWhere] | None" = combined("and", ALL)
-    or_: "list[OrderWhere] | None" = combined("or", ANY)
-    not_: "OrderWhere | None" = combined("not", NONE)
+    id: IDFilter | None = condition_field("the id")
+    reference: StringFilter | None = condition_field("the reference")
+    status: OrderStatusFilter | None = condition_field("the status")
+    total: MoneyFilter | None = condition_field("the total")
+    placed_at: DateTimeFilter | None = condition_field("when it was placed")
+    version: IntFilter | None = condition_field("the version")
+    created_at: DateTimeFilter | None = condition_field("when it was created")
+    updated_at: DateTimeFilter | None = condition_field("when it was last changed")
+    customer: CustomerWhere | None = condition_field("the customer", Scope.CUSTOMERS_READ)
+    and_: "list[OrderWhere] | None" = combinator_field("and", ALL)
+    or_: "list[OrderWhere] | None" = combinator_field("or", ANY)
+    not_: "OrderWhere | None" = combinator_field("not", NONE)
 
 
-# The filter of each table's rows.
+# The filter input by table.
 WHERES = {"customers": CustomerWhere, "orders": OrderWhere}
 
 
 def condition(kind: type, where: Mapping[str, Any] | None) -> Condition:
-    """The condition of a filter of an input type, as graphql-core has coerced it.
+    """The condition of a `where` argument, as coerced by graphql-core.
 
-    Raises BadUserInput when it is too deep or too large.
+    Raises BadUserInput if it is too deep or too large.
     """
     if where is None:
         return MATCH_ALL
-    if objects(where) > MOST_OBJECTS:
+    if count_objects(where) > MAX_OBJECTS:
         raise BadUserInput(TOO_MANY_OBJECTS)
     decoded = decode(kind, where, 1)
-    if size(decoded) > MOST_CONDITIONS:
-        raise BadUserInput(f"where has at most {MOST_CONDITIONS} conditions.")
+    if count_conditions(decoded) > MAX_CONDITIONS:
+        raise BadUserInput(f"where has at most {MAX_CONDITIONS} conditions.")
     return decoded
 
 
-def objects(where: Mapping[str, Any]) -> int:
-    """How many objects a filter holds, itself and the operators of each column included."""
+def count_objects(where: Mapping[str, Any]) -> int:
+    """The number of objects in a filter, including itself and each column's operators."""
     count, waiting = 0, [where]
-    while waiting and count <= MOST_OBJECTS:
+    while waiting and count <= MAX_OBJECTS:
         count += 1
         for value in waiting.pop().values():
             if isinstance(value, Mapping):
@@ -133,9 +135,9 @@ def objects(where: Mapping[str, Any]) -> int:
 
 
 def decode(kind: type, where: Mapping[str, Any], depth: int) -> Condition:
-    """All parts of a filter, always in the same order: the cursors of a connection depend on it."""
-    if depth > DEEPEST:
-        raise BadUserInput(f"where is at most {DEEPEST} levels deep.")
+    """All conditions of a filter. Their order is fixed, because cursors contain its fingerprint."""
+    if depth > MAX_DEPTH:
+        raise BadUserInput(f"where is at most {MAX_DEPTH} levels deep.")
     return Every(tuple(parts(kind, where, depth)))
 
 
@@ -157,13 +159,13 @@ def parts(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Conditio
     if (none := related.get("none")) is not None:
         yield Not(Related("orders", decode(OrderWhere, none, depth + 1)))
     if (customer := where.get("customer")) is not None:
-        yield from of_customer(customer, depth)
+        yield from customer_conditions(customer, depth)
 
 
 class Column(NamedTuple):
-    """A column with a filter of its own name; `stored` turns a value into what the column holds.
+    """A column with a filter of the same name. `stored` converts a value to stored form.
 
-    `stored_part` turns one into a part of that.
+    `stored_part` does the same for the value of `startsWith` and `contains`.
     """
 
     name: str
@@ -174,13 +176,13 @@ class Column(NamedTuple):
 
 @lru_cache
 def columns(kind: type) -> dict[str, Column]:
-    """The columns that an input type compares, by the fields' names in the schema, in its order."""
+    """The columns that an input type filters, by schema name, in the order of the schema."""
     row_ids = stored_id("Customer" if kind is CustomerWhere else "Order")
     stored: dict[Any, Callable[[Any], Any]] = {
         IDFilter: row_ids,
         StringFilter: truncate_for_comparison,
-        IntFilter: same,
-        DateTimeFilter: same,
+        IntFilter: unchanged,
+        DateTimeFilter: unchanged,
         OrderStatusFilter: stored_enum,
     }
     found = {}
@@ -193,7 +195,7 @@ def columns(kind: type) -> dict[str, Column]:
 
 
 def _column(name: str, stored: Callable[[Any], Any], has_null: bool) -> Column:
-    """Unique text is compared in its normal form, e-mail addresses without case."""
+    """Unique text is compared in its normal form, and e-mail addresses without case."""
     if name not in unique_text.NORMALIZERS:
         return Column(name, stored, has_null)
     key, part = unique_text.NORMALIZERS[name], unique_text.PART_NORMALIZERS[name]
@@ -207,15 +209,15 @@ def _column(name: str, stored: Callable[[Any], Any], has_null: bool) -> Column:
 
 def combinations(kind: type, where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
     if sent := where.get("and"):
-        yield Every(tuple(decode(kind, each, depth + 1) for each in bounded(sent)))
+        yield Every(tuple(decode(kind, each, depth + 1) for each in check_list_length(sent)))
     if (sent := where.get("or")) is not None:
-        yield Either(tuple(decode(kind, each, depth + 1) for each in bounded(sent)))
+        yield Either(tuple(decode(kind, each, depth + 1) for each in check_list_length(sent)))
     if (sent := where.get("not")) is not None:
         yield Not(decode(kind, sent, depth + 1))
 
 
-def of_customer(where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
-    """A condition on nothing but the customer's id stands on the order's own column, and on its index."""
+def customer_conditions(where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
+    """Conditions on the customer. One on the ID alone uses the order's own, indexed column."""
     related = decode(CustomerWhere, where, depth + 1)
     compared = related.parts if isinstance(related, Every) else ()
     if compared and all(isinstance(part, Compare) and part.column == "id" for part in compared):
@@ -225,14 +227,14 @@ def of_customer(where: Mapping[str, Any], depth: int) -> Iterator[Condition]:
         yield Related("customer", related)
 
 
-def size(condition: Condition) -> int:
-    """How many comparisons and relations a condition has."""
+def count_conditions(condition: Condition) -> int:
+    """The number of comparisons and relations in a condition."""
     match condition:
         case Compare():
             return 1
         case Every(parts=parts) | Either(parts=parts):
-            return sum(size(part) for part in parts)
+            return sum(count_conditions(part) for part in parts)
         case Not(part=part):
-            return size(part)
+            return count_conditions(part)
         case Related(part=part):
-            return 1 + size(part)
+            return 1 + count_conditions(part)

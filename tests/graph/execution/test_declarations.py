@@ -20,8 +20,8 @@ from db.money import Money
 from db.pagination.keyset import Slice, Snapshot
 from db.pagination.page_reads import Count
 from graph import loaders
-from graph.mutations.batches import Result
-from graph.mutations.payloads import Answer
+from graph.mutations.batches import BatchItemResult
+from graph.mutations.payloads import PayloadRow
 from graph.schema import build
 from graph.types.change_history import FieldChangeRow
 from graph.types.connections.connection import EdgeRow
@@ -59,8 +59,8 @@ READ_FROM: dict[str, type] = {
     "Bucket": Bucket,
     "OrderSummary": Group,
     "FieldChange": FieldChangeRow,
-    "CustomerResult": Result,
-    "OrderResult": Result,
+    "CustomerResult": BatchItemResult,
+    "OrderResult": BatchItemResult,
     "OrderStats": Group,
 }
 
@@ -72,7 +72,7 @@ def declared(kind: type) -> dict[str, Any]:
 
 def row_class(name: str) -> type:
     """What the fields of a type are read from."""
-    for ending, kind in (("Connection", Slice), ("Edge", EdgeRow), ("Payload", Answer)):
+    for ending, kind in (("Connection", Slice), ("Edge", EdgeRow), ("Payload", PayloadRow)):
         if name.endswith(ending):
             return kind
     return READ_FROM.get(name) or getattr(models, name)
