@@ -18,8 +18,8 @@ SEARCH = argument(
     str | None,
     "Only customers who have words in handle, name or e-mail that begin with each word of this, whatever the "
     "case and the accents; in scripts without spaces, such as Chinese, also inside words. A blank text is as "
-    f"if absent. It has at most {MAX_SEARCH_LENGTH} characters and {MAX_WORDS} words or parts of words, as a-b "
-    "has two, and excludes orderBy: the best come first, exact words before beginnings, "
+    f"if absent. It has at most {MAX_SEARCH_LENGTH} characters and {MAX_WORDS} words or parts of words, as "
+    "a-b has two, and excludes orderBy: the best come first, exact words before beginnings, "
     f"then the newest; past {customer_search.MAX_RANKED} matches the newest, and totalCount counts no "
     "further.",
 )

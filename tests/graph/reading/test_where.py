@@ -261,7 +261,7 @@ def test_cursors_of_earlier_versions_still_fit(mark: str, where: dict[str, Any])
     sent: Any = coerce_input_value(where, field.args["where"].type)
     scope = ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0], condition(OrderWhere, sent))
 
-    assert mark == scope.mark
+    assert mark == scope.fingerprint
 
 
 async def test_texts_longer_than_any_that_is_stored_are_compared(api: Api, database: Database) -> None:
