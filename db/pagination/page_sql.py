@@ -30,7 +30,7 @@ MAX_SELECTS, MAX_VALUES, MAX_CHARACTERS = 400, 20_000, 4_000_000
 Columns: TypeAlias = tuple[str, ...]
 # SQL, and the values of its placeholders.
 Part: TypeAlias = tuple[SQL, Sequence[Any]]
-# By dialect and Shape; no entry holds a value of a filter, and none is part of a reference cycle.
+# By Shape; no entry holds a value of a filter, and none is part of a reference cycle.
 CACHE: LRUCache[Any, SQL] = LRUCache(4_000_000, lambda sql: sql.size)
 
 
@@ -42,6 +42,7 @@ class StatementShape:
     `restricted`, whether the Reader shows one customer's rows.
     """
 
+    dialect: str
     table: str
     where: Condition = MATCH_ALL
     sort: Sort | None = None
@@ -82,6 +83,7 @@ def page_statements(
     values = {**values, LIMIT: page.size + 1, PARENTS: few, **_keys(page)}
     spec = page.spec
     shape = StatementShape(
+        target.dialect.name,
         spec.table,
         where,
         spec.sort,
@@ -109,7 +111,8 @@ def count_statements(
     (The parent, the number) a row; the parent of a scope without one is None.
     """
     where, values = filters.template(spec.where)
-    shape = StatementShape(spec.table, where, spec.sort, spec.parent, target.owner is not None)
+    restricted = target.owner is not None
+    shape = StatementShape(target.dialect.name, spec.table, where, spec.sort, spec.parent, restricted)
     yield from target.prepared([], target.sql(_count, shape), {**values, LIMIT: limit + 1}, parents)
 
 
@@ -117,7 +120,8 @@ def parent_size_statements(
     spec: ConnectionSpec, parents: Sequence[int], most: int, target: "CompileTarget"
 ) -> Iterator[Prepared]:
     """Statements that count the children of each parent, whatever the filter, none further than `most`."""
-    shape = StatementShape(spec.table, parent=spec.parent, restricted=target.owner is not None)
+    restricted = target.owner is not None
+    shape = StatementShape(target.dialect.name, spec.table, parent=spec.parent, restricted=restricted)
     yield from target.prepared([], target.sql(_count, shape), {LIMIT: most}, parents)
 
 
@@ -130,8 +134,7 @@ class CompileTarget:
 
     def sql(self, make: Any, shape: StatementShape) -> SQL:
         """The SQL of `make(shape)`, from the cache if it is there."""
-        key = (self.dialect.name, make, shape)
-        return CACHE.get_or_make(key, lambda: self._compiled(make(shape)))
+        return CACHE.get_or_make((make, shape), lambda: self._compiled(make(shape)))
 
     def _compiled(self, statement: Any) -> SQL:
         if self.owner is not None:
@@ -328,20 +331,24 @@ def _beyond_bound(
 ) -> sa.ColumnElement[bool]:
     """Rows later, or earlier, in the scope's order than a bound; `inclusive` takes the bound's own, too.
 
-    Written out: TiDB gets no index range from a row value `(a, b) < (x, y)`, nor from a NOT around it.
+    SQLite seeks its index for a row value, `(a, b) < (x, y)`, and scans it for an OR. TiDB is the other way
+    round.
     """
     smaller = _sort(shape).descending == later
     beyond, up_to = (operator.lt, operator.le) if smaller else (operator.gt, operator.ge)
-    columns = shape.rows_from.c
-
-    def key(column: str, place: int) -> Any:
-        return sa.bindparam(f"{name}{place}", type_=columns[column].type)
-
-    *leading, (last, place) = _multi_valued_keys(shape)
-    predicate: sa.ColumnElement[bool] = (up_to if inclusive else beyond)(columns[last], key(last, place))
-    for column, place in reversed(leading):
-        tied = sa.and_(columns[column] == key(column, place), predicate)
-        predicate = sa.or_(beyond(columns[column], key(column, place)), tied)
+    last_beyond = up_to if inclusive else beyond
+    keys = [
+        (column, sa.bindparam(f"{name}{place}", type_=column.type))
+        for column, place in ((shape.rows_from.c[key], place) for key, place in _multi_valued_keys(shape))
+    ]
+    *leading, (column, value) = keys
+    if leading and shape.dialect == "sqlite":
+        columns, values = zip(*keys, strict=True)
+        rows_beyond: sa.ColumnElement[bool] = last_beyond(sa.tuple_(*columns), sa.tuple_(*values))
+        return rows_beyond
+    predicate: sa.ColumnElement[bool] = last_beyond(column, value)
+    for column, value in reversed(leading):
+        predicate = sa.or_(beyond(column, value), sa.and_(column == value, predicate))
     return predicate
 
 
