@@ -63,11 +63,11 @@ async def nodes_by_id(reader: Reader, ids: Sequence[GlobalId | None]) -> list[Cu
 
 
 async def pages(
-    reader: Reader, parents: Sequence[int | None], page: Page, columns: frozenset[str] | None = None
+    reader: Reader, parents: Sequence[int | None], page: Page, selected: frozenset[str] | None = None
 ) -> list[Slice[Any]]:
     if isinstance(page.spec, Search):
         return [await customer_search.read(reader, page.spec, page) for _ in parents]
-    return await page_reads.read(reader, page, parents, columns)
+    return await page_reads.read(reader, page, parents, selected)
 
 
 async def counts(

@@ -84,7 +84,8 @@ def codecs(table: str, sort: Sort) -> tuple[Codec, ...]:
 class Page:
     """`size` rows of a scope after and before two keys, counted from the front or from the back.
 
-    A `pinned` one says as of when it was read, and its cursors hold that moment.
+    A `pinned` one says as of when it was read, and its cursors hold that moment. `has_next` and
+    `has_previous` say whether to look for rows after and before it.
     """
 
     spec: ConnectionSpec
@@ -93,6 +94,23 @@ class Page:
     after: Key | None = None
     before: Key | None = None
     pinned: bool = False
+    has_next: bool = True
+    has_previous: bool = True
+
+    @property
+    def limit(self) -> int:
+        """How many rows to read: one more than the page has, if that says whether there are others."""
+        return self.size + (self.has_previous if self.backward else self.has_next)
+
+    @property
+    def probes_before(self) -> bool:
+        """Whether to look for rows on the other side of `after`."""
+        return self.has_previous and self.after is not None
+
+    @property
+    def probes_after(self) -> bool:
+        """Whether to look for rows on the other side of `before`."""
+        return self.has_next and self.before is not None
 
 
 class Snapshot(NamedTuple):
@@ -109,13 +127,16 @@ def snapshot(page: Page, moment: datetime | None) -> Snapshot | None:
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[RowT]):
-    """The rows of one page in the scope's order, and whether there are others around them."""
+    """The rows of one page in the scope's order, and whether there are others around them.
+
+    What the page was not asked for is None.
+    """
 
     spec: ConnectionSpec
     parent: int | None
     rows: Sequence[RowT]
-    has_next: bool
-    has_previous: bool
+    has_next: bool | None
+    has_previous: bool | None
     snapshot: Snapshot | None = None
 
     def cursor(self, row: RowT) -> str:

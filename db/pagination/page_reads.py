@@ -12,6 +12,9 @@ from db.reader import Reader
 
 # A parent with more than this many times the page's rows is read by itself, by its index, in order.
 LARGE_PARENT_PAGES = 4
+# What can be selected of a page itself.
+ROWS, HAS_NEXT, HAS_PREVIOUS = "rows", "has_next", "has_previous"
+PAGE_ATTRIBUTES = frozenset({ROWS, HAS_NEXT, HAS_PREVIOUS})
 
 
 class Count(NamedTuple):
@@ -22,13 +25,21 @@ class Count(NamedTuple):
 
 
 async def read(
-    reader: Reader, page: Page, parents: Sequence[int | None], columns: frozenset[str] | None = None
+    reader: Reader, page: Page, parents: Sequence[int | None], selected: frozenset[str] | None = None
 ) -> list[Slice[Any]]:
     """A page for each parent, in their order; the one parent of a scope without any is None.
 
-    Its rows have at least `columns`, by default all of the table.
+    `selected` names what is read of it, by default everything: ROWS, HAS_NEXT, HAS_PREVIOUS, and the rows'
+    columns. The rows have at least these.
     """
     page = replace(page, spec=replace(page.spec, restricted=reader.owner is not None))
+    snapshot = keyset.snapshot(page, reader.read_timestamp)
+    columns = None
+    if selected is not None:
+        page = replace(page, has_next=HAS_NEXT in selected, has_previous=HAS_PREVIOUS in selected)
+        columns = selected - PAGE_ATTRIBUTES
+        if selected.isdisjoint(PAGE_ATTRIBUTES):
+            return [_cut(page, parent, [], set(), snapshot) for parent in parents]
     few, many = await _by_size(reader, page, [each for each in parents if each is not None])
     fetched = covering_indexes.fetched_columns(page.spec, columns)
     width = len(fetched)
@@ -45,7 +56,6 @@ async def read(
                 shown[parent].append(row_type._make(found[:width]))
             else:
                 sides.add((parent, found[width]))
-    snapshot = keyset.snapshot(page, reader.read_timestamp)
     return [_cut(page, parent, shown[parent], sides, snapshot) for parent in parents]
 
 
@@ -90,4 +100,11 @@ def _cut(
         kept.reverse()
     earlier = (parent, EARLIER) in sides or (more and page.backward)
     later = (parent, LATER) in sides or (more and not page.backward)
-    return Slice(page.spec, parent, kept, has_next=later, has_previous=earlier, snapshot=snapshot)
+    return Slice(
+        page.spec,
+        parent,
+        kept,
+        has_next=later if page.has_next else None,
+        has_previous=earlier if page.has_previous else None,
+        snapshot=snapshot,
+    )

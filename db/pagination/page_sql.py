@@ -38,8 +38,9 @@ CACHE: LRUCache[Any, SQL] = LRUCache(4_000_000, lambda sql: sql.size)
 class StatementShape:
     """What the SQL of a page or a count depends on: all but its values.
 
-    Without a `sort` no index is named. `after` and `before` say whether there are such bounds;
-    `restricted`, whether the Reader shows one customer's rows.
+    Without a `sort` no index is named. `after` and `before` say whether there are such bounds, and
+    `probes_before` and `probes_after` whether to look for rows beyond them; `restricted` is for a Reader that
+    shows one customer's rows.
     """
 
     dialect: str
@@ -52,6 +53,8 @@ class StatementShape:
     backward: bool = False
     after: bool = False
     before: bool = False
+    probes_before: bool = False
+    probes_after: bool = False
 
     @property
     def rows_from(self) -> sa.Table:
@@ -73,14 +76,14 @@ class StatementShape:
 def page_statements(
     page: Page, columns: Columns, few: Sequence[int], many: Sequence[int], target: "CompileTarget"
 ) -> Iterator[Prepared]:
-    """Statements for a page of each parent, one row longer than shown, with the signs of what is around.
+    """Statements for the `limit` rows of a page of each parent, with its probes.
 
     The parents of `few` are read together, all their children and a window over them; of each of `many`
     only as many children as are shown. A scope without a parent has neither. They are one statement, unless
     that would be larger than a database takes.
     """
     where, values = filters.template(page.spec.where)
-    values = {**values, LIMIT: page.size + 1, PARENTS: few, **_keys(page)}
+    values = {**values, LIMIT: page.limit, PARENTS: few, **_keys(page)}
     spec = page.spec
     shape = StatementShape(
         target.dialect.name,
@@ -93,6 +96,8 @@ def page_statements(
         page.backward,
         page.after is not None,
         page.before is not None,
+        page.probes_before,
+        page.probes_after,
     )
     processors = result_processors((shape.rows_from.c[name] for name in columns), target.dialect)
     parents_in = [target.sql(_parents_in, shape)] if few else []
@@ -267,7 +272,7 @@ def _has_more_probes(
     shape: StatementShape, *where: sa.ColumnElement[bool], grouped: bool = False
 ) -> list[sa.Select[Any]]:
     """A row for each side on which the filter finds rows beyond a bound of the page."""
-    bounds = ((shape.after, AFTER, EARLIER), (shape.before, BEFORE, LATER))
+    bounds = ((shape.probes_before, AFTER, EARLIER), (shape.probes_after, BEFORE, LATER))
     return [_has_more_probe(shape, where, name, side, grouped) for there, name, side in bounds if there]
 
 

@@ -148,9 +148,9 @@ class Plan:
 
     @cached_property
     def columns(self) -> Mapping[Batched, frozenset[str]]:
-        """The columns that the operation reads of each connection's rows, wherever it selects the connection.
+        """What the operation reads of each connection's pages: see `selected` in `page_reads.read`.
 
-        They are united, so that aliases go on sharing a batch.
+        It is the union of all places with that connection, so that aliases go on sharing a batch.
         """
         found: dict[Batched, set[str]] = defaultdict(set)
         seen: set[tuple[Selection, Batched | None]] = set()
@@ -161,11 +161,12 @@ class Plan:
                 return
             seen.add((selection, page_of))
             for field in selection.fields:
-                below = page_of
-                if page_of and page_of.rows == selection.of.name:
+                is_row = page_of is not None and page_of.rows == selection.of.name
+                if page_of and (is_row or isinstance(field.declared, Computed)):
+                    # Columns of a row, or attributes of its page: of the connection or of PageInfo.
                     found[page_of].update(columns_of(field.definition))
-                    # What a row's own column holds is no row.
-                    below = None
+                # What a row's own column holds is no row.
+                below = None if is_row else page_of
                 if isinstance(field.declared, Batched):
                     below = field.declared if field.declared.rows else None
                     if below:

@@ -103,6 +103,7 @@ def history(kind: str, *, description: str) -> Any:
         description=description,
         cost=cost,
         columns=("id",),
+        rows="Change",
     )
 
 
@@ -121,6 +122,7 @@ def history_of(*, description: str) -> Any:
         scopes_of=scopes_of_ids("node"),
         description=f"{description} It needs the scope to read such an object, too.",
         cost=cost,
+        rows="Change",
     )
 
 

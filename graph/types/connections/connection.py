@@ -9,6 +9,7 @@ from strawberry.types.arguments import StrawberryArgument
 from db.pagination import covering_indexes, filters, index_usage
 from db.pagination.filters import NOT_ARCHIVED, Every
 from db.pagination.keyset import ConnectionSpec, Page, Slice
+from db.pagination.page_reads import HAS_NEXT, HAS_PREVIOUS, ROWS
 from graph import loaders
 from graph.auth import scopes
 from graph.errors import BadUserInput
@@ -86,16 +87,18 @@ def end_cursor(slice_: Slice[Any]) -> str | None:
 @strawberry.type(description="Where a page stands in its connection.")
 class PageInfo:
     has_next_page: bool = computed(
-        lambda slice_: slice_.has_next, description="Whether there is more after this page."
+        lambda slice_: slice_.has_next, HAS_NEXT, description="Whether there is more after this page."
     )
     has_previous_page: bool = computed(
-        lambda slice_: slice_.has_previous, description="Whether there is more before this page."
+        lambda slice_: slice_.has_previous,
+        HAS_PREVIOUS,
+        description="Whether there is more before this page.",
     )
     start_cursor: str | None = computed(
-        start_cursor, description="The cursor of the first edge, null on an empty page."
+        start_cursor, ROWS, description="The cursor of the first edge, null on an empty page."
     )
     end_cursor: str | None = computed(
-        end_cursor, description="The cursor of the last edge, null on an empty page."
+        end_cursor, ROWS, description="The cursor of the last edge, null on an empty page."
     )
     snapshot: Snapshot | None = computed(
         lambda slice_: slice_.snapshot,
@@ -130,11 +133,11 @@ def count_limit(arguments: Mapping[str, Any]) -> int:
 @strawberry.type(description="A page of objects, each with its cursor.")
 class Connection(Generic[NodeT]):
     edges: list[Edge[NodeT]] = computed(
-        edges, "rows", description="The objects of this page with their cursors."
+        edges, ROWS, description="The objects of this page with their cursors."
     )
     nodes: list[NodeT] = computed(
         lambda slice_: slice_.rows,
-        "rows",
+        ROWS,
         description="The objects of this page, where no cursor is needed.",
     )
     page_info: PageInfo = computed(

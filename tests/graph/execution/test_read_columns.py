@@ -19,14 +19,14 @@ CUSTOMER = {
     **dict.fromkeys(("createdAt", "updatedAt", "archivedAt"), 0),
     "orders { nodes { status } pageInfo { endCursor } }": 2,
     "orderStats { count total { amount currency } }": 1,
-    "history { totalCount { value } }": 2,
+    "history { totalCount { value } }": 1,
 }
 ORDER = {
     **dict.fromkeys(("id", "reference", "status", "allowedTransitions", "version"), 0),
     **dict.fromkeys(("placedAt", "createdAt", "updatedAt", "total { amount currency }"), 0),
     "customer { username }": 1,
     "lines { sku total { amount } }": 1,
-    "history { totalCount { value } }": 2,
+    "history { totalCount { value } }": 1,
 }
 PAGES = [
     ("{ page: customers(includeArchived: true) { %s } }", CUSTOMER, 1),
@@ -96,7 +96,7 @@ async def test_a_field_alone_is_what_it_is_among_all(
     [
         ("nodes { id placedAt }", {"id", "placed_at"}),
         ("pageInfo { endCursor }", {"id", "placed_at"}),
-        ("totalCount { value }", {"id", "placed_at"}),
+        ("pageInfo { hasNextPage }", {"id", "placed_at"}),
         ("nodes { id lines { sku } }", {"id", "placed_at"}),
         ("nodes { id status }", None),
         ("nodes { customer { id } }", None),
@@ -116,6 +116,55 @@ async def test_only_what_is_read_is_fetched(
     assert (fetched or every) == {
         name for name in every if f"orders.{name}" in shown.partition("FROM orders")[0]
     }
+
+
+@pytest.mark.parametrize(
+    ("paging", "selected", "probes", "limit"),
+    [
+        ("first: 2, after: $cursor", "nodes { id }", 0, 2),
+        ("first: 2, after: $cursor", "nodes { id } pageInfo { endCursor }", 0, 2),
+        ("first: 2, after: $cursor", "nodes { id } pageInfo { hasNextPage }", 0, 3),
+        ("first: 2, after: $cursor", "nodes { id } pageInfo { hasPreviousPage }", 1, 2),
+        ("first: 2, after: $cursor", "pageInfo { hasPreviousPage hasNextPage @skip(if: true) }", 1, 2),
+        ("last: 2, before: $cursor", "nodes { id } pageInfo { hasNextPage }", 1, 2),
+        ("last: 2, before: $cursor", "nodes { id } pageInfo { hasPreviousPage }", 0, 3),
+        ("last: 2, before: $cursor", "nodes { id } pageInfo { ...Both }", 1, 3),
+    ],
+)
+async def test_rows_around_a_page_are_looked_for_only_if_selected(
+    database: Database, api: Api, paging: str, selected: str, probes: int, limit: int
+) -> None:
+    """By a probe beyond the cursor, and by one row more on the other side."""
+    customer = await create_customer(database)
+    for _ in range(7):
+        await create_order(database, customer)
+    edges = (await api.data("{ orders { edges { cursor } } }"))["orders"]["edges"]
+    fragment = "fragment Both on PageInfo { hasNextPage hasPreviousPage }" if "...Both" in selected else ""
+    query = f"query ($cursor: String) {{ orders({paging}) {{ {selected} }} }} {fragment}"
+    body = {"query": query, "variables": {"cursor": edges[3]["cursor"]}}
+    with Statements(database) as statements:
+        response = await api.client.post("/graphql", json=body, headers={"tidegraph-receipt": "1"})
+    answer = response.json()
+    page_info = answer["data"]["orders"].get("pageInfo", {})
+    (statement,) = statements
+
+    assert probes == statement.count(" UNION ALL ")
+    assert probes + limit == answer["extensions"]["receipt"]["rows"]
+    assert all(page_info.values())
+
+
+async def test_a_count_alone_reads_no_page(database: Database, api: Api, statements: Statements) -> None:
+    """At the root and nested; `sizes` are not looked at either."""
+    customer = await create_customer(database)
+    await create_order(database, customer)
+    statements.clear()
+    await api.data("{ orders { __typename totalCount { value } } }")
+
+    assert 1 == len(statements)
+    statements.clear()
+    await api.data("{ customers { nodes { orders { totalCount { value } } } } }")
+
+    assert 2 == len(statements)
 
 
 async def test_aliases_that_share_a_batch_go_on_sharing(
