@@ -164,4 +164,4 @@ def places(values: Sequence[Any]) -> str:
 
 
 def words_of(customer: dict[str, Any]) -> list[str]:
-    return sorted(text_folding.words(customer["username"], customer["name"], customer["email"]))
+    return sorted(text_folding.words((customer["username"], customer["email"]), (customer["name"],)))

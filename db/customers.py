@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from db import domain_errors, errors, select_by_key, unique_text
 from db.audit import changes
 from db.domain_errors import DomainError
-from db.models import Customer, customers, orders
+from db.models import Customer, customers, nullable_columns, orders
 from db.reader import Reader, Transaction
 from db.search import search_index
 
@@ -42,7 +42,7 @@ async def require_active(transaction: Transaction, customer_id: int, field: str 
 async def insert(transaction: Transaction, values: Mapping[str, Any]) -> Customer:
     """A new customer from `username`, `name` and `email`. Raises Taken, or a DomainErrorGroup of them."""
     moment = changes.utc_now()
-    columns = {"email": None, "archived_at": None, "entered_email": None, **with_email_key(values)}
+    columns = {**nullable_columns(customers), **with_email_key(values)}
     columns |= {"version": 1, "created_at": moment, "updated_at": moment}
     try:
         customer_id = await transaction.insert(customers, columns)

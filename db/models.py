@@ -1,8 +1,21 @@
-"""The tables, their keys and the index under every public sort."""
+"""The tables, their row classes, their keys and the index under every public sort.
+
+A column declares once what it is, in its `info` (`ColumnInfo`), and the rest follows from that:
+
+- `exposed`: GraphQL shows it as a field of the object.
+- `writable`: clients set and change it; bulk upserts update it.
+- `personal`: personal data. Erasure clears it, and stored results of mutations leave it out.
+- `audited`: the audit log records its changes.
+- `searchable`: customer search finds its words ("words"), or its whole text, too ("whole").
+- `stored_with`: it is set together with that column, of which it is a part, and has no field of its own.
+
+A new column takes its migration, a line here in the row class and in the table, and in `graph` its field
+and its input.
+"""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 import sqlalchemy as sa
 
@@ -19,6 +32,40 @@ from db.column_types import (
 )
 
 metadata = sa.MetaData()
+
+
+class ColumnInfo(TypedDict, total=False):
+    """What a column is; see the module's docstring."""
+
+    exposed: bool
+    writable: bool
+    personal: bool
+    audited: bool
+    searchable: Literal["words", "whole"]
+    stored_with: str
+
+
+def info(**declared: Unpack[ColumnInfo]) -> dict[Any, Any]:
+    """A column's `info`, with its keys checked by mypy."""
+    return dict(declared)
+
+
+def columns_with(table: sa.Table, name: str, value: Any = None) -> tuple[str, ...]:
+    """The table's columns that declare `name` in their info, as `value` if one is given."""
+    found = [column for column in table.c if column.info.get(name)]
+    # orjson takes no subclass of str, as SQLAlchemy's names are.
+    return tuple(str(column.name) for column in found if value in (None, column.info[name]))
+
+
+def updatable_columns(table: sa.Table, key: str) -> tuple[str, ...]:
+    """The columns that an upsert by `key` may change."""
+    writable = [name for name in columns_with(table, "writable") if name != key]
+    return (*writable, "version", "updated_at")
+
+
+def nullable_columns(table: sa.Table) -> dict[str, None]:
+    """The columns that are null unless they are set."""
+    return {str(column.name): None for column in table.c if column.nullable}
 
 
 class Customer(NamedTuple):
@@ -38,6 +85,10 @@ class Customer(NamedTuple):
     def shown_email(self) -> str | None:
         """The address as it was entered; `email` is the key that it is compared by."""
         return self.email if self.entered_email is None else self.entered_email
+
+    def shown(self, column: str) -> Any:
+        """A column's value as clients see it."""
+        return self.shown_email if column == "email" else getattr(self, column)
 
 
 class Order(NamedTuple):
@@ -106,16 +157,30 @@ customers = sa.Table(
     "customers",
     metadata,
     auto_random_id(),
-    sa.Column("username", sa.String(250), nullable=False),
-    sa.Column("name", sa.String(250), nullable=False),
-    sa.Column("email", sa.String(254)),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
-    sa.Column("archived_at", UtcDateTime),
-    # What was entered where it differs from `email`, the normal form without case. With this alone the
-    # address has no key: an older customer has it.
-    sa.Column("entered_email", sa.String(254)),
+    sa.Column(
+        "username",
+        sa.String(250),
+        nullable=False,
+        info=info(exposed=True, writable=True, personal=True, audited=True, searchable="whole"),
+    ),
+    sa.Column(
+        "name",
+        sa.String(250),
+        nullable=False,
+        info=info(exposed=True, writable=True, personal=True, audited=True, searchable="words"),
+    ),
+    sa.Column(
+        "email",
+        sa.String(254),
+        info=info(exposed=True, writable=True, personal=True, audited=True, searchable="whole"),
+    ),
+    sa.Column("version", sa.Integer, nullable=False, info=info(exposed=True)),
+    sa.Column("created_at", UtcDateTime, nullable=False, info=info(exposed=True)),
+    sa.Column("updated_at", UtcDateTime, nullable=False, info=info(exposed=True)),
+    sa.Column("archived_at", UtcDateTime, info=info(exposed=True, audited=True)),
+    # The address as entered, where it differs from `email`, its normal form in lower case. `email` is null
+    # if an older customer already has that normal form.
+    sa.Column("entered_email", sa.String(254), info=info(writable=True, personal=True, stored_with="email")),
     sa.UniqueConstraint("username", name="uq_customers_username"),
     sa.UniqueConstraint("email", name="uq_customers_email"),
     index("ix_customers_archived_at_created_at", "archived_at", "created_at", "id"),
@@ -130,15 +195,15 @@ orders = sa.Table(
     "orders",
     metadata,
     auto_random_id(),
-    sa.Column("customer_id", RowId, nullable=False),
-    sa.Column("reference", sa.String(64)),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("total", Amount, nullable=False),
-    sa.Column("currency", sa.String(3), nullable=False),
-    sa.Column("placed_at", UtcDateTime, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("customer_id", RowId, nullable=False, info=info(exposed=True, audited=True)),
+    sa.Column("reference", sa.String(64), info=info(exposed=True, writable=True, audited=True)),
+    sa.Column("status", sa.String(16), nullable=False, info=info(exposed=True, audited=True)),
+    sa.Column("total", Amount, nullable=False, info=info(exposed=True, writable=True, audited=True)),
+    sa.Column("currency", sa.String(3), nullable=False, info=info(writable=True, stored_with="total")),
+    sa.Column("placed_at", UtcDateTime, nullable=False, info=info(exposed=True, writable=True, audited=True)),
+    sa.Column("version", sa.Integer, nullable=False, info=info(exposed=True)),
+    sa.Column("created_at", UtcDateTime, nullable=False, info=info(exposed=True)),
+    sa.Column("updated_at", UtcDateTime, nullable=False, info=info(exposed=True)),
     sa.UniqueConstraint("reference", name="uq_orders_reference"),
     sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name="fk_orders_customer_id"),
     index("ix_orders_created_at", "created_at", "id"),

@@ -3,20 +3,28 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 import sqlalchemy as sa
 
 from db import money
+from db.column_types import Amount
 from db.domain_errors import DomainError, VersionConflict
-from db.models import Change, Customer, Order, OrderLine, history
+from db.models import Change, Customer, Order, OrderLine, columns_with, customers, history, orders
 from db.money import LineInput, Money
 from db.reader import Reader, Transaction
 from db.response_budget import STREAMED
 
 CREATED, UPDATED, DELETED, ERASED = "CREATED", "UPDATED", "DELETED", "ERASED"
-PERSONAL_FIELDS = ("username", "name", "email")
+# By row class: the columns that are recorded. Amounts come last, with the lines.
+AUDITED = {
+    Customer: columns_with(customers, "audited"),
+    Order: tuple(
+        sorted(columns_with(orders, "audited"), key=lambda name: isinstance(orders.c[name].type, Amount))
+    ),
+}
 # How many of the changes since a version are told to whoever has an older one.
 MAX_CHANGES_SINCE = 20
 PAGE_SIZE = 500
@@ -35,23 +43,21 @@ class AuditEntry(NamedTuple):
 
 
 def audited_values(row: Customer | Order, lines: Sequence[LineInput | OrderLine] = ()) -> AuditedValues:
-    """What clients can change of an object, as plain JSON by field; null and the empty list left out."""
-    if isinstance(row, Customer):
-        found: dict[str, Any] = {**personal_values(row), "archived_at": row.archived_at}
-    else:
-        found = {name: getattr(row, name) for name in ("customer_id", "reference", "status", "placed_at")}
-        found["total"] = _money(Money(row.total, row.currency))
-        found["lines"] = [_line(line) for line in lines]
-    shown = {
-        name: _format_datetime(value) if isinstance(value, datetime) else value
-        for name, value in found.items()
-    }
-    return {name: value for name, value in shown.items() if value is not None and value != []}
+    """The audited columns of a row as plain JSON, with an order's lines; null and the empty list left out."""
+    found = {name: _as_json(row, name) for name in AUDITED[type(row)]}
+    found["lines"] = [_line(line) for line in lines]
+    return {name: value for name, value in found.items() if value is not None and value != []}
 
 
-def personal_values(row: Customer) -> dict[str, str | None]:
-    """PERSONAL as it is shown."""
-    return dict(zip(PERSONAL_FIELDS, (row.username, row.name, row.shown_email), strict=True))
+def _as_json(row: Customer | Order, column: str) -> Any:
+    value = row.shown(column) if isinstance(row, Customer) else getattr(row, column)
+    match value:
+        case datetime():
+            return _format_datetime(value)
+        case Decimal():
+            return _money(Money(value, row.currency))  # type: ignore[union-attr]
+        case _:
+            return value
 
 
 async def record(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:

@@ -13,11 +13,11 @@ from db.batches import bulk_write, item_results
 from db.batches.item_results import CREATED, UNCHANGED, UPDATED, ItemResult, refused_item
 from db.customers import with_email_key
 from db.domain_errors import DomainError
-from db.models import Customer, customers
+from db.models import Customer, customers, nullable_columns, updatable_columns
 from db.reader import Transaction
 from db.search import search_index
 
-UPDATED_COLUMNS = ("name", "email", "entered_email", "version", "updated_at")
+UPDATED_COLUMNS = updatable_columns(customers, "username")
 # TiDB would otherwise read, and lock, the whole table for the two keys.
 INDEX_MERGE_HINT = "/*+ USE_INDEX_MERGE(customers, uq_customers_username, uq_customers_email) */"
 
@@ -108,7 +108,7 @@ class CustomerBatch:
 
 def _new(values: dict[str, Any]) -> Customer:
     moment = changes.utc_now()
-    columns = {"email": None, "archived_at": None, "entered_email": None, **values}
+    columns = {**nullable_columns(customers), **values}
     return Customer(id=0, **columns, version=1, created_at=moment, updated_at=moment)
 
 

@@ -13,11 +13,11 @@ from db.batches import bulk_write, item_results
 from db.batches.item_results import CREATED, UPDATED, ItemResult, refused_item
 from db.batches.order_changes import OrderBatch, OrderInput, StoredOrder
 from db.domain_errors import DomainError
-from db.models import Customer, Order, OrderLine, customers, order_lines, orders
+from db.models import Customer, Order, OrderLine, customers, order_lines, orders, updatable_columns
 from db.orders import illegal_transition
 from db.reader import Transaction
 
-UPDATED_COLUMNS = ("total", "currency", "placed_at", "version", "updated_at")
+UPDATED_COLUMNS = updatable_columns(orders, "reference")
 
 
 class OrderTransition(NamedTuple):

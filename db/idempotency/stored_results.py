@@ -12,9 +12,8 @@ from typing import Any
 import orjson
 
 from db import domain_errors, models
-from db.audit import audit_log, personal_data
-from db.audit.audit_log import PERSONAL_FIELDS
-from db.audit.personal_data import CustomerVersion, PersonalValues
+from db.audit import audit_log, erasure
+from db.audit.erasure import CustomerVersion, PersonalValues
 from db.batches.item_results import ItemResult
 from db.domain_errors import (
     BatchRejected,
@@ -26,8 +25,6 @@ from db.domain_errors import (
 from db.models import Customer
 from db.reader import Reader
 
-# What is personal in a customer's row.
-NOT_STORED = {*PERSONAL_FIELDS, "entered_email"}
 # Class and field names in stored results. They stay as they were when a class is renamed: a result is stored
 # for as long as its idempotency key, and another version of the program may read it.
 STORED_NAMES: dict[type, str] = {
@@ -59,7 +56,7 @@ async def replay(reader: Reader, text: str) -> Any:
     """
     plain = orjson.loads(text)
     versions = {(each["id"], each["version"]) for each in _customers(plain)}
-    result = _decode(plain, await personal_data.personal_values_at(reader, versions))
+    result = _decode(plain, await erasure.personal_values_at(reader, versions))
     await audit_log.load_changes_since(reader, _errors_in(result))
     return result
 
@@ -91,7 +88,7 @@ def _encode(value: Any) -> Any:
             names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
             return {kind: _encode_fields(kind, {name: getattr(value, name) for name in names})}
         case Customer():
-            kept = {name: each for name, each in value._asdict().items() if name not in NOT_STORED}
+            kept = {name: each for name, each in value._asdict().items() if name not in erasure.PERSONAL}
             return {kind: _encode_fields(kind, kept)}
         case tuple() if type(value) in ROWS:
             return {kind: _encode_fields(kind, value._asdict())}  # type: ignore[attr-defined]

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from itertools import islice
 
-from db.models import Customer, customer_words
+from db.models import Customer, columns_with, customer_words
+from db.models import customers as customer_table
 from db.reader import Transaction
 from db.search import text_folding
 
 # A customer has about 6 words, and up to 380: preparing very many rows would take the event loop for long.
 BATCH = 5_000
+# The columns of which whole texts are found, and those of which only words are.
+WHOLE, WORDS = (columns_with(customer_table, "searchable", each) for each in ("whole", "words"))
 
 
 async def insert(transaction: Transaction, customers: Sequence[Customer]) -> None:
@@ -38,4 +41,4 @@ def index_words(customer: Customer) -> frozenset[str]:
 
 def whole_words(customer: Customer) -> frozenset[str]:
     """Those of them that are whole words."""
-    return text_folding.words(customer.username, customer.name, customer.shown_email)
+    return text_folding.words(*([customer.shown(name) for name in names] for names in (WHOLE, WORDS)))

@@ -6,6 +6,7 @@ have no decomposition, such as ł, ø and ß, as people type them.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -74,11 +75,11 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(FOLDING_TABLE)
 
 
-def words(username: str, name: str, email: str | None) -> frozenset[str]:
-    """The words of a customer: each run of letters and digits, and handle and e-mail as a whole."""
-    handle, address = fold(username), fold(email or "")
-    found = {handle, address}
-    for text in (handle, address, fold(name)):
+def words(whole: Iterable[str | None], texts: Iterable[str | None]) -> frozenset[str]:
+    """Each run of letters and digits in all of the texts, and the texts of `whole` as a whole."""
+    identifiers = [fold(text or "") for text in whole]
+    found = set(identifiers)
+    for text in (*identifiers, *(fold(text or "") for text in texts)):
         found.update(LETTERS_AND_DIGITS.findall(text[:MAX_TEXT_LENGTH]))
     return frozenset(each[:MAX_WORD_LENGTH] for each in found if each)
 

@@ -71,13 +71,13 @@ def test_folding_is_the_same_in_every_form() -> None:
 )
 def test_words_begin_inside_text_without_spaces(name: str, expected: set[str]) -> None:
     """Each letter of Chinese, Japanese and the like, and each Hangul syllable, begins one."""
-    assert {"x", *expected} == text_folding.with_inner_prefixes(text_folding.words("x", name, None))
+    assert {"x", *expected} == text_folding.with_inner_prefixes(text_folding.words(["x"], [name]))
 
 
 def test_beginnings_are_bounded() -> None:
     """Long text without spaces is known by 24 characters from each place on, and found by its beginning."""
     name = "".join(chr(0x4E00 + number) for number in range(250))
-    found = text_folding.with_inner_prefixes(text_folding.words("x", name, None))
+    found = text_folding.with_inner_prefixes(text_folding.words(["x"], [name]))
     (term,) = text_folding.terms(name[100:200])
 
     assert {24 if len(each) < 250 else 250 for each in found - {"x"}} >= {24, 250}
@@ -87,7 +87,7 @@ def test_beginnings_are_bounded() -> None:
 
 def test_words_are_bounded() -> None:
     """A word is known by its beginning, however long it becomes by folding."""
-    (found,) = text_folding.words("ß" * 250, "ß" * 250, None)
+    (found,) = text_folding.words(["ß" * 250, None], ["ß" * 250])
 
     assert "s" * 255 == found
 

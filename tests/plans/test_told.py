@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from db.audit import personal_data
+from db.audit import erasure
 from db.engine.database import Database
 from db.models import customers
 from tests.graph.execution.test_batching import table_of
@@ -19,7 +19,7 @@ async def test_customers_and_their_changes_are_read_by_key(
     """Rows by their ids, and of the history the range of each customer alone."""
     ids = [row.id for row in await large.reader().fetch(sa.select(customers.c.id).limit(count))]
     await explain.plans()
-    await personal_data.personal_values_at(large.reader(), [(each, 0) for each in ids])
+    await erasure.personal_values_at(large.reader(), [(each, 0) for each in ids])
     rows, changes = await explain.plans()
 
     assert ["customers", "history"] == [table_of(plan.statement) for plan in (rows, changes)]

@@ -54,7 +54,7 @@ def _fill(connection: sa.Connection, customers: sa.Table, words: sa.Table) -> No
             [
                 {"word": word, "customer_id": row.id}
                 for row in rows
-                for word in sorted(text_folding.words(row.username, row.name, row.email))
+                for word in sorted(text_folding.words((row.username, row.email), (row.name,)))
             ],
         )
         if connection.dialect.name == "mysql":

@@ -30,7 +30,7 @@ def upgrade() -> None:
             {"word": word, "customer_id": row.id}
             for row in rows
             for word in sorted(
-                text_folding.with_inner_prefixes(text_folding.words(row.username, row.name, row.email))
+                text_folding.with_inner_prefixes(text_folding.words((row.username, row.email), (row.name,)))
             )
         ]
         if found:
