@@ -12,11 +12,11 @@ from uuid import uuid4
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from db import errors
 from db.audit.author import Author
 from db.domain_errors import DomainError
 from db.engine.database import Database
 from db.engine.deadline import Deadline
-from db.errors import DatabaseError
 from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.query_statistics import QueryStatistics
 from db.reader import Reader, Transaction
@@ -30,6 +30,8 @@ Check: TypeAlias = Callable[[Transaction], Awaitable[list[DomainError]]]
 Yield: TypeAlias = Callable[[], Awaitable[None]]
 Loader: TypeAlias = DataLoader[Any, Any]
 
+# Errors of the database's state and load, not of a statement.
+UNAVAILABLE = (errors.Unavailable, errors.DeadlineExceeded, errors.Conflict, errors.OutcomeUnknown)
 # A full page for each parent of a full page is one statement. TiDB still reads by key at this length,
 # and SQLite takes 32,766 parameters.
 LARGEST_BATCH = 10_000
@@ -194,16 +196,16 @@ class Context:
             self.loaders.clear()
 
     async def check(self, check: Callable[[Transaction], Awaitable[list[T]]]) -> list[T]:
-        """What `check`, which writes nothing, finds to be wrong.
+        """The errors that `check` finds; it writes nothing.
 
-        Empty without the database: its errors only add to those of the input.
+        Empty while the database is unavailable, because they only add to the errors of the input.
         """
         author = Author(self.principal, self.request_id, owner=self.caller.customer_id)
         try:
             return await self.database.write(
                 check, self.deadline, self.receipt, author=author, attempts=self._attempts
             )
-        except DatabaseError:
+        except UNAVAILABLE:
             return []
 
     async def end_dry_run(self) -> None:

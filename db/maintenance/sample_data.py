@@ -26,15 +26,30 @@ SETTLED = ["FULFILLED"] * 16 + ["REFUNDED", "CANCELLED"] * 2
 RECENT = ["PENDING"] * 4 + ["PAID"] * 5 + ["CANCELLED"]
 YEAR = 365 * 24 * 3600
 RECENT_DAYS = 14
+# Orders of the last days have an audit log entry for every transition since PENDING. Older orders have
+# the first entry only, so that seeding stays fast.
+TRANSITION_DAYS = 60
+TRANSITION_INTERVAL = timedelta(days=2)
+PATHS: dict[str, tuple[str, ...]] = {
+    "PENDING": (),
+    "PAID": ("PAID",),
+    "FULFILLED": ("PAID", "FULFILLED"),
+    "REFUNDED": ("PAID", "REFUNDED"),
+    "CANCELLED": ("CANCELLED",),
+}
 
 Row = dict[str, Any]
 
 
 class SampleOrder(NamedTuple):
-    """A row of `orders` without its key and customer, and its lines without their order."""
+    """A row of `orders` without its ID and customer, its lines, and its transitions from PENDING.
+
+    A transition is the new status and its time. Without any, the order was created in its status.
+    """
 
     row: Row
     lines: list[Row]
+    transitions: list[tuple[str, datetime]]
 
 
 class Sample:
@@ -74,17 +89,26 @@ class Sample:
         lines = self._lines(currency)
         total = sum((line["unit_price"] * line["quantity"] for line in lines), Decimal(0))
         recent = (self._today - placed).days < RECENT_DAYS
+        status = self._random.choice(RECENT if recent else SETTLED)
+        transitions = self._transitions(status, placed)
         row = {
             "reference": f"SO-{self._orders:07}",
-            "status": self._random.choice(RECENT if recent else SETTLED),
+            "status": status,
             "total": total,
             "currency": currency,
             "placed_at": placed,
-            "version": 1,
+            "version": 1 + len(transitions),
             "created_at": placed,
-            "updated_at": placed,
+            "updated_at": transitions[-1][1] if transitions else placed,
         }
-        return SampleOrder(row, lines if self._random.random() < 0.7 else [])
+        return SampleOrder(row, lines if self._random.random() < 0.7 else [], transitions)
+
+    def _transitions(self, status: str, placed: datetime) -> list[tuple[str, datetime]]:
+        if (self._today - placed).days >= TRANSITION_DAYS:
+            return []
+        path = PATHS[status]
+        interval = min(TRANSITION_INTERVAL, (self._today - placed) / (len(path) + 1))
+        return [(each, placed + interval * (index + 1)) for index, each in enumerate(path)]
 
     def _lines(self, currency: str) -> list[Row]:
         articles = self._random.sample(CATALOGUE, self._random.choice((1, 1, 1, 2, 2, 3)))

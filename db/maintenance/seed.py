@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from db.audit import audit_log
-from db.audit.audit_log import CREATED, AuditEntry, audited_values
+from db.audit.audit_log import CREATED, UPDATED, AuditEntry, audited_values
 from db.engine.database import Database
 from db.maintenance.sample_data import Row, Sample, SampleOrder
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders
+from db.orders import PENDING
 from db.reader import Reader, Transaction
 from db.search import search_index
 
@@ -83,9 +84,22 @@ async def _orders(batch: Sequence[SampleOrder], transaction: Transaction) -> Non
     lines = [line | {"order_id": ids[order.row["reference"]]} for order in batch for line in order.lines]
     if lines:
         await transaction.insert_many(order_lines, lines)
-    await audit_log.record(
-        transaction, [_created(Order(id=ids[row["reference"]], **row), lines) for row, lines in batch]
-    )
+    entries = [entry for order in batch for entry in _history(order, ids[order.row["reference"]])]
+    await audit_log.record(transaction, entries)
+
+
+def _history(sample: SampleOrder, order_id: int) -> list[AuditEntry]:
+    """The entries for an order's creation and for each of its transitions."""
+    stored = Order(id=order_id, **sample.row)
+    if not sample.transitions:
+        return [_created(stored, sample.lines)]
+    order = stored._replace(status=PENDING, version=1, updated_at=stored.created_at)
+    entries = [_created(order, sample.lines)]
+    for status, at in sample.transitions:
+        changed = order._replace(status=status, version=order.version + 1, updated_at=at)
+        entries.append(AuditEntry(changed, UPDATED, at, audited_values(order), audited_values(changed)))
+        order = changed
+    return entries
 
 
 def _created(row: Customer | Order, lines: Sequence[Row] = ()) -> AuditEntry:

@@ -175,6 +175,19 @@ function EditorsFollowSystem() {
   }, [setTheme, theme])
 }
 
+// Earlier versions stored the theme "light" without being asked. Forget it once, so that the page follows the system;
+// a theme that is chosen afterwards stays.
+function forgetOldTheme() {
+  try {
+    if (localStorage.getItem('tidegraph:theme-reset')) return
+    localStorage.removeItem('graphiql:theme')
+    localStorage.setItem('tidegraph:theme-reset', '1')
+  } catch {
+    // Without storage there is no stored theme.
+  }
+}
+
+forgetOldTheme()
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
     fetcher={send}

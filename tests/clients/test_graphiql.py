@@ -163,6 +163,18 @@ def test_graphiql_follows_the_color_scheme_of_the_system(chromium: Browser, serv
     assert [DARK, WHITE, DARK] == shown
 
 
+def test_graphiql_forgets_the_theme_of_earlier_versions_once(chromium: Browser, server: Any) -> None:
+    """A stored theme gives way to the system's; one that is chosen afterwards stays."""
+    with visit(chromium, server.url, color_scheme="dark") as graphiql:
+        graphiql.page.evaluate("localStorage.removeItem('tidegraph:theme-reset')")
+        graphiql.page.evaluate("localStorage.setItem('graphiql:theme', 'light')")
+        graphiql.page.reload()
+        graphiql.page.locator(".vs-dark").first.wait_for()
+        graphiql.page.evaluate("localStorage.setItem('graphiql:theme', 'light')")
+        graphiql.page.reload()
+        graphiql.page.locator(".monaco-editor.vs").first.wait_for()
+
+
 def test_graphiql_says_that_a_key_is_required(chromium: Browser, guarded: Guarded) -> None:
     """And takes it: the schema loads by itself, and the other tabs have the key, too."""
     with visit(chromium, guarded.url) as graphiql:

@@ -1,22 +1,25 @@
 """Sample data: as much as was asked for, whole, in batches that stay inside TiDB's limits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
 from db import errors
+from db.audit import audit_log
 from db.engine.database import Database
 from db.maintenance import seed
-from db.maintenance.sample_data import Sample
-from db.models import customers, order_lines, orders
+from db.maintenance.sample_data import TRANSITION_DAYS, Sample
+from db.models import Change, customers, history, order_lines, orders
+from db.orders import TRANSITIONS
 from db.reader import Transaction
 from tests.db.sql import run
 from tests.factories import create_customer
 from tests.session import Statements
 
 TODAY = datetime(2026, 3, 1, tzinfo=UTC)
+SINCE = TODAY - timedelta(days=TRANSITION_DAYS)
 
 
 async def _fill(database: Database, customer_count: int, orders_each: int) -> list[int]:
@@ -54,6 +57,25 @@ async def test_every_object_has_a_history(database: Database) -> None:
 
     assert [("Customer", 5), ("Order", 20)] == sorted(await run(database, created))
     assert [(20,)] == await run(database, joined)
+
+
+async def test_recent_orders_have_a_history_of_transitions(database: Database) -> None:
+    """From PENDING to the stored status, each step allowed, and one entry per version."""
+    await _fill(database, 20, 20)
+    recent = [row for row in await database.reader().fetch(sa.select(*orders.c)) if row.placed_at >= SINCE]
+    newest = await database.reader().fetch(sa.select(*history.c).order_by(history.c.version))
+    entries = [change for change in newest if change.kind == "Order"]
+    assert 400 + sum(row.version - 1 for row in recent) == len(entries)
+
+    assert {"PENDING", "PAID", "FULFILLED", "REFUNDED", "CANCELLED"} == {row.status for row in recent}
+    for row in recent:
+        changes = [change for change in entries if change.object_id == row.id]
+        steps = [audit_log.changed_fields(Change._make(change))["status"] for change in changes]
+        assert list(range(1, row.version + 1)) == [change.version for change in changes]
+        assert [None, *(after for _, after in steps[:-1])] == [before for before, _ in steps]
+        assert ("PENDING", row.status) == (steps[0][1], steps[-1][1])
+        assert row.updated_at == changes[-1].at <= TODAY
+        assert all(after in TRANSITIONS[before] for before, after in steps[1:])
 
 
 async def test_the_total_of_an_order_is_the_sum_of_its_lines(database: Database) -> None:
