@@ -1,41 +1,39 @@
-"""What a rule says no to: the user can mend it, and nothing was written.
+"""Domain errors: valid input that violates a business rule. Nothing was written, and the user can fix it.
 
-Refused
-├── NotFound         the object named by an input is not there
-├── Taken            another object has this unique value
-├── KeyReused        the idempotency key belongs to another change
-├── VersionConflict  the caller changes an older version than there is
-├── Several          more than one of these, of one input
-├── BatchRejected, Repeated
-├── CustomerArchived, CustomerHasOrders, OtherCustomer, ExpectedVersionNotFound
-├── IllegalTransition, NotEditable, NotDeletable
-├── HasLines         an order that has lines is changed by its lines only
-└── AmountOutOfRange, MixedCurrencies
+They do not derive from `DatabaseError`: mutations return them as user errors, and an unhandled one is a bug,
+masked and logged like any other.
+
+DomainError
+├── NotFound, Taken, VersionConflict
+├── KeyReused        the idempotency key belongs to another mutation or input
+├── CustomerArchived, CustomerHasOrders, OtherCustomer
+├── IllegalTransition, NotEditable, NotDeletable, HasLines
+├── AmountOutOfRange, MixedCurrencies
+├── Repeated, ExpectedVersionNotFound, BatchRejected    only in batches
+└── DomainErrorGroup several errors of one input
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from db.errors import DatabaseError
 
-
-class DomainError(DatabaseError):
-    """A rule says no. `field` names the input's field, in snake_case; None is the whole input."""
+class DomainError(Exception):
+    """A rule violation. `field` is the input's field, in snake_case, or None for the whole input."""
 
     field: str | None
 
 
 @dataclass(eq=False)
 class DomainErrorGroup(DomainError):
-    """All that is wrong with one input."""
+    """Several domain errors of one input."""
 
     errors: tuple[DomainError, ...]
     field: str | None = None
 
 
 def flatten(error: DomainError | None) -> Iterator[DomainError]:
-    """Each refusal by itself."""
+    """The errors of a group, or the one error."""
     if isinstance(error, DomainErrorGroup):
         yield from error.errors
     elif error is not None:
@@ -43,7 +41,7 @@ def flatten(error: DomainError | None) -> Iterator[DomainError]:
 
 
 def combine(errors: Iterable[DomainError]) -> DomainError:
-    """One or more refusals as one, without those that say the same of the same field."""
+    """One or more errors as one, with one error per type and field."""
     unique = {(type(each), each.field): each for each in errors}
     first, *others = unique.values()
     return DomainErrorGroup((first, *others)) if others else first
@@ -51,7 +49,7 @@ def combine(errors: Iterable[DomainError]) -> DomainError:
 
 @dataclass(eq=False)
 class NotFound(DomainError):
-    """`id` names no `kind` (a table's row class, as GraphQL calls it)."""
+    """No object of this `kind` (GraphQL's type name) has this `id`."""
 
     kind: str
     id: int
@@ -60,14 +58,14 @@ class NotFound(DomainError):
 
 @dataclass(eq=False)
 class Taken(DomainError):
-    """Another object has what was sent for the unique `field`."""
+    """Another object has this value of the unique `field`."""
 
     field: str | None
 
 
 @dataclass(eq=False)
 class KeyReused(DomainError):
-    """The caller has used `key` before, for another input or another `mutation`."""
+    """The caller used the idempotency `key` before, for another input or another `mutation`."""
 
     key: str
     mutation: str
@@ -76,7 +74,7 @@ class KeyReused(DomainError):
 
 @dataclass(eq=False)
 class VersionConflict(DomainError):
-    """`current` is the row as it is now, `since` the Changes that came after the `expected` version."""
+    """The row is at another version than `expected`; `since` has the changes after that version."""
 
     current: Any
     since: tuple[Any, ...]
@@ -86,28 +84,28 @@ class VersionConflict(DomainError):
 
 @dataclass(eq=False)
 class Repeated(DomainError):
-    """An earlier item of the same batch, not refused, has the same value in its unique `field`."""
+    """An earlier, valid item of the same batch has the same value in the unique `field`."""
 
     field: str | None
 
 
 @dataclass(eq=False)
 class ExpectedVersionNotFound(DomainError):
-    """A version is expected of an object that is not there."""
+    """A version is expected of an object that does not exist."""
 
     field: str | None = "expected_version"
 
 
 @dataclass(eq=False)
 class OtherCustomer(DomainError):
-    """The order belongs to another customer, and stays there."""
+    """An order cannot be moved to another customer."""
 
     field: str | None = "customer_id"
 
 
 @dataclass(eq=False)
 class BatchRejected(DomainError):
-    """Items were refused, so that nothing of the batch was stored; `items` says which."""
+    """An ALL_OR_NOTHING batch with failed items; `items` has the result of each."""
 
     items: tuple[Any, ...]
     field: str | None = "items"
@@ -129,7 +127,7 @@ class CustomerHasOrders(DomainError):
 
 @dataclass(eq=False)
 class IllegalTransition(DomainError):
-    """The order's status does not lead where it was asked to go."""
+    """The order's status cannot change to the `wanted` one."""
 
     current: str
     wanted: str
@@ -155,20 +153,20 @@ class NotDeletable(DomainError):
 
 @dataclass(eq=False)
 class HasLines(DomainError):
-    """The total of an order that has lines follows from them."""
+    """The total of an order with lines is computed from them."""
 
     field: str | None = "total"
 
 
 @dataclass(eq=False)
 class AmountOutOfRange(DomainError):
-    """A product or a sum is past what an amount can hold."""
+    """A line's or an order's total exceeds the largest amount."""
 
     field: str | None
 
 
 @dataclass(eq=False)
 class MixedCurrencies(DomainError):
-    """The lines of one order have one currency."""
+    """All lines of an order must have the same currency."""
 
     field: str | None = "lines"

@@ -1,41 +1,41 @@
-"""What can go wrong below the resolvers; a driver's error becomes one of these only here and in retry.
+"""Errors of the database and of reading it. Only `db/engine/retry.py` translates a driver's error to these.
+
+Violations of business rules are no DatabaseErrors: see `db/domain_errors.py`.
 
 DatabaseError
-├── Unavailable          the database cannot be reached or is too busy; try again later
-│   ├── PoolExhausted    every connection was in use for the pool's whole time-out
-│   ├── MemoryExhausted     there is no memory for the response of this request now
-│   ├── NoSuchDatabase   the server answers, and has no database of this name
-│   ├── AccessDenied     the server answers, and refuses this user or this statement
-│   ├── SchemaMismatch   the tables are not those that this program needs
-│   ├── UnsupportedServer the server does not know a variable that must be set, or not its value
-│   ├── ReadOnly         the database takes no changes
-│   └── StorageFull      a disk is full
-├── InvalidFilePath              SQLite's file cannot be where it is said to be
-├── DeadlineExceeded     the request's time is over
-├── ResponseTooLarge     the rows read, or the response built, exceed the limit
-├── Conflict             others kept changing the same rows, or held them locked
-├── OutcomeUnknown       the connection was lost while COMMIT was on its way
-├── StatementFailed      the database refused a statement: a bug, or a limit of its own
-│   └── Inconsistent     the database found its own data damaged: page somebody
-├── TooLarge             a statement or transaction beyond the database's own limits; ask for less
-├── ConcurrentInsert            others stored what was about to be stored; run the transaction again
-├── ConstraintViolation     a statement broke a constraint of a table
-│   ├── DuplicateKey     a value that must be unique is taken
-│   └── ForeignKeyViolation  a foreign key points at nothing, or would
-├── RowLevelSecurityViolation             what may touch one customer's rows would store another's
-├── InvalidCursor            a cursor that this server did not give for this field
-├── UnknownTimeZone, DateOutOfRange
-├── TooManyBuckets, TooManyGroups
-├── Gone                 what a row belongs to was deleted after the row was read
-├── AsOfUnavailable      the database cannot be read as of that moment
-└── Refused              a rule says no: the tree goes on in refusals
+├── Unavailable            the database cannot be reached or is too busy; try again later
+│   ├── PoolExhausted      no connection of the pool became free in time
+│   ├── MemoryExhausted    the memory for responses is used up
+│   ├── NoSuchDatabase     the server has no database of this name
+│   ├── AccessDenied       wrong user or password, or a missing privilege
+│   ├── SchemaMismatch     the tables are not those that this program needs
+│   ├── UnsupportedServer  the server does not support a required session variable
+│   ├── ReadOnly           the database takes no changes
+│   └── StorageFull        a disk is full
+├── InvalidFilePath        SQLite's file cannot be at this path
+├── DeadlineExceeded       the request's deadline has passed
+├── ResponseTooLarge       the rows read, or the response built, exceed the limit
+├── Conflict               write conflicts or lock waits used up the retries
+├── OutcomeUnknown         the connection was lost during COMMIT
+├── StatementFailed        the database rejected a statement: a bug, or a limit of the database
+│   └── DataInconsistency  the database found its own data damaged; alert an operator
+├── StatementTooLarge      a statement or transaction exceeds the database's limits
+├── ConcurrentInsert       another transaction inserted the same key; the transaction is retried
+├── ConstraintViolation
+│   ├── DuplicateKey
+│   └── ForeignKeyViolation
+├── RowLevelSecurityViolation  a write restricted to one customer would store another one's row
+├── InvalidCursor          the cursor belongs to another field or to other arguments
+├── UnknownTimeZone, DateOutOfRange, TooManyBuckets, TooManyGroups
+├── ParentDeleted          the object that a row belongs to was deleted after the row was read
+└── AsOfUnavailable        the database cannot be read as of that timestamp
 """
 
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-# After these the file may be another one, or its connection's view of it wrong: the next one opens it again.
+# After these errors the file is opened again: it may have been replaced, or the connection may be broken.
 SQLITE_REOPEN = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR,
@@ -46,9 +46,9 @@ SQLITE_REOPEN = {
 
 
 class DatabaseError(Exception):
-    """The root of everything that `db` raises on purpose.
+    """The base class of this module.
 
-    With a `retry_after`, in seconds, nothing was written, and the same may succeed after such a pause.
+    With `retry_after` nothing was written, and a retry after that many seconds may succeed.
     """
 
     retry_after: float | None = None
@@ -63,11 +63,11 @@ class PoolExhausted(Unavailable):
 
 
 class MemoryExhausted(Unavailable):
-    """There is no memory for more of the response now."""
+    """The memory for responses is used up."""
 
 
 class NoSuchDatabase(Unavailable):
-    """The URL names a database that is not there."""
+    """The server has no database of this name."""
 
 
 class AccessDenied(Unavailable):
@@ -75,11 +75,11 @@ class AccessDenied(Unavailable):
 
 
 class SchemaMismatch(Unavailable):
-    """A table or column is missing, or the schema is for a newer program: an operator has to act."""
+    """A table or column is missing, or the schema needs a newer program."""
 
 
 class UnsupportedServer(Unavailable):
-    """A session variable that results depend on cannot be set: another version, or another server."""
+    """A required session variable cannot be set: the server has another version, or is no TiDB."""
 
 
 class ReadOnly(Unavailable):
@@ -91,7 +91,7 @@ class StorageFull(Unavailable):
 
 
 class InvalidFilePath(DatabaseError):
-    """The folder of SQLite's file is not there, or no file can have this name."""
+    """The folder of SQLite's file does not exist, or the file name is invalid."""
 
 
 class DeadlineExceeded(DatabaseError):
@@ -99,7 +99,7 @@ class DeadlineExceeded(DatabaseError):
 
 
 class ResponseTooLarge(DatabaseError):
-    """More than `limit` bytes were read, or were to become one response."""
+    """The rows read for a response, or its JSON, exceed `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} bytes")
@@ -107,13 +107,13 @@ class ResponseTooLarge(DatabaseError):
 
 
 class Conflict(DatabaseError):
-    """The budget of re-runs is used up, or a lock was not to be had; nothing was written."""
+    """The retries are used up, or a lock could not be acquired; nothing was written."""
 
 
 class OutcomeUnknown(DatabaseError):
-    """COMMIT was sent and its answer never came: the change is there, or it is not.
+    """The connection was lost during COMMIT: the change may or may not have been applied.
 
-    With its `key` it can be sent again, and is carried out once.
+    Sent again with the idempotency `key`, it is applied once.
     """
 
     def __init__(self, reason: str, key: str | None = None) -> None:
@@ -122,7 +122,7 @@ class OutcomeUnknown(DatabaseError):
 
 
 class StatementFailed(DatabaseError):
-    """The database refused a statement for a reason that a re-run does not mend."""
+    """The database rejected a statement, and would reject it again."""
 
 
 class DataInconsistency(StatementFailed):
@@ -134,54 +134,54 @@ class StatementTooLarge(DatabaseError):
 
 
 class ConcurrentInsert(DatabaseError):
-    """Others have stored a key that was free a moment ago; the transaction is run again, and sees it."""
+    """Another transaction inserted the same unique key; the transaction is retried and finds the row."""
 
 
 class ConstraintViolation(DatabaseError):
-    """A statement broke a constraint."""
+    """A statement violated a constraint."""
 
 
 @dataclass(eq=False)
 class DuplicateKey(ConstraintViolation):
-    """`column` must be unique; `primary` stands for the primary key."""
+    """The value of the unique `column` is taken; `primary` stands for the primary key."""
 
     column: str
 
 
 class ForeignKeyViolation(ConstraintViolation):
-    """A foreign key would point at nothing."""
+    """A foreign key would refer to no row."""
 
 
 class RowLevelSecurityViolation(DatabaseError):
-    """A row of this table would be somebody else's than the one customer's whose rows may be touched."""
+    """A write restricted to one customer would store another customer's row."""
 
 
 class InvalidCursor(DatabaseError):
-    """The cursor is not one of this field, sort and filter."""
+    """The cursor belongs to another field, sort or filter."""
 
 
 class UnknownTimeZone(DatabaseError):
-    """The tz database has no zone of this name."""
+    """The tz database has no time zone of this name."""
 
 
 class DateOutOfRange(DatabaseError):
-    """Days, weeks and months are not cut in years as far off as these."""
+    """The year is too far off for time buckets."""
 
 
 class TooManyBuckets(DatabaseError):
-    """The time to be summed up has more days, weeks or months than are shown."""
+    """The time range has too many days, weeks or months."""
 
 
 class TooManyGroups(DatabaseError):
-    """A summary has more groups than are shown; none is left out silently."""
+    """A summary has too many groups; none is left out silently."""
 
 
 class ParentDeleted(DatabaseError):
-    """What a row belongs to is no longer there, and so the row is not either."""
+    """The parent of a row was deleted after the row was read, and the row with it."""
 
 
 class AsOfUnavailable(DatabaseError):
-    """A moment that cannot be read: its message, a sentence for the client, says why."""
+    """The read timestamp cannot be used; the message is for the client and says why."""
 
 
 def driver_code(error: Any) -> int | None:

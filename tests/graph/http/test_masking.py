@@ -14,6 +14,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from db import models
+from db.domain_errors import CustomerArchived
 from db.engine.database import Database
 from db.errors import DataInconsistency
 from graph.auth.authentication import Authentication
@@ -199,6 +200,17 @@ async def test_a_bug_outside_the_fields_is_masked_too() -> None:
     (error,) = response.json()["errors"]
     assert (500, "INTERNAL_SERVER_ERROR") == (response.status_code, error["extensions"]["code"])
     assert [error["extensions"]["errorId"]] == [event["error_id"] for event in logs]
+
+
+@on_sqlite
+async def test_an_unhandled_domain_error_is_a_bug(database: Database) -> None:
+    """In a field and outside of the fields; it does not look like an unavailable database."""
+    with capture_logs() as logs:
+        response = await Broken(CustomerArchived()).ask(database, "{ broken }")
+        outside = await Broken(CustomerArchived()).ask(None, "{ broken }")
+
+    assert masked(response.json(), ["broken"]) == logs[0]["error_id"]
+    assert 500 == outside.status_code
 
 
 @on_sqlite
