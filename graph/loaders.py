@@ -7,7 +7,6 @@ table it reads.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from db import customers, order_lines, orders
@@ -76,11 +75,6 @@ async def counts(
     if isinstance(scope, Search):
         return [await customer_search.count(reader, scope, limit) for _ in parents]
     return await page_reads.count(reader, scope, parents, limit)
-
-
-async def moments(reader: Reader, keys: Sequence[None]) -> list[datetime]:
-    """The one moment that all of a request's new pins share."""
-    return [await reader.pin()] * len(keys)
 
 
 async def lines_by_order_id(reader: Reader, ids: Sequence[int]) -> list[list[OrderLine]]:

@@ -20,26 +20,6 @@ class ReadTimestamp:
     pinned: bool = False
 
 
-class ReadTimestamps:
-    """Read timestamps by response path; each also applies below its path. None means the present."""
-
-    def __init__(self) -> None:
-        self._moments: dict[ResponsePath, datetime | None] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._moments)
-
-    def set(self, place: ResponsePath, moment: datetime | None) -> None:
-        self._moments[place] = moment
-
-    def of(self, place: ResponsePath) -> datetime | None:
-        """The timestamp that applies at `place`."""
-        for depth in range(len(place), 0, -1):
-            if place[:depth] in self._moments:
-                return self._moments[place[:depth]]
-        return None
-
-
 def response_path(path: Any) -> ResponsePath:
     """The response path of a graphql-core path, without list indexes."""
     return tuple(key for key in path.as_list() if isinstance(key, str))

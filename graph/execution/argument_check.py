@@ -36,7 +36,7 @@ ARGUMENT_ERRORS: tuple[type[Exception], ...] = (BadUserInput, AsOfUnavailable, *
 Fragments = Mapping[str, FragmentDefinitionNode]
 DIRECTIVES = {directive.name: directive for directive in specified_directives}
 # Plans read the key of a parent's row; here only what they make of the arguments counts.
-ANY_PARENT = SimpleNamespace(id=0, parent=None, scope=None)
+ANY_PARENT = SimpleNamespace(id=0, parent=None, spec=None)
 
 
 def check_arguments(bound: BoundPlan, fragments: Fragments, context: Context) -> None:

@@ -1,11 +1,12 @@
 """Runs one operation of a document and codes, masks and logs what went wrong."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode
+from graphql.execution.values import VariableValues, get_variable_values
 
 from db.query_statistics import QueryStatistics
 from graph.context import Context
@@ -14,9 +15,11 @@ from graph.execution.argument_check import check_arguments
 from graph.execution.authorization import authorize
 from graph.execution.cost import check_cost
 from graph.execution.document_cache import Document
-from graph.execution.executor import RowExecutor, is_pending
+from graph.execution.executor import Executor
 from graph.execution.plan import BoundPlan, Plan
 from graph.execution.variable_errors import variable_errors
+
+MAX_COERCION_ERRORS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +29,15 @@ class Executed:
     data: dict[str, Any] | None
     errors: Sequence[GraphQLError]
     receipt: Mapping[str, Any]
-    executor: RowExecutor
+    # How many bytes the response may have; if it has more, `reduced()` is sent.
+    limit: int
     plan: Plan
-
-    @property
-    def limit(self) -> int:
-        """How many bytes the response may have; if it has more, `reduced()` is sent."""
-        return self.executor.budget.limit
 
     def reduced(self) -> "Executed":
         """No data, and one error: of a mutation below its field, because it was carried out."""
         error = too_large(self.limit)
         if self.plan.is_mutation:
-            error.path = self.plan.first_path
+            error.path = self.plan.too_large_path()
         return replace(self, data=None, errors=[error])
 
 
@@ -54,40 +53,38 @@ async def execute(
 
     Raises RequestError for invalid variables, an operation above the cost limit, and missing scopes.
     """
-    executor: RowExecutor | list[GraphQLError] = RowExecutor.build(  # type: ignore[assignment]
+    values = get_variable_values(
         schema._schema,
-        document.node,
-        context_value=context,
-        raw_variable_values=dict(variables),
-        operation_name=operation.name.value if operation.name else None,
-        is_awaitable=is_pending,  # type: ignore[arg-type]
+        operation.variable_definitions or (),
+        dict(variables),
+        max_errors=MAX_COERCION_ERRORS,
         hide_suggestions=schema.config.disable_field_suggestions,
     )
-    if isinstance(executor, list):
-        raise RequestError(*_variable_errors(schema, operation, variables, executor))
-    plan = document.plan(schema._schema, operation, executor.variable_values)
-    bound = BoundPlan(plan, executor.variable_values, schema)
+    if not isinstance(values, VariableValues):
+        raise RequestError(*_variable_errors(schema, operation, variables, values))
+    plan = document.plan(schema._schema, operation, values)
+    bound = BoundPlan(plan, values, schema)
     cost = check_cost(bound, cost_limit)
     authorize(bound, context.caller.scopes)
     if plan.is_mutation:
         check_arguments(bound, document.fragments, context)
-    context.columns = plan.columns.get
-    result: Any = executor.execute_operation()
-    if isinstance(result, Awaitable):
-        result = await result
+    executor = Executor(document, bound, dict(variables), context)
+    try:
+        data = await executor.execute()
+        errors = mask_errors(executor.errors)
+    finally:
+        forget_tracebacks(executor.raised)
     budget = context.receipt.budget
-    executed = Executed(
-        result.data, mask_errors(result.errors or ()), shown(context.receipt, cost), executor, plan
-    )
-    forget_tracebacks(executor.located)
+    executed = Executed(data, errors, shown(context.receipt, cost), budget.limit, plan)
     return executed.reduced() if budget.exceeded and not plan.is_mutation else executed
 
 
-def forget_tracebacks(errors: Sequence[GraphQLError]) -> None:
+def forget_tracebacks(errors: Sequence[BaseException]) -> None:
     """Free the frames that errors refer to, with all rows in them, at once: they form cycles."""
     for error in errors:
-        for each in [error, *([error.original_error] if error.original_error else [])]:
-            each.__traceback__ = each.__context__ = each.__cause__ = None
+        for each in (error, getattr(error, "original_error", None)):
+            if each is not None:
+                each.__traceback__ = each.__context__ = each.__cause__ = None
 
 
 def _variable_errors(

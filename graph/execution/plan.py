@@ -2,7 +2,7 @@
 
 A Plan holds the Selection of the root type. A Selection lists the fields selected of objects of one type,
 with fragments expanded. A PlannedField points to its declaration, and to one Selection for each type of
-object that it can give. Cost, scopes, argument checks and fetched columns are all read from this structure.
+object that it can give. Cost, scopes, argument checks, columns and execution all follow it.
 
     Plan ── roots: Selection(Query) ── PlannedField(customers) ── Selection(CustomerConnection) ── …
 
@@ -12,8 +12,9 @@ variables are coerced once for all requests.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import strawberry
@@ -36,6 +37,7 @@ from graphql import (
     get_argument_values,
     get_named_type,
     is_abstract_type,
+    is_composite_type,
     visit,
 )
 from graphql.execution.values import VariableValues
@@ -86,10 +88,16 @@ class FieldDefinition:
     field: GraphQLField | None = None
     declared: Declaration | None = None
     python_name: str = ""
+    # Reads a column or computed value from a row.
+    read: Callable[[Any], Any] = attrgetter("__class__")
 
     @property
-    def strawberry_field(self) -> Any:
-        return self.field.extensions[DEFINITION] if self.field else None
+    def type(self) -> Any:
+        return self.field.type if self.field else None
+
+    @property
+    def is_nullable_object(self) -> bool:
+        return is_composite_type(self.type)
 
 
 @dataclass(eq=False, slots=True)
@@ -135,16 +143,19 @@ class Plan:
     roots: Selection
     # What it counts as in a cache: the characters of its document.
     size: int = 0
+    # Results of introspection, by key, where they do not depend on variables.
+    introspection: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_mutation(self) -> bool:
         return self.operation.operation is OperationType.MUTATION
 
-    @property
-    def first_path(self) -> list[str | int]:
-        """The path of the first field below the first one at the root."""
-        field = self.roots.fields[0]
-        return [field.key, field.below[0].fields[0].key]
+    def too_large_path(self, mutation: PlannedField | None = None) -> list[str | int]:
+        """The path of what is left out of a mutation's payload, by default the first one's."""
+        root = mutation or next((each for each in self.roots.fields if each.below), self.roots.fields[0])
+        fields = [planned for selection in root.below for planned in selection.fields]
+        left_out = [planned for planned in fields if planned.below] or fields
+        return [root.key, *[planned.key for planned in left_out[:1]]]
 
     @cached_property
     def columns(self) -> Mapping[Batched, frozenset[str]]:
@@ -160,18 +171,18 @@ class Plan:
             if (selection, page_of) in seen:
                 return
             seen.add((selection, page_of))
-            for field in selection.fields:
+            for planned in selection.fields:
                 is_row = page_of is not None and page_of.rows == selection.of.name
-                if page_of and (is_row or isinstance(field.declared, Computed)):
+                if page_of and (is_row or isinstance(planned.declared, Computed)):
                     # Columns of a row, or attributes of its page: of the connection or of PageInfo.
-                    found[page_of].update(columns_of(field.definition))
+                    found[page_of].update(columns_of(planned.definition))
                 # What a row's own column holds is no row.
                 below = None if is_row else page_of
-                if isinstance(field.declared, Batched):
-                    below = field.declared if field.declared.rows else None
+                if isinstance(planned.declared, Batched):
+                    below = planned.declared if planned.declared.rows else None
                     if below:
                         found[below].update()
-                for each in field.below:
+                for each in planned.below:
                     collect(each, below)
 
         collect(self.roots, None)
@@ -214,7 +225,7 @@ class FieldArguments:
         return get_argument_values(definition, self._field.nodes[0], self._variables, hide_suggestions=hide)
 
     def _convert(self) -> Arguments:
-        known = self._field.definition.strawberry_field.arguments
+        known = self._field.definition.field.extensions[DEFINITION].arguments  # type: ignore[union-attr]
         return Arguments(convert_arguments(self.sent(), known, self._schema))
 
 
@@ -390,7 +401,9 @@ def field_definition(schema: GraphQLSchema, kind: GraphQLObjectType, name: str) 
     if field is None:
         return FieldDefinition(kind, name)
     definition = field.extensions[DEFINITION]
-    return FieldDefinition(kind, name, field, declaration(definition), definition.python_name)
+    declared, python_name = declaration(definition), definition.python_name
+    read = declared.of if isinstance(declared, Computed) else attrgetter(python_name)
+    return FieldDefinition(kind, name, field, declared, python_name, read)
 
 
 def has_variables(nodes: Sequence[Node] | None) -> bool:

@@ -159,13 +159,8 @@ class GraphQLEndpoint:
             self.database, deadline, caller, request_id(request), receipt, yield_to_others=yield_to_others
         )
         is_query = operation.operation is OperationType.QUERY
-        try:
-            async with cancel_on_disconnect(request) if is_query else nullcontext():
-                return await execute(
-                    self.schema, document, operation, params.variables, context, self.cost_limit
-                )
-        finally:
-            context.loaders.close()
+        async with cancel_on_disconnect(request) if is_query else nullcontext():
+            return await execute(self.schema, document, operation, params.variables, context, self.cost_limit)
 
 
 def _reserve(reservation: Reservation, body: int, is_query: bool, size: int) -> None:

@@ -9,7 +9,7 @@ import strawberry
 from db import domain_errors
 from db.models import Customer as CustomerRow
 from graph.auth.scopes import Scope
-from graph.context import Info, Write
+from graph.context import Context, Write
 from graph.global_ids import GlobalId
 from graph.mutations.options import MutationInput, mutation_request, sort_options_last
 from graph.mutations.user_errors import InvalidInput, UserError, to_user_error
@@ -28,12 +28,12 @@ def as_payload(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitab
     """Wrap a resolver to return a PayloadRow with its result, or with the user errors that it raises."""
 
     @wraps(resolver)
-    async def answer(info: Info, input: MutationInput) -> PayloadRow:
+    async def answer(context: Context, name: str, input: MutationInput) -> PayloadRow:
         try:
-            write = Write(info.context, mutation_request(info.field_name, input))
+            write = Write(context, mutation_request(name, input))
             return PayloadRow(await resolver(write, input), [])
         except InvalidInput as invalid:
-            also = await info.context.check(invalid.check) if invalid.check else []
+            also = await context.check(invalid.check) if invalid.check else []
             return PayloadRow(None, [*invalid.user_errors, *(to_user_error(each, input) for each in also)])
         except domain_errors.DomainError as refused:
             return PayloadRow(None, [to_user_error(each, input) for each in domain_errors.flatten(refused)])

@@ -4,11 +4,8 @@
 graphql-core can call a batch function once for all parents of a level.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 import strawberry
@@ -16,13 +13,10 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
-from db.errors import AsOfUnavailable
 from graph.auth.scopes import Scope
-from graph.context import Batch, Context, Info, Loaders
-from graph.loaders import moments
-from graph.read_timestamps import ReadTimestamp, ResponsePath, response_path
+from graph.context import Batch
+from graph.read_timestamps import ReadTimestamp
 from graph.types.field_costs import ONE, CostRule, FieldCost
-from graph.types.id_only_rows import is_enough
 from graph.types.requires_scope import ScopesOf, scope_directives
 
 KEY = "tidegraph"
@@ -82,7 +76,7 @@ class Batched:
 
 @dataclass(frozen=True, slots=True)
 class Mutating:
-    """A mutation: the resolver that makes its payload's Answer, and the scope that a caller needs."""
+    """A mutation: `resolver(context, name, **arguments)` makes its Answer; a caller needs the scope."""
 
     resolver: Callable[..., Awaitable[Any]]
     scope: Scope
@@ -98,74 +92,20 @@ class DeclaredField(StrawberryField):
     def is_basic_field(self) -> bool:
         return not isinstance(declaration(self), Batched | Mutating)
 
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Awaitable[Any] | Any:
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """A column or computed value, for graphql-core; the executor reads all others."""
         match declaration(self):
             case Computed(of=of):
                 return of(source)
-            case Batched() as batched:
-                return _load(batched, source, info, kwargs)
-            case Mutating(resolver=resolver):
-                return resolver(info, **kwargs)
             case Column():
                 return getattr(source, self.python_name)
+        raise TypeError(f"{self.python_name} is not read from a row")
 
 
 def declaration(field: StrawberryField) -> Declaration:
     """What a field was declared to be; a plain Strawberry field is a column."""
     declared: Declaration = field.metadata.get(KEY, COLUMN)
     return declared
-
-
-def _load(batched: Batched, source: Any, info: Info, kwargs: Mapping[str, Any]) -> Awaitable[Any] | Any:
-    load = batched.plan(source, kwargs)
-    if batched.identity and is_enough(info, info.context.identities):
-        return batched.identity(load.key)
-    if batched.rows:
-        load = load._replace(arguments=(*load.arguments, info.context.columns(batched)))
-    timestamp, read_timestamps, place = load.timestamp, info.context.read_timestamps, response_path(info.path)
-    read = partial(_read, batched, load, info.context.loaders, place)
-    if timestamp is None:
-        return read(read_timestamps.of(place) if read_timestamps else None)
-    if timestamp.pinned:
-        return _read_pinned(read, timestamp, place, info.context)
-    if timestamp.moment is not None:
-        # Refused even if nothing is read: `nodes` of no ids, say, or a search without a letter.
-        info.context.reader.at(timestamp.moment)
-    read_timestamps.set(place, timestamp.moment)
-    return read(timestamp.moment)
-
-
-def _read(
-    batched: Batched, load: Load, loaders: Loaders, place: ResponsePath, moment: datetime | None
-) -> Awaitable[Any]:
-    one = partial(loaders.load, place, batched.batch, arguments=load.arguments, moment=moment)
-    return _load_many(one, load.key) if batched.many else one(load.key)
-
-
-async def _load_many(one: Callable[[Any], Awaitable[Any]], keys: Sequence[Any]) -> list[Any]:
-    return await asyncio.gather(*map(one, keys))
-
-
-async def _read_pinned(
-    read: Callable[[datetime | None], Awaitable[Any]],
-    timestamp: ReadTimestamp,
-    place: ResponsePath,
-    context: Context,
-) -> Any:
-    context.reader.require_stale_reads()
-    moment = (
-        timestamp.moment
-        or context.read_timestamps.of(place[:-1])
-        or await context.loaders.load((), moments, None)
-    )
-    context.read_timestamps.set(place, moment)
-    try:
-        return await read(moment)
-    except AsOfUnavailable:
-        if timestamp.moment is None:
-            raise
-    context.read_timestamps.set(place, None)
-    return await read(None)
 
 
 COLUMN = Column()
@@ -227,7 +167,7 @@ def mutating(
     scope: Scope,
     description: str,
 ) -> Any:
-    """A mutation's field; `resolver(info, **arguments)` gives what its payload is read from."""
+    """A mutation's field; `resolver(context, name, **arguments)` gives what its payload is read from."""
     return _field(Mutating(resolver, scope), description, arguments, scope)
 
 

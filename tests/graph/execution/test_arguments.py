@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from db.engine.database import Database
-from graph.execution import executor
+from graph.execution import plan
 from graph.types.connections import connection
 from tests.api import Api
 from tests.conftest import on_sqlite
@@ -34,8 +34,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(module, name, watched)
 
-    watch(executor, "get_argument_values")
-    watch(executor, "convert_arguments")
+    watch(plan, "get_argument_values")
+    watch(plan, "convert_arguments")
     watch(connection, "condition")
     return seen
 
