@@ -27,10 +27,17 @@ async def lock(transaction: Transaction, customer_id: int, field: str = "id") ->
     return Customer._make(rows[0])
 
 
-def active(customer_id: int) -> sa.Select[Any]:
-    """Selects the customer for update, if it is there and not archived."""
-    found = sa.select(*customers.c).where(customers.c.id == customer_id, customers.c.archived_at.is_(None))
-    return found.with_for_update()
+async def count_new_order(transaction: Transaction, customer_id: int) -> bool:
+    """Lock the customer and count one more order; False if it does not exist or is archived."""
+    active = customers.c.id == customer_id, customers.c.archived_at.is_(None)
+    counted = customers.update().where(*active).values(orders_count=customers.c.orders_count + 1)
+    return bool((await transaction.execute(counted)).rowcount)
+
+
+async def add_to_orders_count(transaction: Transaction, added: Mapping[int, int]) -> None:
+    """Add to `orders_count` by customer ID, in one statement. Each customer is locked."""
+    count = customers.c.orders_count + sa.case(dict(added), value=customers.c.id, else_=0)
+    await transaction.execute(customers.update().where(customers.c.id.in_(added)).values(orders_count=count))
 
 
 async def require_active(transaction: Transaction, customer_id: int, field: str = "customer_id") -> None:

@@ -80,6 +80,7 @@ class Customer(NamedTuple):
     updated_at: datetime
     archived_at: datetime | None
     entered_email: str | None = None
+    orders_count: int = 0
 
     @property
     def shown_email(self) -> str | None:
@@ -181,6 +182,10 @@ customers = sa.Table(
     # The address as entered, where it differs from `email`, its normal form in lower case. `email` is null
     # if an older customer already has that normal form.
     sa.Column("entered_email", sa.String(254), info=info(writable=True, personal=True, stored_with="email")),
+    # Counted in the transaction that creates or deletes an order, without a new version.
+    sa.Column(
+        "orders_count", sa.Integer, nullable=False, server_default=sa.text("0"), info=info(exposed=True)
+    ),
     sa.UniqueConstraint("username", name="uq_customers_username"),
     sa.UniqueConstraint("email", name="uq_customers_email"),
     index("ix_customers_archived_at_created_at", "archived_at", "created_at", "id"),

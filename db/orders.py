@@ -52,15 +52,14 @@ async def insert(
     moment = changes.utc_now()
     columns = {"reference": None, "placed_at": moment, **values, **_columns(total or money.total_of(lines))}
     columns |= {"status": PENDING, "version": 1, "created_at": moment, "updated_at": moment}
+    if not await customers.count_new_order(transaction, values["customer_id"]):
+        await _raise_insert_errors(transaction, values)
+        # The customer was restored after the UPDATE looked.
+        raise errors.ConcurrentInsert
     try:
-        inserted = await transaction.execute(_insertion(columns), for_update=True)
+        order = Order(id=await transaction.insert(orders, columns), **columns)
     except errors.DuplicateKey as error:
         raise domain_errors.Taken(error.column) from error
-    if not inserted.rowcount:
-        await _raise_insert_errors(transaction, values)
-        # The customer was restored after the INSERT looked.
-        raise errors.ConcurrentInsert
-    order = Order(id=inserted.lastrowid, **columns)
     await order_lines.insert_many(transaction, {order.id: lines})
     await changes.record_created(transaction, order, lines)
     return order
@@ -131,6 +130,8 @@ async def delete(transaction: Transaction, order_id: int, expected: int | None =
     stored = (await order_lines.get_by_order(transaction, [order.id])).get(order.id, [])
     if stored:
         await order_lines.delete_many(transaction, [order.id])
+    # Before the DELETE, which locks the reference: a creation locks the customer and then its reference.
+    await customers.add_to_orders_count(transaction, {order.customer_id: -1})
     await transaction.execute(orders.delete().where(orders.c.id == order.id))
     await changes.record_deleted(transaction, order, stored)
     return order_id
@@ -228,13 +229,6 @@ def illegal_transition(order: Order, to: str) -> list[DomainError]:
     """IllegalTransition, if the order's status does not lead there."""
     allowed = TRANSITIONS[order.status]
     return [] if to in allowed else [domain_errors.IllegalTransition(order.status, to, allowed)]
-
-
-def _insertion(columns: Mapping[str, Any]) -> sa.Insert:
-    """Inserts the order if its customer is there and not archived, and locks the customer: one statement."""
-    values = [sa.literal(value, orders.c[name].type).label(name) for name, value in columns.items()]
-    owner = customers.active(columns["customer_id"]).with_only_columns(*values)
-    return orders.insert().from_select(list(columns), owner, include_defaults=False)
 
 
 def _columns(total: Money) -> dict[str, Any]:

@@ -236,15 +236,12 @@ class Transaction(Reader):
         own = await self.fetch_for_update(statement.where(table.c.id.in_(ids))) if ids else []
         return [*own, *(row for row in rows if row._mapping[whose] != self.owner)]
 
-    async def execute(
-        self, statement: sa.Executable, parameters: Parameters = None, *, for_update: bool = False
-    ) -> AnyResult:
+    async def execute(self, statement: sa.Executable, parameters: Parameters = None) -> AnyResult:
         """Run a statement that writes. Raises RowLevelSecurityViolation, DuplicateKey or ForeignKeyViolation.
 
-        The keys in an owner's statement must be known to be the owner's, as in `fetch_for_update`; a locking
-        read inside it says so by `for_update`.
+        The keys in an owner's statement must be known to be the owner's, as in `fetch_for_update`.
         """
-        if self.owner is not None and not for_update:
+        if self.owner is not None:
             row_level_security.require_unlocked(statement)
         try:
             return await self._run(*self._own(statement, parameters))

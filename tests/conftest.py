@@ -165,8 +165,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=KINDS)
-async def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """Leads to no database yet; one that is made there is dropped in the end."""
+async def new_url(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
+    """Leads to no database yet; one that is made there is dropped in the end. No other server uses it."""
+    monkeypatch.setattr(migrate, "SECONDS_TO_NOTICE", 0.0)
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'new.db'}"
         return

@@ -96,7 +96,7 @@ def _values(customer_id: int, row: Customer | None, before: PersonalValues) -> P
     shown = [name for name in PERSONAL if "stored_with" not in table.c[name].info]
     now = {name: row.shown(name) for name in shown} if row else {}
     found = {name: value for name, value in (now | before).items() if value is not None}
-    return erased_values(customer_id) | found
+    return erased_values(customer_id) | found | {"orders_count": row.orders_count if row else 0}
 
 
 async def erase(transaction: Transaction, customer_id: int, expected: int | None = None) -> Customer | int:

@@ -1,5 +1,6 @@
 """Bulk writes of orders, in a number of statements that does not depend on the number of items."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from db.audit.audit_log import AuditEntry, audited_values
 from db.batches import bulk_write, item_results
 from db.batches.item_results import CREATED, UPDATED, ItemResult, refused_item
 from db.batches.order_changes import OrderBatch, OrderInput, StoredOrder
+from db.customers import add_to_orders_count
 from db.domain_errors import DomainError
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders, updatable_columns
 from db.orders import illegal_transition
@@ -159,6 +161,9 @@ async def _store(transaction: Transaction, batch: OrderBatch) -> None:
     if emptied:
         await lines.delete_many(transaction, emptied)
     await lines.insert_many(transaction, {order_id: each.after for order_id, each in written.items()})
+    created = Counter(item.row.customer_id for item in batch.items if item.result == CREATED)
+    if created:
+        await add_to_orders_count(transaction, created)
     await audit_log.record(transaction, list(_entries(batch, indexes)))
 
 

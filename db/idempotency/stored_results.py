@@ -34,6 +34,8 @@ STORED_NAMES: dict[type, str] = {
     ItemResult: "Item",
 }
 STORED_FIELDS = {"Item": {"result": "done", "error": "refused"}, "Several": {"errors": "refused"}}
+# What is personal in a customer's row, and the count of its orders, which is always the current one.
+NOT_STORED = {*erasure.PERSONAL, "orders_count"}
 ROWS = (models.Customer, models.Order, ItemResult)
 TYPES: dict[str, Callable[..., Any]] = {
     STORED_NAMES.get(each, each.__name__): each
@@ -88,7 +90,7 @@ def _encode(value: Any) -> Any:
             names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
             return {kind: _encode_fields(kind, {name: getattr(value, name) for name in names})}
         case Customer():
-            kept = {name: each for name, each in value._asdict().items() if name not in erasure.PERSONAL}
+            kept = {name: each for name, each in value._asdict().items() if name not in NOT_STORED}
             return {kind: _encode_fields(kind, kept)}
         case tuple() if type(value) in ROWS:
             return {kind: _encode_fields(kind, value._asdict())}  # type: ignore[attr-defined]

@@ -19,6 +19,12 @@ from db.reader import Reader, Transaction
 from db.search import search_index
 
 BATCH = 200
+ORDERS_OF_CUSTOMER = (
+    sa.select(sa.func.count())
+    .where(orders.c.customer_id == customers.c.id)
+    .correlate(customers)
+    .scalar_subquery()
+)
 
 
 class Finding(NamedTuple):
@@ -39,6 +45,26 @@ async def check_search_index(database: Database, *, repair: bool = True) -> Find
         checked += len(rows)
         wrong += drifted
     return Finding(checked, wrong)
+
+
+async def check_order_counts(database: Database, *, repair: bool = True) -> Finding:
+    """Customers whose `orders_count` was wrong; with `repair` it is now right."""
+    reader = database.reader()
+    checked, wrong = 0, []
+    async for rows in _batches(reader, customers):
+        miscounted = await _confirmed(partial(_miscounted, reader), [row.id for row in rows])
+        if miscounted and repair:
+            await database.write(partial(count_orders, miscounted))
+        checked += len(rows)
+        wrong += miscounted
+    return Finding(checked, wrong)
+
+
+async def count_orders(ids: Sequence[int], transaction: Transaction) -> None:
+    """Store `orders_count` of these customers. Their locks hold back who adds or deletes an order."""
+    await transaction.lock(customers, ids)
+    counted = customers.update().where(customers.c.id.in_(ids)).values(orders_count=ORDERS_OF_CUSTOMER)
+    await transaction.execute(counted)
 
 
 async def check_order_totals(database: Database) -> Finding:
@@ -132,6 +158,11 @@ async def _drifted(reader: Reader, ids: Sequence[int]) -> list[int]:
     for word, customer_id in await reader.fetch(statement):
         stored[customer_id].add(word)
     return [row.id for row in rows if stored[row.id] != search_index.index_words(Customer._make(row))]
+
+
+async def _miscounted(reader: Reader, ids: Sequence[int]) -> list[int]:
+    wrong = customers.c.id.in_(ids), customers.c.orders_count != ORDERS_OF_CUSTOMER
+    return [row[0] for row in await reader.fetch(sa.select(customers.c.id).where(*wrong).order_by("id"))]
 
 
 async def _disagreeing(reader: Reader, ids: Sequence[int]) -> list[int]:

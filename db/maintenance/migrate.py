@@ -19,6 +19,8 @@ from db.engine.database import Database
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 LOCK, LOCK_SECONDS, LOCK_STEP = "tidegraph migrate", 60, 5
+# A running server reads the minimum revision every 5 seconds. What it has begun by then ends soon after.
+SECONDS_TO_NOTICE = 10.0
 
 
 # One row: the head revision that a program must have at least to use this schema.

@@ -1,5 +1,6 @@
 """Writes sample data in batches that stay inside TiDB's limits for packets and transactions."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from db.audit import audit_log
 from db.audit.audit_log import CREATED, UPDATED, AuditEntry, audited_values
+from db.customers import add_to_orders_count
 from db.engine.database import Database
 from db.maintenance.sample_data import Row, Sample, SampleOrder
 from db.models import Customer, Order, OrderLine, customers, order_lines, orders
@@ -84,6 +86,7 @@ async def _orders(batch: Sequence[SampleOrder], transaction: Transaction) -> Non
     lines = [line | {"order_id": ids[order.row["reference"]]} for order in batch for line in order.lines]
     if lines:
         await transaction.insert_many(order_lines, lines)
+    await add_to_orders_count(transaction, Counter(order.row["customer_id"] for order in batch))
     entries = [entry for order in batch for entry in _history(order, ids[order.row["reference"]])]
     await audit_log.record(transaction, entries)
 

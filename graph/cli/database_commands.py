@@ -210,9 +210,14 @@ async def check_data(database: Database, schema: Schema) -> CheckReport:
     drifted = "were not found by their words; they are now"
     if not repair:
         drifted = "are not found by their words; not repaired, because the schema is newer"
+    counted = await data_checks.check_order_counts(database, repair=repair)
+    miscounted = "had a wrong ordersCount; repaired"
+    if not repair:
+        miscounted = "have a wrong ordersCount; not repaired, because the schema is newer"
     totals = await data_checks.check_order_totals(database)
     findings = [
         (searched, f"words       {_summary(searched, 'customers', drifted)}"),
+        (counted, f"counts      {_summary(counted, 'customers', miscounted)}"),
         (
             totals,
             f"totals      {_summary(totals, 'orders', 'have another total than their lines', show=True)}",

@@ -19,7 +19,7 @@ from graphql import (
 from graph.auth.scopes import EVERY_SCOPE, Scope, Scopes
 from graph.errors import FORBIDDEN, MAX_REQUEST_ERRORS, RequestError
 from graph.execution.plan import BoundPlan, PlannedField, Selection
-from graph.types.fields import DEFINITION, Batched, Mutating
+from graph.types.fields import DEFINITION, Batched, Column, Mutating
 from graph.types.requires_scope import RequiresScope
 
 
@@ -56,11 +56,11 @@ class MissingScopes:
 
     def _by_field(self, field: PlannedField) -> Iterable[Scope]:
         declared, definition = field.declared, field.definition.field
-        if definition is None or not isinstance(declared, Batched | Mutating):
+        if definition is None or not isinstance(declared, Column | Batched | Mutating):
             return
         if declared.scope:
             yield declared.scope
-        if not field.nodes[0].arguments:
+        if isinstance(declared, Column) or not field.nodes[0].arguments:
             return
         try:
             sent = self._bound.arguments(field).sent()

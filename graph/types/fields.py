@@ -26,9 +26,13 @@ DEFINITION = "strawberry-definition"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The row's attribute as it is; a list of about so many `items`, or a value that is as large."""
+    """The row's attribute as it is; a list of about so many `items`, or a value that is as large.
+
+    A `scope` is needed in addition to that of the object.
+    """
 
     items: int = 1
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,9 @@ def declaration(field: StrawberryField) -> Declaration:
 COLUMN = Column()
 
 
-def column(description: str, *, items: int = 1) -> Any:
+def column(description: str, *, items: int = 1, scope: Scope | None = None) -> Any:
     """The row's attribute of the field's own name; its cost is that of so many `items`."""
-    return _field(Column(items), description)
+    return _field(Column(items, scope), description, scope=scope)
 
 
 def computed(of: Callable[[Any], Any], *columns: str, description: str, items: int = 1) -> Any:

@@ -56,6 +56,7 @@ class Customer(RowType, Node):
     created_at: datetime = column("When the customer was created.")
     updated_at: datetime = column("When the customer was last changed.")
     archived_at: datetime | None = column("When the customer was archived, null while active.")
+    orders_count: int = column("How many orders the customer has, of any status.", scope=Scope.ORDERS_READ)
     orders: "Connection[Order]" = connection(
         "Customer.orders",
         "orders",

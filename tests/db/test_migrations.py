@@ -20,7 +20,7 @@ from tests.db.sql import run, run_on
 from tests.factories import create_customer
 from tests.session import SharedTidb
 
-REVISIONS = [f"{number:04}" for number in range(1, 14)]
+REVISIONS = [f"{number:04}" for number in range(1, 15)]
 HEAD = REVISIONS[-1]
 VERSIONS = "alembic_version"
 API_KEY_COLUMNS = ", ".join(

@@ -18,8 +18,8 @@ pytestmark = on_tidb
 
 BY_ID = (
     "SELECT customers.id, customers.username, customers.name, customers.email, customers.version, "
-    "customers.created_at, customers.updated_at, customers.archived_at, customers.entered_email "
-    "\nFROM customers \nWHERE customers.id = 7"
+    "customers.created_at, customers.updated_at, customers.archived_at, customers.entered_email, "
+    "customers.orders_count \nFROM customers \nWHERE customers.id = 7"
 )
 
 

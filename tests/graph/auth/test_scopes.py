@@ -41,6 +41,7 @@ NEEDED: dict[str, set[str]] = {
     "Query.node": {CUSTOMERS},
     "Query.nodes": {CUSTOMERS},
     "Customer.orders": {CUSTOMERS, ORDERS},
+    "Customer.ordersCount": {CUSTOMERS, ORDERS},
     "Customer.orderStats": {CUSTOMERS, ORDERS},
     "Customer.history": {CUSTOMERS, HISTORY},
     "Order.customer": {ORDERS, CUSTOMERS},
@@ -85,14 +86,14 @@ ANSWERS: list[tuple[str, str, set[str]]] = [
 VARIABLES = {"w": {"and": [{"orders": {"some": {"status": {"eq": "PAID"}}}}]}, "o": {"none": {}}}
 
 
-def declared() -> dict[str, Batched | Mutating]:
-    """Everything that asks the database or changes it, by its name in the schema."""
+def declared() -> dict[str, Any]:
+    """Everything that asks the database or changes it, or needs a scope, by its name in the schema."""
     found = {}
     for kind in SCHEMA.type_map.values():
         if is_object_type(kind) and not kind.name.startswith("__"):
             for name, field in kind.fields.items():
                 each = declaration(field.extensions["strawberry-definition"])
-                if isinstance(each, Batched | Mutating):
+                if isinstance(each, Batched | Mutating) or getattr(each, "scope", None):
                     found[f"{kind.name}.{name}"] = each
     return found
 

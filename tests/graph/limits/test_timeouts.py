@@ -19,7 +19,8 @@ ROWS, SECONDS = 300, 0.5
 CROWD = """
 CREATE VIEW customers AS
 SELECT a.id, a.username, REPLACE(a.name, b.username, c.username) AS name,
-       a.email, a.version, a.created_at, a.updated_at, a.archived_at, a.entered_email
+       a.email, a.version, a.created_at, a.updated_at, a.archived_at, a.entered_email,
+       a.orders_count
 FROM kept a, kept b, kept c
 """
 QUERY = "query ($where: CustomerWhere) { customers(where: $where) { nodes { id } } }"
