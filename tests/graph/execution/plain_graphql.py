@@ -27,12 +27,15 @@ class Loaders:
         self._by_place: dict[Hashable, DataLoader[Any, Any]] = {}
         self._by_parents: dict[Hashable, DataLoader[Any, Any]] = {}
         self._parents: dict[Place, DataLoader[Any, Any]] = {}
+        self.loading: list[asyncio.Future[Any]] = []
 
     def load(self, place: Place, load: Load, batch: Any, moment: datetime | None) -> Awaitable[Any]:
         known = (place, batch, load.arguments, moment)
         if known not in self._by_place:
             self._by_place[known] = self._parents[place] = self._shared(place, load, batch, moment)
-        return self._by_place[known].load(load.key)
+        # graphql-core cancels the siblings of a field that fails, and others may wait for the same key.
+        self.loading.append(asyncio.ensure_future(self._by_place[known].load(load.key)))
+        return asyncio.shield(self.loading[-1])
 
     def _shared(self, place: Place, load: Load, batch: Any, moment: datetime | None) -> DataLoader[Any, Any]:
         above = (self._parents.get(place[:length]) for length in range(len(place) - 1, 0, -1))
@@ -51,7 +54,7 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
     """Every batched field waits for its DataLoader, and all else is graphql-core's."""
 
     def prepare(self, bound: BoundPlan, context: Context) -> None:
-        self._bound, self._context, self._loaders = bound, context, Loaders(context)
+        self._bound, self._context, self.loaders = bound, context, Loaders(context)
         self._moments: dict[Place, datetime | None] = {}
         self._pin: asyncio.Future[datetime] | None = None
         self._fields: dict[tuple[str, int], PlannedField] = {}
@@ -117,9 +120,9 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         if moment is not None:
             self._context.reader.at(moment)
         if not batched.many:
-            return self._loaders.load(place, load, batched.batch, moment)
+            return self.loaders.load(place, load, batched.batch, moment)
         keys = [load._replace(key=key) for key in load.key]
-        return asyncio.gather(*[self._loaders.load(place, each, batched.batch, moment) for each in keys])
+        return asyncio.gather(*[self.loaders.load(place, each, batched.batch, moment) for each in keys])
 
 
 async def execute(
@@ -131,4 +134,6 @@ async def execute(
     executor.prepare(bound, context)
     result = executor.execute_operation()
     found: ExecutionResult = await result if asyncio.iscoroutine(result) else result
+    # It does not wait for the fields beside one that has failed.
+    await asyncio.gather(*executor.loaders.loading, return_exceptions=True)
     return found
