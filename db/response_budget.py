@@ -27,6 +27,8 @@ CHUNK, PART = 200, 500
 STEP = 64_000
 # Bytes of a number, a date or null.
 SMALL = 8
+# What a fetched value takes in memory besides its text: the object, and its place in a row.
+OBJECT_BYTES = 64
 
 _current: ContextVar["ResponseBudget | None"] = ContextVar("budget", default=None)
 
@@ -43,6 +45,8 @@ class ResponseBudget:
     reserve: Callable[[int], None] | None = None
     fetched: int = 0
     built: int = 0
+    # Memory of fetched values besides their bytes. Reserved, but no part of the response.
+    objects: int = 0
     exceeded: bool = field(default=False, init=False)
     _reserved: int = field(default=0, init=False)
 
@@ -55,10 +59,13 @@ class ResponseBudget:
 
     def add_rows(self, rows: Sequence[Sequence[Any]]) -> None:
         """Count rows as they come from the database. Raises ResponseTooLarge."""
-        self.add_fetched(sum([len(value) if type(value) is str else SMALL for row in rows for value in row]))
+        sizes = [len(value) if type(value) is str else SMALL for row in rows for value in row]
+        self.add_fetched(sum(sizes), len(sizes))
 
-    def add_fetched(self, size: int) -> None:
+    def add_fetched(self, size: int, values: int = 0) -> None:
+        """Count fetched bytes, which are those of so many values. Raises ResponseTooLarge."""
         self.fetched += size
+        self.objects += OBJECT_BYTES * values
         if self.fetched > self.limit:
             self._exceed()
         self._reserve()
@@ -69,7 +76,7 @@ class ResponseBudget:
             self._exceed()
 
     def _reserve(self) -> None:
-        size = self.fetched + self.built
+        size = self.fetched + self.built + self.objects
         if self.reserve is not None and size >= self._reserved + STEP:
             self.reserve(size)
             self._reserved = size
@@ -100,7 +107,7 @@ def fetch_all(cursor: sqlite3.Cursor, budget: ResponseBudget) -> list[Any]:
     while chunk := cursor.fetchmany(CHUNK):
         rows += chunk
         # The quickest way to the size of values as SQLite returns them; version 2 writes each of them out.
-        budget.add_fetched(len(marshal.dumps(chunk, 2)))
+        budget.add_fetched(len(marshal.dumps(chunk, 2)), len(chunk) * len(chunk[0]))
     return rows
 
 

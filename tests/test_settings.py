@@ -73,7 +73,7 @@ BAD = [
     (
         "rate_limit_storage",
         "mysql://:s3cret@db",
-        "takes memory:// or a URL that `limits` knows: there is none of this kind.",
+        "takes memory:// or a URL that `limits` knows: unknown kind of storage.",
     ),
     ("shutdown_delay", "-1", "must be greater than or equal to 0."),
     ("shutdown_delay", "inf", "must be a finite number."),
@@ -116,7 +116,7 @@ def test_defaults_are_sqlite_in_production() -> None:
         "trusted_documents": "",
         "only_trusted_documents": False,
         "body_limit": 1_000_000,
-        "bodies_limit": 100_000_000,
+        "bodies_limit": 50_000_000,
         "document_limit": 100_000,
         "response_limit": 10_000_000,
         "token_limit": 10_000,

@@ -68,9 +68,7 @@ class Database:
 
     async def close(self) -> None:
         await self._query_cancellation.close()
-        await self.reads.dispose()
-        await self.writes.dispose()
-        await self.probes.dispose()
+        await asyncio.gather(*(pools.dispose(engine) for engine in (self.reads, self.writes, self.probes)))
 
     def reader(
         self,

@@ -1,12 +1,14 @@
 """Engines for reading and for writing, on SQLite and on TiDB."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection, QueuePool
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from db import errors, stale_reads
 from db.engine import compiled_sql, drivers, session_variables, statement_timeout
@@ -129,6 +131,15 @@ def _creator(driver: str) -> Callable[..., Awaitable[Any]]:
     from db.engine.asyncmy_driver import connect_asyncmy
 
     return connect_asyncmy
+
+
+async def dispose(engine: AsyncEngine) -> None:
+    """Close all idle connections at the same time: each may take a second if its packets are dropped."""
+    pool = engine.sync_engine.pool
+    idle = pool.checkedin() if isinstance(pool, QueuePool) else 0
+    # Each call closes one connection after the other, and takes those that no other call has taken.
+    await asyncio.gather(*(greenlet_spawn(pool.dispose) for _ in range(idle)))
+    await engine.dispose()
 
 
 def _reopen_file(context: sa.engine.ExceptionContext) -> None:

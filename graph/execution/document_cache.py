@@ -1,8 +1,10 @@
 """Parsed and validated documents, cached so that a query is parsed and validated once."""
 
-from collections.abc import Hashable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import TypeAlias
 
 from graphql import (
     DocumentNode,
@@ -109,6 +111,12 @@ class Document:
         raise bad_request("The document has no operation of this name.")
 
 
+# From so many characters on, parsing and validating take more than some milliseconds, and a thread does it.
+LONG_DOCUMENT = 4_000
+# Runs a function in another thread.
+Run: TypeAlias = Callable[[Callable[[], Document]], Awaitable[Document]]
+
+
 class Documents:
     """Documents by their text, in an LRU cache."""
 
@@ -120,14 +128,29 @@ class Documents:
         self._rules = rules(limits, introspection=introspection)
         self._suggestions = suggestions
         self._plans = plan_cache()
+        self._preparing: dict[str, asyncio.Future[Document]] = {}
         self._cache: LRUCache[str, Document] = LRUCache(MAX_CHARACTERS, lambda document: document.size)
 
     def get(self, text: str) -> Document:
         """Raises RequestError when the text is no document of this schema."""
-        document = self._cache.get_or_make(text, partial(self._prepare, text))
-        if document.errors:
-            raise RequestError(*document.errors)
-        return document
+        return _checked(self._cache.get_or_make(text, partial(self._prepare, text)))
+
+    async def find(self, text: str, run: Run) -> Document:
+        """Like `get`, but a long document that is not cached is parsed and validated by `run`."""
+        if len(text) < LONG_DOCUMENT or text in self._cache:
+            return self.get(text)
+        preparing = self._preparing.get(text)
+        if preparing is None:
+            preparing = asyncio.ensure_future(run(partial(self._prepare, text)))
+            self._preparing[text] = preparing
+            preparing.add_done_callback(partial(self._prepared, text))
+        # Requests for the same document share it, and one that is canceled does not cancel it for the others.
+        return _checked(await asyncio.shield(preparing))
+
+    def _prepared(self, text: str, preparing: asyncio.Future[Document]) -> None:
+        del self._preparing[text]
+        if not preparing.cancelled() and preparing.exception() is None:
+            self._cache[text] = preparing.result()
 
     def _prepare(self, text: str) -> Document:
         if len(text) > self._limits.document_limit:
@@ -159,3 +182,9 @@ class Documents:
             hide_suggestions=not self._suggestions,
         )
         return [with_hint(self._schema, error) for error in errors] if self._suggestions else errors
+
+
+def _checked(document: Document) -> Document:
+    if document.errors:
+        raise RequestError(*document.errors)
+    return document

@@ -58,7 +58,8 @@ async def execute(
         operation.variable_definitions or (),
         dict(variables),
         max_errors=MAX_COERCION_ERRORS,
-        hide_suggestions=schema.config.disable_field_suggestions,
+        # variable_errors has its own: graphql-core's take long for a name of 1 MB, and are not shown.
+        hide_suggestions=True,
     )
     if not isinstance(values, VariableValues):
         raise RequestError(*_variable_errors(schema, operation, variables, values))

@@ -38,6 +38,7 @@ from graph.limits.concurrency_limit import ConcurrencyLimit
 from graph.limits.fair_scheduler import FairScheduler
 from graph.limits.limit_settings import LimitSettings
 from graph.limits.rate_limit import RateLimiter
+from graph.limits.worker_thread import WorkerThread
 
 METHODS = ["GET", "POST"]
 RECEIPT_HEADER = "tidegraph-receipt"
@@ -70,6 +71,7 @@ class GraphQLEndpoint:
     receipts: bool = False
     origin_policy: OriginPolicy = field(default_factory=OriginPolicy)
     scheduler: FairScheduler = field(default_factory=FairScheduler)
+    worker: WorkerThread = field(default_factory=WorkerThread)
     persisted_queries: PersistedQueries = field(default_factory=PersistedQueries)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,7 +117,7 @@ class GraphQLEndpoint:
         # Parsed only here: parsed JSON takes up to twenty times the memory, and many requests may be queued.
         find = partial(self.persisted_queries.get, caller.principal)
         params = Params.of(request, body, self.limits, self.trusted_documents, find)
-        document = self.documents.get(params.query)
+        document = await self.documents.find(params.query, partial(self.worker.run, caller.principal))
         if params.sha256 is not None:
             self.persisted_queries.register(caller.principal, params.sha256, params.query)
         document.check_values(params.sizes, self.limits.value_limit)

@@ -1,5 +1,6 @@
 """The server process: its listening socket, signals and graceful shutdown."""
 
+import ctypes
 import errno
 import gc
 import resource
@@ -7,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from math import inf
 from types import FrameType
@@ -28,6 +29,11 @@ BACKLOG = 2048
 MAX_UNSENT_BYTES = 65_536
 # File descriptors besides clients' connections: the database's, and those above the connection limit.
 OTHER_OPEN_FILES = 1_000
+
+# Parameters of glibc's mallopt, and their values. By default glibc raises the threshold up to 32 MB, keeps
+# freed blocks below it, and has many arenas: memory of bodies and results would stay allocated.
+M_MMAP_THRESHOLD, MMAP_THRESHOLD = -3, 131_072
+M_ARENA_MAX, ARENA_MAX = -8, 2
 
 Address = tuple[str, int]
 
@@ -147,6 +153,14 @@ class Server(uvicorn.Server):
         self._console.stopped(signal.Signals(self._signal or signal.SIGTERM))
 
 
+def return_freed_memory() -> None:
+    """Have glibc return large blocks to the system when they are freed. Other C libraries do it anyway."""
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+        libc.mallopt(M_ARENA_MAX, ARENA_MAX)
+
+
 def raise_file_limit(wanted: int) -> None:
     """Raise the limit of open files as far as allowed: each connection needs a file descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -163,5 +177,6 @@ def serve(app: Starlette, settings: Settings, console: Console, listener: socket
     except OSError as error:
         # Two processes can bind the same address until one of them listens.
         raise _listen_error(error, host, port) from error
+    return_freed_memory()
     raise_file_limit(settings.connection_limit + OTHER_OPEN_FILES)
     Server(app, settings, console, (host, port)).run(sockets=[listener])

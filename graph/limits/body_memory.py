@@ -12,7 +12,7 @@ from graph.errors import unavailable
 FREE_BYTES = 16_384
 # Validating and executing leave reference cycles that refer to a request's texts. The garbage collector
 # counts objects, not bytes, and would run too late: it is run after so many released bytes.
-COLLECT_EVERY, COLLECT_DELAY = 32_000_000, 0.01
+COLLECT_EVERY, COLLECT_DELAY = 16_000_000, 0.01
 USED_UP = "The server's memory for large requests and responses is used up. Try again in a moment."
 
 

@@ -12,20 +12,42 @@ from collections import OrderedDict, deque
 LONG, ITERATIONS = 0.005, 5
 
 
+class RoundRobin:
+    """Futures of principals that wait; the next one is of the principal whose turn is the longest ago."""
+
+    def __init__(self) -> None:
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    def add(self, principal: str) -> asyncio.Future[None]:
+        turn = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(principal, deque()).append(turn)
+        return turn
+
+    def pop(self) -> asyncio.Future[None] | None:
+        """The next one; canceled ones are skipped."""
+        while self._queues:
+            principal, queue = self._queues.popitem(last=False)
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    if queue:
+                        self._queues[principal] = queue
+                    return turn
+        return None
+
+
 class FairScheduler:
     """One step in each iteration of the event loop. A step begins at once if none has begun in this one."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting = RoundRobin()
         self._is_busy = False
         self._begun, self._iterations = 0.0, 0
 
     async def yield_to_others(self, principal: str) -> None:
         """Return when `principal` may run its next step, which lasts until its task waits again."""
         if not self.begin():
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(principal, deque()).append(turn)
-            await turn
+            await self._waiting.add(principal)
 
     def begin(self) -> bool:
         """Begin a step if none has begun in this iteration of the event loop."""
@@ -47,18 +69,6 @@ class FairScheduler:
             asyncio.get_running_loop().call_soon(self._continue)
             return
         self._is_busy = False
-        if (turn := self._next()) is not None:
+        if (turn := self._waiting.pop()) is not None:
             turn.set_result(None)
             self.begin()
-
-    def _next(self) -> asyncio.Future[None] | None:
-        """The next step of the principal whose last one is the longest ago; canceled ones are skipped."""
-        while self._waiting:
-            principal, queue = self._waiting.popitem(last=False)
-            while queue:
-                turn = queue.popleft()
-                if not turn.done():
-                    if queue:
-                        self._waiting[principal] = queue
-                    return turn
-        return None

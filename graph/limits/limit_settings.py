@@ -16,7 +16,7 @@ class LimitSettings(BaseModel):
 
     body_limit: int = Field(1_000_000, ge=1, le=100_000_000, description="Bytes of a request's body.")
     bodies_limit: int = Field(
-        100_000_000,
+        50_000_000,
         le=100_000_000_000,
         validate_default=True,
         description=(

@@ -7,7 +7,7 @@ from db.engine.database import Database
 from db.errors import MemoryExhausted, ResponseTooLarge
 from db.models import Order
 from db.query_statistics import QueryStatistics
-from db.response_budget import PART, STEP, ResponseBudget
+from db.response_budget import OBJECT_BYTES, PART, STEP, ResponseBudget
 from tests.factories import create_customer, create_order, line
 
 LIMIT = 40_000
@@ -59,6 +59,16 @@ async def test_the_next_request_reads(database: Database) -> None:
     found = await order_lines.get_by_order(database.reader(), ids)
     assert [200, 200] == [len(found[each]) for each in ids]
     assert 0 == database.reads.pool.checkedout()  # type: ignore[attr-defined]
+
+
+def test_memory_includes_the_objects_of_rows() -> None:
+    """They are reserved beside their bytes, and do not count as bytes of the response."""
+    sizes: list[int] = []
+    budget = ResponseBudget(100_000, reserve=sizes.append)
+    budget.add_rows([("a" * 50, 1)] * 1_000)
+
+    assert [58_000 + 2_000 * OBJECT_BYTES] == sizes
+    assert 58_000 == budget.fetched
 
 
 def test_memory_is_reserved_in_steps() -> None:
