@@ -63,6 +63,11 @@ def updatable_columns(table: sa.Table, key: str) -> tuple[str, ...]:
     return (*writable, "version", "updated_at")
 
 
+def max_length(table: sa.Table, column: str) -> int:
+    """How many characters a text column holds."""
+    return int(table.c[column].type.length)  # type: ignore[attr-defined]
+
+
 def nullable_columns(table: sa.Table) -> dict[str, None]:
     """The columns that are null unless they are set."""
     return {str(column.name): None for column in table.c if column.nullable}

@@ -9,7 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import loaders
 from graph.auth.scopes import Scope
-from graph.mutations import batch_payloads, customers, orders, payloads
+from graph.mutations import customers, orders, payloads
 from graph.mutations.payloads import mutation
 from graph.mutations.user_errors import USER_ERRORS
 from graph.types import federation
@@ -110,7 +110,7 @@ class Mutation:
         description="Erase a customer's handle, name and e-mail address, in the history too, and archive it. "
         "Orders stay, and so does the fact of every change. Of one that was deleted, erase the history.",
     )
-    upsert_customers: batch_payloads.UpsertCustomersPayload | None = mutation(
+    upsert_customers: payloads.UpsertCustomersPayload | None = mutation(
         resolver=customers.upsert_many,
         scope=Scope.CUSTOMERS_WRITE,
         description="Create customers, or change those that are there, by their handles.",
@@ -134,17 +134,17 @@ class Mutation:
         scope=Scope.ORDERS_WRITE,
         description="Delete an order that is PENDING or CANCELLED.",
     )
-    create_orders: batch_payloads.CreateOrdersPayload | None = mutation(
+    create_orders: payloads.CreateOrdersPayload | None = mutation(
         resolver=orders.create_many,
         scope=Scope.ORDERS_WRITE,
         description="Create PENDING orders, each with either a total or lines.",
     )
-    upsert_orders: batch_payloads.UpsertOrdersPayload | None = mutation(
+    upsert_orders: payloads.UpsertOrdersPayload | None = mutation(
         resolver=orders.upsert_many,
         scope=Scope.ORDERS_WRITE,
         description="Create orders, or change those that are there, by their references.",
     )
-    transition_orders: batch_payloads.TransitionOrdersPayload | None = mutation(
+    transition_orders: payloads.TransitionOrdersPayload | None = mutation(
         resolver=orders.transition_many,
         scope=Scope.ORDERS_WRITE,
         description="Move orders to other statuses.",

@@ -5,7 +5,6 @@ from db.audit import erasure
 from db.batches import customer_batches
 from db.models import Customer
 from graph.context import Write
-from graph.mutations.batch_inputs import UpsertCustomersInput
 from graph.mutations.batches import BatchItemResult, write_batch
 from graph.mutations.inputs import (
     ArchiveCustomerInput,
@@ -14,6 +13,7 @@ from graph.mutations.inputs import (
     EraseCustomerInput,
     RestoreCustomerInput,
     UpdateCustomerInput,
+    UpsertCustomersInput,
 )
 
 

@@ -1,13 +1,14 @@
 """Input validation: rules for single values, checked before the database. All errors are collected."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import strawberry
 
 from db import money, unique_text
+from db.models import columns_with, customers, max_length
 from db.money import LineInput, Money
 from graph import global_ids
 from graph.context import Check
@@ -61,6 +62,22 @@ class InputValidator:
         """Check an order's lines together, leaving out lines with errors of their own."""
         valid = [None if self.has_error(f"{field}.{place}") else line for place, line in enumerate(lines)]
         self.errors.extend(to_user_error(each, None, self._prefix) for each in money.find_line_errors(valid))
+
+    def customer_values(self, sent: Any) -> dict[str, Any]:
+        """The values of writable customer columns in an input; columns without a rule here are plain text."""
+        values = {}
+        for column in WRITABLE_CUSTOMER_COLUMNS:
+            value = getattr(sent, column, None)
+            if is_unset(value):
+                continue
+            value = value.value if isinstance(value, strawberry.Some) else value
+            rule = CUSTOMER_RULES.get(column)
+            values[column] = rule(self, value) if rule else self.optional_text(value, column)
+        return values
+
+    def optional_text(self, value: str | None, column: str) -> str | None:
+        """Text in a customer column of its own length; null clears it."""
+        return None if value is None else self.text(value, column, max_length(customers, column))
 
     def text(self, value: str | None, field: str, longest: int) -> str:
         """Text of 1 to `longest` characters, stored as it was sent."""
@@ -142,6 +159,14 @@ class InputValidator:
 
     def _path(self, field: str) -> list[str]:
         return input_path(self._prefix + field)
+
+
+WRITABLE_CUSTOMER_COLUMNS = columns_with(customers, "writable")
+CUSTOMER_RULES: dict[str, Callable[[InputValidator, Any], Any]] = {
+    "username": InputValidator.username,
+    "name": InputValidator.name,
+    "email": InputValidator.email,
+}
 
 
 def is_unset(value: object) -> bool:

@@ -4,13 +4,15 @@ from db import orders
 from db.batches import order_batches
 from db.models import Order
 from graph.context import Write
-from graph.mutations.batch_inputs import CreateOrdersInput, TransitionOrdersInput, UpsertOrdersInput
 from graph.mutations.batches import BatchItemResult, write_batch
 from graph.mutations.inputs import (
     CreateOrderInput,
+    CreateOrdersInput,
     DeleteOrderInput,
     TransitionOrderInput,
+    TransitionOrdersInput,
     UpdateOrderInput,
+    UpsertOrdersInput,
 )
 
 

@@ -1,13 +1,16 @@
 """`where`: filters on customers and orders and across their relation, limited in depth and size."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from db import unique_text
+from db.models import columns_with, metadata
+from db.pagination import covering_indexes
 from db.pagination.filters import (
     MATCH_ALL,
     Compare,
@@ -40,6 +43,9 @@ MAX_DEPTH, MAX_CONDITIONS, MAX_OBJECTS = 5, 50, 500
 TOO_MANY_OBJECTS = f"where has at most {MAX_OBJECTS} objects, empty ones included."
 
 
+KindT = TypeVar("KindT", bound=type)
+
+
 def condition_field(what: str, scope: Scope | None = None) -> Any:
     """The input field for conditions on one column, without effect if left out or null."""
     return strawberry.field(
@@ -60,7 +66,41 @@ BOUNDS = (
 )
 
 
+def with_column_filters(table: str) -> Callable[[KindT], KindT]:
+    """Add a filter to an input type for each exposed column of its table that it does not declare."""
+    columns, row = metadata.tables[table].c, covering_indexes.ROWS[table]
+
+    def add_filters(kind: KindT) -> KindT:
+        declared = kind.__annotations__
+        added = {
+            name: get_type_hints(row)[name]
+            for name in columns_with(metadata.tables[table], "exposed")
+            if name not in declared and not columns[name].foreign_keys
+        }
+        position = next(index for index, name in enumerate(declared) if name not in columns)
+        names = list(declared)
+        for name, python_type in added.items():
+            setattr(kind, name, condition_field(name.replace("_", " ")))
+            declared[name] = FILTERS[python_type] | None
+            names.insert(position, name)
+            position += 1
+        kind.__annotations__ = {name: declared[name] for name in names}
+        return kind
+
+    return add_filters
+
+
+FILTERS: dict[Any, Any] = {
+    str: StringFilter,
+    str | None: StringFilter,
+    int: IntFilter,
+    datetime: DateTimeFilter,
+    datetime | None: DateTimeFilter,
+}
+
+
 @strawberry.input(description=f"Conditions on customers, all of which must hold. {BOUNDS}")
+@with_column_filters("customers")
 class CustomerWhere:
     id: IDFilter | None = condition_field("the id")
     username: StringFilter | None = condition_field("the handle")
@@ -87,6 +127,7 @@ class OrdersFilter:
 
 
 @strawberry.input(description=f"Conditions on orders, all of which must hold. {BOUNDS}")
+@with_column_filters("orders")
 class OrderWhere:
     id: IDFilter | None = condition_field("the id")
     reference: StringFilter | None = condition_field("the reference")
