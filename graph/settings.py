@@ -1,4 +1,4 @@
-"""The only reader of the environment: TIDEGRAPH_… variables and .env, checked before anything starts."""
+"""Settings: TIDEGRAPH_… environment variables and .env, validated before anything starts."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -14,7 +15,6 @@ from db.engine.database import Database
 from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
 from graph.auth import jwks
-from graph.env_file import names_in
 from graph.http import trusted_documents
 from graph.http.trusted_documents import TrustedDocuments
 from graph.limits.limit_settings import LimitSettings, Seconds
@@ -22,9 +22,9 @@ from graph.limits.limit_settings import LimitSettings, Seconds
 PREFIX = "TIDEGRAPH_"
 TEST_PREFIX = "TIDEGRAPH_TEST_"
 ENV_FILE = Path(".env")
-# Kubernetes sets variables for each Service of a namespace in all of its containers; for a Service named
-# tidegraph or tidegraph-… they begin with PREFIX. They are recognized by name and value: TIDEGRAPH_PORT=9000
-# is a mistake of the operator, and refused.
+# Kubernetes sets variables for each Service of a namespace in all its containers. Those of a Service named
+# tidegraph or tidegraph-… begin with PREFIX and are ignored. They are recognized by name and value, because
+# TIDEGRAPH_PORT=9000 is a mistake of the operator and is rejected.
 _PORT, _ADDRESS = r"\d{1,5}", r"[\da-f]*[.:][\da-f.:]+"
 _URL = rf"(tcp|udp|sctp)://(\[{_ADDRESS}\]|[\d.]+):{_PORT}"
 _SERVICE_VARIABLES = {
@@ -43,7 +43,7 @@ ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d+)?", re.ASCII | re.I
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message is one line for the operator."""
+    """A setting is invalid; the message is one line for the operator."""
 
 
 class Settings(LimitSettings, BaseSettings):
@@ -157,7 +157,8 @@ class Settings(LimitSettings, BaseSettings):
     @field_validator("lock_timeout")
     @classmethod
     def _check_lock_timeout(cls, seconds: float, info: ValidationInfo) -> float:
-        # Else what is locked ends with TIMEOUT, which says less than CONFLICT. A bad one is told by itself.
+        # Otherwise lock waits would end with TIMEOUT, which says less than CONFLICT. An invalid
+        # request_timeout is reported on its own.
         if 2 * seconds >= info.data.get("request_timeout", inf):
             raise ValueError(f"must be below half of {PREFIX}REQUEST_TIMEOUT, as a lock is waited for twice")
         return seconds
@@ -172,11 +173,11 @@ class Settings(LimitSettings, BaseSettings):
     @field_validator("auth")
     @classmethod
     def _check_auth(cls, auth: str, info: ValidationInfo) -> str:
-        # A bad one is told by itself.
+        # An invalid setting is reported on its own.
         missing = [name for name in ("jwt_jwks", "jwt_issuer", "jwt_audience") if info.data.get(name) == ""]
         if "jwt" in auth and missing:
             raise ValueError(f"{auth} needs {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
-        # Whoever has named the keys of tokens believes that tokens are asked for.
+        # An operator who configures JWKS expects JWTs to be required.
         if "jwt" not in auth and info.data.get("jwt_jwks"):
             raise ValueError(f"must be jwt or keys,jwt where {PREFIX}JWT_JWKS is given")
         return auth
@@ -194,7 +195,7 @@ class Settings(LimitSettings, BaseSettings):
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(f"takes origins such as https://app.example.com, not {origin!r}")
-        # As browsers send them.
+        # Browsers send origins in lower case.
         return tuple(origin.lower() for origin in origins)
 
     @field_validator("trusted_documents")
@@ -217,7 +218,7 @@ class Settings(LimitSettings, BaseSettings):
 
     @property
     def authenticates(self) -> bool:
-        """Whether a request must say who sends it."""
+        """Whether requests need a credential."""
         return self.auth != "none"
 
     @property
@@ -226,12 +227,12 @@ class Settings(LimitSettings, BaseSettings):
         return str(DatabaseUrl.parse(self.database_url))
 
     def trusted(self) -> TrustedDocuments:
-        """The documents of the file as it is now."""
+        """The trusted documents, read from the file now."""
         documents = trusted_documents.load(self.trusted_documents) if self.trusted_documents else {}
         return TrustedDocuments(documents, only=self.only_trusted_documents)
 
     def database(self) -> Database:
-        """A new set of pools by these settings."""
+        """A new Database with these settings."""
         limits = Limits(
             pool_size=self.pool_size,
             pool_timeout=self.pool_timeout,
@@ -246,11 +247,11 @@ class Settings(LimitSettings, BaseSettings):
 
 
 def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
-    """Settings as `given`, from the environment and from `.env`; the first wins. Raises SettingsError."""
+    """Settings from `given`, the environment and `.env`, in order of precedence. Raises SettingsError."""
     injected = {name for name, value in os.environ.items() if KUBERNETES.fullmatch(f"{name}={value}")}
     _reject_unknown(os.environ.keys() - injected, "the environment")
     try:
-        in_file = names_in(env_file)
+        in_file = _names_in_env_file(env_file)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     _reject_unknown(in_file, str(env_file))
@@ -258,6 +259,27 @@ def load(env_file: Path = ENV_FILE, **given: Any) -> Settings:
         return Settings(_env_file=env_file, **given)  # type: ignore[call-arg]
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+
+
+def _names_in_env_file(path: Path) -> list[str]:
+    """The names that the file sets, empty if there is no file. Raises ValueError for a malformed line.
+
+    `dotenv_values` would skip malformed lines with a warning.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            bindings = list(parse_stream(lines))
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    for binding in bindings:
+        if binding.error:
+            # The parser counts empty lines before a binding as part of it.
+            text = binding.original.string
+            line = binding.original.line + len(text) - len(text.lstrip("\n"))
+            raise ValueError(f"{path}, line {line}: write NAME=value.")
+    return [binding.key for binding in bindings if binding.key]
 
 
 def _reject_unknown(names: Iterable[str], source: str) -> None:
