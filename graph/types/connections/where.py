@@ -67,7 +67,10 @@ BOUNDS = (
 
 
 def with_column_filters(table: str) -> Callable[[KindT], KindT]:
-    """Add a filter to an input type for each exposed column of its table that it does not declare."""
+    """Add a filter for each exposed and writable column that an input type does not declare.
+
+    Other columns may need a scope to be filtered by, as the number of orders does.
+    """
     columns, row = metadata.tables[table].c, covering_indexes.ROWS[table]
 
     def add_filters(kind: KindT) -> KindT:
@@ -75,7 +78,7 @@ def with_column_filters(table: str) -> Callable[[KindT], KindT]:
         added = {
             name: get_type_hints(row)[name]
             for name in columns_with(metadata.tables[table], "exposed")
-            if name not in declared and not columns[name].foreign_keys
+            if name not in declared and columns[name].info.get("writable")
         }
         position = next(index for index, name in enumerate(declared) if name not in columns)
         names = list(declared)
