@@ -1,6 +1,7 @@
 """All SQL on orders and their lines, and the rules of an order's status."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,15 +15,26 @@ from db.models import customers as customer_rows
 from db.money import LineInput, Money
 from db.reader import Reader, Transaction
 
-PENDING = "PENDING"
+
+class OrderStatus(StrEnum):
+    """The statuses of an order; GraphQL's enum is made of them."""
+
+    PENDING = "PENDING"
+    PAID = "PAID"
+    FULFILLED = "FULFILLED"
+    CANCELLED = "CANCELLED"
+    REFUNDED = "REFUNDED"
+
+
+PENDING, PAID, FULFILLED, CANCELLED, REFUNDED = (status.value for status in OrderStatus)
 TRANSITIONS: dict[str, tuple[str, ...]] = {
-    PENDING: ("PAID", "CANCELLED"),
-    "PAID": ("FULFILLED", "REFUNDED"),
-    "FULFILLED": ("REFUNDED",),
-    "CANCELLED": (),
-    "REFUNDED": (),
+    PENDING: (PAID, CANCELLED),
+    PAID: (FULFILLED, REFUNDED),
+    FULFILLED: (REFUNDED,),
+    CANCELLED: (),
+    REFUNDED: (),
 }
-DELETABLE = {PENDING, "CANCELLED"}
+DELETABLE = {PENDING, CANCELLED}
 
 
 async def get_many(reader: Reader, column: str, values: Sequence[Any]) -> list[Order]:

@@ -1,14 +1,20 @@
-"""The statuses of an order."""
+"""The statuses of an order, as `db` defines them, with their descriptions."""
 
-from enum import Enum
+from typing import Any
 
 import strawberry
 
+from db.orders import OrderStatus as OrderStatus
 
-@strawberry.enum(description="Where an order stands; transitionOrder moves it.")
-class OrderStatus(Enum):
-    PENDING = strawberry.enum_value("PENDING", description="Placed and not paid; it can still change.")
-    PAID = strawberry.enum_value("PAID", description="Paid and not yet delivered.")
-    FULFILLED = strawberry.enum_value("FULFILLED", description="Delivered to the customer.")
-    CANCELLED = strawberry.enum_value("CANCELLED", description="Called off before it was paid; final.")
-    REFUNDED = strawberry.enum_value("REFUNDED", description="Paid back to the customer; final.")
+DESCRIPTIONS = {
+    OrderStatus.PENDING: "Placed and not paid; it can still change.",
+    OrderStatus.PAID: "Paid and not yet delivered.",
+    OrderStatus.FULFILLED: "Delivered to the customer.",
+    OrderStatus.CANCELLED: "Called off before it was paid; final.",
+    OrderStatus.REFUNDED: "Paid back to the customer; final.",
+}
+
+strawberry.enum(OrderStatus, description="Where an order stands; transitionOrder moves it.")
+definition: Any = OrderStatus.__strawberry_definition__  # type: ignore[attr-defined]
+for value in definition.values:
+    value.description = DESCRIPTIONS[value.value]
