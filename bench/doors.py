@@ -10,7 +10,7 @@ from bench.queries import POINT
 from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from tests import tokens
-from tests.keys import bearer, create_key
+from tests.api_key_factory import bearer, create_key
 
 DOCUMENT_ID = "5d41402abc4b2a76b9719d911017c592"
 # Never reached.

@@ -70,7 +70,7 @@ class Reader:
         self.owner = owner
         self._supports_stale_reads = supports_stale_reads
 
-    def at(self, read_timestamp: datetime) -> "Reader":
+    def as_of(self, read_timestamp: datetime) -> "Reader":
         """A Reader of the past: every statement is read as of the millisecond that `read_timestamp` lies in.
 
         Raises AsOfUnavailable, and so do its statements.
@@ -109,7 +109,7 @@ class Reader:
     async def _execute_at(
         self, read_timestamp: datetime, statement: Statement, parameters: Parameters
     ) -> AnyResult:
-        # The statement's own comes last: of `reader.at(one).at(other)` it is the other.
+        # The statement's own comes last: of `reader.as_of(one).as_of(other)` it is the other.
         as_of = statement.execution_options(
             **{stale_reads.AS_OF: read_timestamp, **statement.get_execution_options()}
         )

@@ -20,16 +20,16 @@ from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from graph import logs
 from graph.execution.replay import UNEXPLAINED, fallbacks
-from tests import compiled
+from tests import shared_statement_cache
 from tests.api import Api
-from tests.faults import figures
+from tests.faults import report
+from tests.faults.proof_size import FULL
 from tests.faults.proxy import TidbProxy
-from tests.faults.size import FULL
 from tests.processes import Serving, Spawn
-from tests.session import REQUIRED, SharedTidb, Statements, execute
+from tests.shared_tidb import REQUIRED, SharedTidb, Statements, execute
 from tests.tidb import build
 from tests.tidb.server import TidbServer
-from tests.two import Two
+from tests.two_customers import TwoCustomers
 
 KINDS = [
     pytest.param("sqlite", id="sqlite"),
@@ -90,7 +90,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if FULL:
-        figures.write(terminalreporter)
+        report.write(terminalreporter)
     if not config.stash[SHARED].address and config.stash[SHARED].wanted:
         terminalreporter.section("TiDB", yellow=True)
         terminalreporter.line("No TiDB: every test on TiDB was skipped. Run `make tidb`, or set")
@@ -184,14 +184,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """The server's own pools over `database_url`."""
     limits = Limits(pool_size=20, pool_timeout=30, lock_timeout=5)
     async with Database(DatabaseUrl.parse(database_url), limits) as database:
-        compiled.share(database)
+        shared_statement_cache.share(database)
         yield database
 
 
 @pytest.fixture
-async def two(database: Database) -> Two:
+async def two(database: Database) -> TwoCustomers:
     """Two customers' rows in `database`."""
-    return await Two.of(database)
+    return await TwoCustomers.of(database)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
 async def sqlite_api(migrated_sqlite: Path) -> AsyncIterator[Api]:
     """The application over an empty database, for what does not depend on a database's kind."""
     database = Database(DatabaseUrl.parse(f"sqlite:///{migrated_sqlite}"))
-    compiled.share(database)
+    shared_statement_cache.share(database)
     async with database, Api.of(database) as api:
         yield api
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.forks import Fork
+from tests.fork_server import Fork
 
 # A new process; `Spawn` takes copies of one that is there, which do the same in a tenth of the time.
 COMMAND = [sys.executable, "-c", "from graph.cli.commands import main; main()"]

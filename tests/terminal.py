@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.forks import reset_signals
+from tests.fork_server import reset_signals
 from tests.processes import wait_until
 
 ROWS, COLUMNS = 24, 80

@@ -13,7 +13,7 @@ import pytest
 from graph.http.server import ListenError, bind
 from tests.conftest import KINDS
 from tests.processes import Spawn
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 
 COMMANDS = ["serve", "migrate", "seed", "schema", "check", "keys"]
 OF_KEYS = ["create", "list", "revoke"]

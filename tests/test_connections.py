@@ -16,8 +16,8 @@ from graph.http.response_sending import CHUNK_BYTES, gzip, send_response
 from graph.limits.body_memory import FREE_BYTES, BodyMemoryLimit, Reservation
 from graph.limits.client_connections import MAX_BUFFERED, MIN_READ
 from graph.limits.limit_settings import LimitSettings
-from tests.served import connected, served
-from tests.test_heads import CHUNKED, PING, POST
+from tests.in_process_server import connected, served
+from tests.test_request_heads import CHUNKED, PING, POST
 
 # More than the kernel takes at both ends.
 LARGE = 1_000_000

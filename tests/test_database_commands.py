@@ -13,9 +13,9 @@ from db.maintenance import migrate
 from graph.cli import database_commands
 from graph.cli.database_commands import CommandError
 from tests.conftest import KINDS
-from tests.db.sql import run
-from tests.operating import FEW, failure_of_prepare, prepare, settings_of
-from tests.session import SharedTidb, execute
+from tests.db.raw_sql import run
+from tests.prepare_database import FEW, failure_of_prepare, prepare, settings_of
+from tests.shared_tidb import SharedTidb, execute
 
 HEAD = migrate.head()
 NEEDS_NEWER = f"revision 9999 needs a program of revision 9998 or later, and this is {HEAD}"

@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from graph.limits.limit_settings import LimitSettings
 from tests.conftest import on_sqlite
+from tests.in_process_server import connected, served
 from tests.processes import Serving, Spawn
-from tests.served import connected, served
 
 SECONDS = 0.5
 # Closes with a reset.

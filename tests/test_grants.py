@@ -17,7 +17,7 @@ from graph.cli import database_commands
 from graph.cli.database_commands import CommandError
 from graph.settings import Settings
 from tests.processes import Serving, Spawn
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 
 pytestmark = pytest.mark.tidb
 

@@ -6,8 +6,8 @@ import httpx2
 import pytest
 
 from graph.global_ids import MAX_ROW_ID, GlobalId
+from tests.api_key_factory import bearer
 from tests.conftest import KINDS
-from tests.keys import bearer
 from tests.processes import Serving, Spawn, wait_until
 from tests.test_commands import one_error
 

@@ -17,9 +17,9 @@ import pytest
 from db.engine.urls import DatabaseUrl
 from tests.conftest import KINDS
 from tests.processes import environment
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
+from tests.source_tree import copy_tree
 from tests.terminal import Terminal
-from tests.tree import copy_tree
 
 SUITE = """
 import pytest

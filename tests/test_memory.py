@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.size import FULL
+from tests.faults.proof_size import FULL
 from tests.processes import Spawn
 
 TEXT = 300_000

@@ -20,7 +20,7 @@ from tests.api import Api
 from tests.conftest import KINDS, on_sqlite, on_tidb
 from tests.faults.proxy import TidbProxy
 from tests.processes import Serving, Spawn, wait_until
-from tests.session import Statements, execute
+from tests.shared_tidb import Statements, execute
 
 READ = "{ orders { nodes { id } } }"
 

@@ -12,14 +12,14 @@ import pytest
 from graph.auth.scopes import Scope
 from graph.limits.limit_settings import LimitSettings
 from graph.settings import PREFIX, Settings
-from tests import pages
-from tests.keys import bearer
+from tests import doc_examples
+from tests.api_key_factory import bearer
 from tests.processes import Serving, Spawn
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 from tests.test_commands import COMMANDS, OF_KEYS
 
-README = pages.ROOT / "README.md"
-DOCS = pages.ROOT / "docs"
+README = doc_examples.ROOT / "README.md"
+DOCS = doc_examples.ROOT / "docs"
 READING, SEARCH, SUMS = (DOCS / name for name in ("reading.md", "reading-search.md", "reading-sums.md"))
 SHOWN_AT = "http://127.0.0.1:8000"
 
@@ -51,7 +51,7 @@ def seeded(database_url: str, spawn: Spawn) -> Serving:
 
 def test_queries_give_their_answers(seeded: Serving) -> None:
     """Each query, sent to a real server over a socket, gives the JSON below it, or something at least."""
-    shown = [example for page in (README, READING, SEARCH, SUMS) for example in pages.examples(page)]
+    shown = [example for page in (README, READING, SEARCH, SUMS) for example in doc_examples.examples(page)]
 
     assert 10 <= len(shown)
     assert 6 == sum(answer is not None for _, answer in shown)
@@ -63,7 +63,7 @@ def test_queries_give_their_answers(seeded: Serving) -> None:
 
 def test_curl_gets_an_answer(server: Serving) -> None:
     """The curl command runs in a shell as it stands, but for the port."""
-    (command,) = [block for block in pages.blocks(README, "sh") if block.startswith("curl")]
+    (command,) = [block for block in doc_examples.blocks(README, "sh") if block.startswith("curl")]
     shell = ["bash", "-c", command.replace(SHOWN_AT, server.url)]
     answer: Any = json.loads(subprocess.check_output(shell, text=True))
 
@@ -76,7 +76,7 @@ def test_statements_are_counted(server: Serving) -> None:
     # Other tests add customers without orders, below whom nothing is read.
     buyers = "customers(where: {orders: {some: {}}}, first: %d)"
     shown = server.post(f"{{ {buyers % 1} {{ nodes {{ username }} }} }}")["data"]["customers"]["nodes"]
-    one = pages.blocks(README, "graphql")[0].replace("drew.wade.613", shown[0]["username"])
+    one = doc_examples.blocks(README, "graphql")[0].replace("drew.wade.613", shown[0]["username"])
     many = "{ %s { nodes { name orders(first: 2) { nodes { reference lines { name } } } } } }" % (buyers % 20)
     statements = []
     for query in (one, many):
@@ -120,7 +120,7 @@ def test_settings_are_all_in_the_table() -> None:
 
 def test_authentication_is_three_lines(spawn: Spawn) -> None:
     """They turn it on as they stand: the key is let in, and nobody without it."""
-    (block,) = [block for block in pages.blocks(README, "sh") if "tidegraph keys create" in block]
+    (block,) = [block for block in doc_examples.blocks(README, "sh") if "tidegraph keys create" in block]
     migrating, creating, serving = block.splitlines()
     assert serving.startswith("TIDEGRAPH_AUTH=keys tidegraph serve ")
     spawn.run(*migrating.split()[1:])
@@ -148,7 +148,7 @@ def test_the_operators_page_names_what_there_is() -> None:
 async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
     """The SQL runs as it stands, but for the names, and its two users can do what they are for."""
     name = f"readme_{uuid4().hex[:8]}"
-    (script,) = (block.replace("tidegraph", name) for block in pages.blocks(README, "sql"))
+    (script,) = (block.replace("tidegraph", name) for block in doc_examples.blocks(README, "sql"))
     cleaning = f"DROP USER {name}; DROP USER {name}_migrate; DROP DATABASE {name};"
     address = f"{tidb.place}/{name}"
     try:
@@ -157,7 +157,9 @@ async def test_grants_are_enough(tidb: SharedTidb, spawn: Spawn) -> None:
         serving = spawn.serve(database_url=f"tidb://{name}:change me too@{address}")
 
         assert 0 == migrated.returncode, migrated.stderr
-        assert json.loads(pages.blocks(README, "json")[1]) == serving.post(pages.blocks(README, "graphql")[1])
+        assert json.loads(doc_examples.blocks(README, "json")[1]) == serving.post(
+            doc_examples.blocks(README, "graphql")[1]
+        )
     finally:
         await execute(tidb.url(), cleaning)
 

@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from graph.auth.api_keys import digest, new_secret
+from tests.api_key_factory import bearer
 from tests.conftest import KINDS
-from tests.keys import bearer
 from tests.processes import Serving, Spawn
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 from tests.tokens import SETTINGS, jwks_file, token
 
 PASSWORD = "pa55-of-the-database"

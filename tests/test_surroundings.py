@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests import forks
+from tests import fork_server
 from tests.processes import COMMAND, START_SECONDS, Spawn, environment, wait_until
 
 FULL = Path("/dev/full")
@@ -69,10 +69,10 @@ def test_sigterm_ends_a_command_that_waits(command: str, silent: socket.socket, 
 
 def become_ignoring(*arguments: object) -> None:
     """Be a process whose parent ignores and blocks signals, as nohup and a script's background jobs do."""
-    for number in forks.RESET:
+    for number in fork_server.RESET:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_BLOCK, forks.RESET)
-    forks.become(*arguments)  # type: ignore[arg-type]
+    signal.pthread_sigmask(signal.SIG_BLOCK, fork_server.RESET)
+    fork_server.become(*arguments)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -80,7 +80,7 @@ def test_tests_reset_the_signals_of_their_processes(
     sent: signal.Signals, code: int, silent: socket.socket, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So the suite also passes as `nohup make test &`."""
-    monkeypatch.setattr(forks, "become", become_ignoring)
+    monkeypatch.setattr(fork_server, "become", become_ignoring)
 
     assert code == ended_while_waiting("migrate", sent, silent, spawn)[0]
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from graph.cli import database_commands
 from graph.cli.database_commands import CommandError
 from tests.conftest import on_tidb
-from tests.operating import FEW, failure_of_prepare, prepare, settings_of
-from tests.session import SharedTidb, execute
+from tests.prepare_database import FEW, failure_of_prepare, prepare, settings_of
+from tests.shared_tidb import SharedTidb, execute
 
 CLOSED_PORT = "tidb://shop:s3cret@127.0.0.1:1/shop"
 REFUSED = f"the database cannot be reached: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"

@@ -12,7 +12,7 @@ import pytest
 
 from hatch_build import RequireGraphiQL
 from tests.processes import START_SECONDS, environment, wait_until
-from tests.tree import copy_tree
+from tests.source_tree import copy_tree
 
 INDEX, SCRIPT = "graph/graphiql/dist/index.html", "graph/graphiql/dist/graphql/assets/index-abc123.js"
 PAGE = '<title>Tidegraph</title><script type="module" src="./graphql/assets/index-abc123.js"></script>'

@@ -258,7 +258,7 @@ class Executor:
     async def _load(self, call: Call, moment: datetime | None) -> dict[Any, Any]:
         reader = self._context.reader
         if moment is not None:
-            reader = reader.at(moment)
+            reader = reader.as_of(moment)
         found: dict[Any, Any] = {}
         keys = list(call.keys)
         for start in range(0, len(keys), LARGEST_BATCH):
@@ -523,7 +523,7 @@ class Executor:
         if timestamp and timestamp.pinned:
             self._context.reader.require_stale_reads()
         elif timestamp and timestamp.moment:
-            self._context.reader.at(timestamp.moment)
+            self._context.reader.as_of(timestamp.moment)
 
     def _merged(self, groups: Iterable[Waiting], length: int) -> list[Any]:
         merged: list[Any] = [None] * length

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests import pages
+from tests import doc_examples
 from tests.clients import packages
 from tests.clients.packages import Toolchain
 from tests.processes import Serving, Spawn
 
 pytestmark = pytest.mark.tools
 HERE = Path(__file__).parent
-SHARED = (pages.ROOT / "schema.graphql", HERE / "operations.graphql")
+SHARED = (doc_examples.ROOT / "schema.graphql", HERE / "operations.graphql")
 SHOP = "{ customers(first: 100) { nodes { username orders(first: 100) { nodes { id } } } } }"
 PLACED = "2026-02-28T09:30:00.000001Z"
 FILTERED = """

@@ -14,8 +14,8 @@ from gql.utilities import update_schema_scalars
 from graphql import GraphQLError, GraphQLScalarType
 
 from db.engine.database import Database
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_sqlite
-from tests.keys import bearer, create_key
 from tests.processes import Serving, Spawn
 
 CUSTOMERS = """

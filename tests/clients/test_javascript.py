@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse, validate
 
-from tests import pages
+from tests import doc_examples
 from tests.clients import packages
 from tests.processes import Serving, Spawn
 
 pytestmark = pytest.mark.tools
 JAVASCRIPT = Path(__file__).parent / "javascript"
-SCHEMA = pages.ROOT / "schema.graphql"
+SCHEMA = doc_examples.ROOT / "schema.graphql"
 SHOP = "{ customers(first: 100) { nodes { username orders(first: 100) { nodes { id } } } } }"
 ORDER = "query ($reference: String!) { order(by: {reference: $reference}) { id } }"
 

@@ -10,7 +10,7 @@ from db.audit import audit_log, erasure
 from db.batches import customer_batches, order_batches
 from db.models import ColumnInfo, Customer, Order, columns_with, customers, metadata, nullable_columns, orders
 from db.search import search_index
-from tests.published import fields_of
+from tests.published_schema import fields_of
 
 # A reference has a field of the object it refers to.
 FIELDS = {"customer_id": "customer"}

@@ -12,7 +12,7 @@ from db.models import customers as customer_table
 from db.models import order_lines as line_table
 from db.models import orders as order_table
 from db.money import Money
-from tests.db.sql import run
+from tests.db.raw_sql import run
 from tests.factories import create_customer, create_order, line
 
 tidb_only = pytest.mark.parametrize("database_url", ["asyncmy"], indirect=True)

@@ -24,7 +24,7 @@ from db.pagination.keyset import ConnectionSpec, Page, Slice
 from db.pagination.sorts import HISTORY_SORT, ORDER_SORTS
 from tests.conftest import KINDS
 from tests.factories import create_customer
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 on_each = pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
 # What SQLite is built with by default; a distribution may allow more.

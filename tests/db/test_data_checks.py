@@ -11,17 +11,17 @@ from db.reader import Transaction
 from db.search import search_index
 from graph.cli import database_commands
 from tests.api import Api
-from tests.db.sql import run
+from tests.db.raw_sql import run
 from tests.factories import create_customer, create_order, line
 from tests.processes import Spawn
-from tests.session import execute
-from tests.stored import stored
+from tests.shared_tidb import execute
+from tests.table_rows import stored_rows
 
 
 async def test_drifted_words_are_mended(database: Database) -> None:
     """Missing ones, wrong ones and those of others are replaced."""
-    stored = [await create_customer(database) for _ in range(3)]
-    lost, wrong, kept = stored
+    stored_rows = [await create_customer(database) for _ in range(3)]
+    lost, wrong, kept = stored_rows
     reader = database.reader()
 
     async def drift(transaction: Transaction) -> None:
@@ -44,12 +44,14 @@ async def test_drifted_words_are_mended(database: Database) -> None:
 async def test_all_batches_are_checked(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """More rows than a batch has."""
     monkeypatch.setattr(data_checks, "BATCH", 2)
-    stored = [await create_customer(database) for _ in range(5)]
-    await database.write(lambda transaction: search_index.delete(transaction, [each.id for each in stored]))
-
-    assert data_checks.Finding(5, sorted(each.id for each in stored)) == await data_checks.check_search_index(
-        database
+    stored_rows = [await create_customer(database) for _ in range(5)]
+    await database.write(
+        lambda transaction: search_index.delete(transaction, [each.id for each in stored_rows])
     )
+
+    assert data_checks.Finding(
+        5, sorted(each.id for each in stored_rows)
+    ) == await data_checks.check_search_index(database)
 
 
 async def test_wrong_totals_are_found(database: Database) -> None:
@@ -122,7 +124,7 @@ async def test_rows_without_their_parent_are_found(
         f"DELETE FROM orders WHERE id = {order.id}",
         f"UPDATE customers SET orders_count = orders_count - 1 WHERE id = {ada.id}",
     )
-    before = await stored(database)
+    before = await stored_rows(database)
     found = [
         await data_checks.check_foreign_key(database, *reference) for reference in data_checks.REFERENCES
     ]
@@ -135,7 +137,7 @@ async def test_rows_without_their_parent_are_found(
     ] == found
     assert not report.ok
     assert f"1 of 5 customers that orders belong to do not exist: id {gone.id}" in report.lines[3]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert lost.customer_id == gone.id
 
 
@@ -179,13 +181,13 @@ async def test_a_newer_schema_is_checked_without_repairs(database: Database) -> 
     """Newer programs may store other words; one that does not fit is not checked, which is no success."""
     ada = await create_customer(database)
     await database.write(lambda transaction: search_index.delete(transaction, [ada.id]))
-    before = await stored(database)
+    before = await stored_rows(database)
     report = await database_commands.check_data(database, Schema(State.AHEAD))
     unfit = await database_commands.check_data(database, Schema(State.INCOMPATIBLE))
 
     not_repaired = "are not found by their words; not repaired, because the schema is newer"
     assert (False, f"words       1 of 1 customers {not_repaired}") == (report.ok, report.lines[0])
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert (False, ["data        not checked: the schema does not fit this program"]) == (
         unfit.ok,
         unfit.lines,

@@ -22,7 +22,7 @@ from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.conftest import on_tidb
 from tests.factories import create_customer
-from tests.two import Two
+from tests.two_customers import TwoCustomers
 
 DAY = timedelta(days=1)
 
@@ -81,7 +81,7 @@ async def test_what_is_told_again_is_read_with_the_callers_share(database_url: s
         assert mine == await insert(database, "ada", key("me"))
 
 
-async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: Two) -> None:
+async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: TwoCustomers) -> None:
     """Not by the same caller either, when it may see one customer's rows only, or another's by then."""
 
     async def rename(owner: int | None) -> Any:

@@ -3,7 +3,7 @@
 from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
-from tests.db.sql import run
+from tests.db.raw_sql import run
 
 
 async def test_a_history_that_is_there_learns_whose_it_is(new_url: str) -> None:

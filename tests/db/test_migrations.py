@@ -16,9 +16,9 @@ from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from db.maintenance.migrate import State
 from tests.conftest import KINDS
-from tests.db.sql import run, run_on
+from tests.db.raw_sql import run, run_on
 from tests.factories import create_customer
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 
 REVISIONS = [f"{number:04}" for number in range(1, 15)]
 HEAD = REVISIONS[-1]

@@ -21,7 +21,7 @@ from db.money import MAX_AMOUNT
 from db.pagination.filters import MATCH_ALL, Compare, Condition, Every
 from tests.factories import create_customer, create_order
 from tests.plans.explain import Explain
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 ZONES = {
     "Europe/Berlin": [datetime(2026, 3, 29, 1), datetime(2026, 10, 25, 1)],

@@ -8,7 +8,7 @@ import pytest
 from db import domain_errors
 from db.engine.database import Database
 from db.money import LineInput, Money
-from tests.db.placed import STATUSES, lines_of, place, stored, update
+from tests.db.order_steps import STATUSES, lines_of, place, stored, update
 from tests.factories import TEN_EUROS, line
 
 

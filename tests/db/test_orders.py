@@ -10,8 +10,8 @@ from db import customers, domain_errors, order_lines, orders
 from db.engine.database import Database
 from db.models import Order, OrderLine
 from db.money import LineInput, Money
-from tests.db.placed import STATUSES, lines_of, place, stored, update
-from tests.db.sql import run
+from tests.db.order_steps import STATUSES, lines_of, place, stored, update
+from tests.db.raw_sql import run
 from tests.factories import create_customer, create_order, line
 
 ALLOWED = {

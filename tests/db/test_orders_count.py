@@ -16,14 +16,14 @@ from db.models import Customer
 from db.reader import Transaction
 from graph.cli import database_commands
 from tests.api import Api
-from tests.db.sql import run as run_sql
+from tests.api_key_factory import bearer, create_key
+from tests.db.raw_sql import run as run_sql
 from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.keys import bearer, create_key
-from tests.operating import settings_of
-from tests.stored import changes_of, rows_of
-from tests.two import Two
+from tests.prepare_database import settings_of
+from tests.table_rows import changes_of, rows_of
+from tests.two_customers import TwoCustomers
 
 EURO = {"amount": "1", "currency": "EUR"}
 COUNTS = "{ customers { nodes { ordersCount } } }"
@@ -180,7 +180,7 @@ async def test_a_migration_counts_existing_orders(new_url: str, monkeypatch: pyt
 
 async def test_the_count_needs_the_scope_of_orders(database: Database) -> None:
     """A key that is bound to a customer sees that customer's count alone."""
-    two = await Two.of(database)
+    two = await TwoCustomers.of(database)
     async with Api.of(database, auth="keys") as api:
         found = []
         for name, scopes, bound in (

@@ -66,7 +66,7 @@ async def test_a_pool_of_one_is_not_halved(small: Database, held: list[int]) -> 
 async def test_reading_the_past_has_the_same_share(small: Database, held: list[int]) -> None:
     """As of whichever moment, it is one request."""
     reader = small.reader()
-    past = [reader.at(datetime.now(UTC) - timedelta(milliseconds=each)) for each in range(10)]
+    past = [reader.as_of(datetime.now(UTC) - timedelta(milliseconds=each)) for each in range(10)]
     count = sa.select(sa.func.count()).select_from(sa.text("customers"))
     await asyncio.gather(*(each.fetch(count) for each in (reader, *past)), return_exceptions=True)
 

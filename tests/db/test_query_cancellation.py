@@ -22,7 +22,7 @@ from db.reader import Transaction
 from tests.api import Api
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 PATIENCE = 20
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"

@@ -15,9 +15,9 @@ from db.pagination import page_reads, page_sql
 from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import ORDER_SORTS
 from db.reader import Transaction
-from tests.db.sql import run
-from tests.stored import rows_of
-from tests.two import Two
+from tests.db.raw_sql import run
+from tests.table_rows import rows_of
+from tests.two_customers import TwoCustomers
 
 CUSTOMERS, ORDERS = models.customers, models.orders
 # Nobody's rows: a bound caller's reader reads its idempotency keys, and no API keys at all.
@@ -25,7 +25,7 @@ WHOSE = {name for name in models.metadata.tables if name not in row_level_securi
 
 
 @pytest.mark.parametrize("name", sorted(WHOSE))
-async def test_a_table_shows_the_owners_rows(two: Two, name: str) -> None:
+async def test_a_table_shows_the_owners_rows(two: TwoCustomers, name: str) -> None:
     """By itself; of a table that is not known nothing is shown: whoever adds one says whose its rows are."""
     table = models.metadata.tables[name]
     if name == models.api_keys.name:
@@ -100,14 +100,16 @@ SHAPES: dict[Callable[[], sa.Executable], set[tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda each: each.__name__.strip("_"))
-async def test_every_shape_of_a_statement_is_narrowed(two: Two, shape: Callable[[], sa.Executable]) -> None:
+async def test_every_shape_of_a_statement_is_narrowed(
+    two: TwoCustomers, shape: Callable[[], sa.Executable]
+) -> None:
     """However deep a table stands in it, and under whatever name."""
     found = {tuple(row) for row in await two.reader.fetch(shape())}
 
     assert {tuple(two.ada.id if each is ADA else each for each in row) for row in SHAPES[shape]} == found
 
 
-async def test_a_statement_is_as_it_was(two: Two) -> None:
+async def test_a_statement_is_as_it_was(two: TwoCustomers) -> None:
     """Those that are kept serve others: narrowing leaves them alone."""
     statement = sa.select(ORDERS.c.customer_id)
     await two.reader.fetch(statement)
@@ -116,7 +118,7 @@ async def test_a_statement_is_as_it_was(two: Two) -> None:
     assert {(two.ada.id,), (two.bob.id,)} == {tuple(row) for row in found}
 
 
-async def test_what_is_sent_without_parameters_is_not_kept(two: Two) -> None:
+async def test_what_is_sent_without_parameters_is_not_kept(two: TwoCustomers) -> None:
     """It is another one each time, and may take megabytes."""
     # SQLAlchemy keeps the first of its kind.
     await two.reader.fetch(sa.select(ORDERS.c.id).where(ORDERS.c.id > 1))
@@ -129,7 +131,7 @@ async def test_what_is_sent_without_parameters_is_not_kept(two: Two) -> None:
     assert left() is None
 
 
-async def test_owners_share_a_pages_statement(two: Two) -> None:
+async def test_owners_share_a_pages_statement(two: TwoCustomers) -> None:
     """The cached SQL serves all owners; each sees its own rows by it."""
     page = Page(ConnectionSpec("Query.orders", "orders", ORDER_SORTS[0]), 5)
     found, cached = [], []
@@ -142,7 +144,7 @@ async def test_owners_share_a_pages_statement(two: Two) -> None:
     assert cached[0] == cached[1]
 
 
-async def test_text_says_whose_rows_it_reads(two: Two) -> None:
+async def test_text_says_whose_rows_it_reads(two: TwoCustomers) -> None:
     """Or is refused, also with another's; what reads no table is nobody's."""
     mine = sa.text("SELECT id FROM orders WHERE customer_id = :owner ORDER BY id")
     found = await two.reader.fetch(mine, {"owner": two.ada.id})
@@ -177,13 +179,13 @@ UNKNOWN: dict[str, sa.Executable] = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-async def test_what_is_not_known_is_refused(two: Two, name: str) -> None:
+async def test_what_is_not_known_is_refused(two: TwoCustomers, name: str) -> None:
     """Rather than sent as it is."""
     with pytest.raises(errors.StatementFailed, match="is not known"):
         await two.reader.fetch(UNKNOWN[name])
 
 
-async def test_a_transactions_reader_has_its_owner(two: Two) -> None:
+async def test_a_transactions_reader_has_its_owner(two: TwoCustomers) -> None:
     """So has one of what is only rehearsed."""
 
     async def work(transaction: Transaction) -> list[Any]:
@@ -193,20 +195,20 @@ async def test_a_transactions_reader_has_its_owner(two: Two) -> None:
     assert [two.ada.id] * 2 == await two.write(work)
 
 
-async def test_the_past_is_the_owners_too(two: Two) -> None:
+async def test_the_past_is_the_owners_too(two: TwoCustomers) -> None:
     """As of a moment, on TiDB."""
     if two.database.url.is_sqlite:
         with pytest.raises(errors.AsOfUnavailable):
-            two.reader.at(stale_reads.FIRST)
+            two.reader.as_of(stale_reads.FIRST)
         return
     moment = await two.database.reader().pin()
     await two.write(lambda transaction: orders.transition(transaction, two.adas[0].id, "PAID"))
-    found = await two.reader.at(moment).fetch(sa.select(ORDERS.c.customer_id, ORDERS.c.status))
+    found = await two.reader.as_of(moment).fetch(sa.select(ORDERS.c.customer_id, ORDERS.c.status))
 
     assert [(two.ada.id, "PENDING")] * 2 == [tuple(row) for row in found]
 
 
-async def test_a_deleted_orders_history_stays_its_owners(two: Two) -> None:
+async def test_a_deleted_orders_history_stays_its_owners(two: TwoCustomers) -> None:
     """Although no order says any more whose it was."""
     for order in (two.adas[0], two.bobs[0]):
         await two.database.write(lambda transaction, each=order.id: orders.delete(transaction, each))

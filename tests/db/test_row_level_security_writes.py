@@ -16,13 +16,13 @@ from db.models import Customer, customer_words, history, order_lines
 from db.reader import Transaction
 from tests.conftest import on_tidb
 from tests.factories import TEN_EUROS
-from tests.stored import rows_of, stored
-from tests.two import Two
+from tests.table_rows import rows_of, stored_rows
+from tests.two_customers import TwoCustomers
 
 CUSTOMERS, ORDERS = models.customers, models.orders
 
 
-async def test_a_transaction_changes_the_owners_rows(two: Two) -> None:
+async def test_a_transaction_changes_the_owners_rows(two: TwoCustomers) -> None:
     """An UPDATE and a DELETE of everything."""
 
     async def work(transaction: Transaction) -> list[int]:
@@ -43,7 +43,7 @@ async def test_a_transaction_changes_the_owners_rows(two: Two) -> None:
     assert before == await two.bobs_rows()
 
 
-async def test_a_change_does_not_depend_on_others_rows(two: Two) -> None:
+async def test_a_change_does_not_depend_on_others_rows(two: TwoCustomers) -> None:
     """Those of a table that only its condition names."""
     conditions = (CUSTOMERS.c.id != ORDERS.c.customer_id, CUSTOMERS.c.id == ORDERS.c.customer_id)
 
@@ -54,7 +54,7 @@ async def test_a_change_does_not_depend_on_others_rows(two: Two) -> None:
     assert [0, 2] == await two.write(work)
 
 
-async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
+async def test_what_would_be_anothers_is_not_stored(two: TwoCustomers) -> None:
     """By whatever way rows are inserted; nor can a customer be made."""
     moment = changes.utc_now()
     change = {
@@ -86,7 +86,7 @@ async def test_what_would_be_anothers_is_not_stored(two: Two) -> None:
     assert 4 == len(await rows_of(two.database, ORDERS))
 
 
-async def test_an_owners_transaction_refuses_a_locking_read(two: Two) -> None:
+async def test_an_owners_transaction_refuses_a_locking_read(two: TwoCustomers) -> None:
     """TiDB would lock the rows before it sees whose they are; `lock` finds that out first."""
     locking = sa.select(ORDERS.c.id).with_for_update()
     copying = ORDERS.insert().from_select(["id"], locking)
@@ -104,7 +104,7 @@ async def test_an_owners_transaction_refuses_a_locking_read(two: Two) -> None:
     assert [sorted(ids[2:]), [two.ada.id], []] == [[row.id for row in rows] for rows in found]
 
 
-MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] = {
+MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, TwoCustomers], Any]]] = {
     "update a customer": (
         domain_errors.NotFound,
         lambda t, two: customers.update(t, two.bob.id, {"name": "x"}),
@@ -147,18 +147,18 @@ MUTATIONS: dict[str, tuple[type[Exception], Callable[[Transaction, Two], Any]]] 
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-async def test_no_mutation_touches_anothers_row(two: Two, name: str) -> None:
+async def test_no_mutation_touches_anothers_row(two: TwoCustomers, name: str) -> None:
     """It is not found, as one that is not there; no customer is made, and what is unique stays so."""
     error, mutate = MUTATIONS[name]
-    before = await stored(two.database)
+    before = await stored_rows(two.database)
     with pytest.raises(error):
         await two.write(lambda transaction: mutate(transaction, two))
 
-    assert before == await stored(two.database)
+    assert before == await stored_rows(two.database)
 
 
 @on_tidb
-async def test_others_are_not_kept_from_their_rows(two: Two) -> None:
+async def test_others_are_not_kept_from_their_rows(two: TwoCustomers) -> None:
     """By whoever names what is unique of them, and takes a long time over it."""
     order = OrderInput({"customer_id": two.ada.id, "reference": "bob-1"}, TEN_EUROS, ())
     customer = CustomerUpsert({"username": "ada", "name": "Ada", "email": "bob@example.com"})
@@ -174,7 +174,7 @@ async def test_others_are_not_kept_from_their_rows(two: Two) -> None:
     assert [domain_errors.Taken] * 2 == await two.write(work)
 
 
-async def test_batches_change_the_owners_rows_only(two: Two) -> None:
+async def test_batches_change_the_owners_rows_only(two: TwoCustomers) -> None:
     """An item of another's is refused like one of nothing, and spoils no other."""
 
     def new(reference: str, customer: Customer, total: Any = TEN_EUROS) -> OrderInput:

@@ -14,9 +14,9 @@ from db.maintenance.sample_data import TRANSITION_DAYS, Sample
 from db.models import Change, customers, history, order_lines, orders
 from db.orders import TRANSITIONS
 from db.reader import Transaction
-from tests.db.sql import run
+from tests.db.raw_sql import run
 from tests.factories import create_customer
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 TODAY = datetime(2026, 3, 1, tzinfo=UTC)
 SINCE = TODAY - timedelta(days=TRANSITION_DAYS)

@@ -17,9 +17,9 @@ from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from graph.cli import database_commands
 from tests.api import Api
-from tests.db.sql import run, run_on
+from tests.db.raw_sql import run, run_on
 from tests.factories import TEN_EUROS, create_customer, create_order, line
-from tests.operating import settings_of
+from tests.prepare_database import settings_of
 from tests.tidb.server import TidbServer
 
 pytestmark = pytest.mark.tidb

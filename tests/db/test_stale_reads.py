@@ -16,10 +16,10 @@ from db.pagination.filters import Compare, Not, Related
 from db.pagination.keyset import ConnectionSpec, Page
 from db.pagination.sorts import CUSTOMER_SORTS, ORDER_SORTS
 from db.reader import Reader
-from tests.compiled import COMPILED
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order, line
-from tests.session import Statements
+from tests.shared_statement_cache import COMPILED
+from tests.shared_tidb import Statements
 
 on_sqlite = pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 on_tidb = pytest.mark.parametrize("database_url", KINDS[1:], indirect=True)
@@ -65,7 +65,7 @@ async def test_every_statement_is_read_as_of_the_moment(database: Database) -> N
     await database.write(lambda transaction: orders.transition(transaction, stored[1].id, "PAID"))
     await database.write(lambda transaction: customers.update(transaction, few.id, {"name": "Other"}))
 
-    assert before == await everything(present.at(moment), *keys)
+    assert before == await everything(present.as_of(moment), *keys)
     assert before != await everything(present, *keys)
     assert [3, 12, 1, 1] == [len(part) for part in before[:4]]
 
@@ -74,9 +74,9 @@ async def test_every_statement_is_read_as_of_the_moment(database: Database) -> N
 async def test_a_moment_is_cut_to_its_millisecond(database: Database) -> None:
     """What lies below is not rounded up: the millisecond that was named is read, in UTC."""
     moment = await database.reader().pin()
-    reader = database.reader().at(moment + timedelta(microseconds=999))
+    reader = database.reader().as_of(moment + timedelta(microseconds=999))
 
-    assert moment == reader.moment
+    assert moment == reader.read_timestamp
     assert [] == await customers.get_many(reader, "id", [1])
 
 
@@ -94,7 +94,7 @@ async def test_what_was_committed_is_in_the_next_pin(database: Database) -> None
     for number in range(1, 21):
         customer = await create_customer(database, name=f"Number {number}")
         reader = database.reader()
-        then = reader.at(await reader.pin())
+        then = reader.as_of(await reader.pin())
 
         assert [customer] == await customers.get_many(then, "id", [customer.id])
 
@@ -104,7 +104,7 @@ async def test_a_moment_about_to_come_is_waited_for(database: Database) -> None:
     """A client's clock, or a cluster's, may be a little ahead."""
     customer = await create_customer(database)
     reader = database.reader()
-    soon = reader.at(await reader.pin() + timedelta(milliseconds=60))
+    soon = reader.as_of(await reader.pin() + timedelta(milliseconds=60))
 
     assert [customer] == await customers.get_many(soon, "id", [customer.id])
 
@@ -123,7 +123,7 @@ async def test_a_moment_about_to_come_is_waited_for(database: Database) -> None:
 async def test_a_moment_out_of_reach_says_why(database: Database, year: int, reasons: set[str]) -> None:
     """In the future, and before the tables, whether or not TiDB's timestamps go as far."""
     with pytest.raises(errors.AsOfUnavailable) as raised:
-        await customers.get_many(database.reader().at(datetime(year, 1, 1, tzinfo=UTC)), "id", [1])
+        await customers.get_many(database.reader().as_of(datetime(year, 1, 1, tzinfo=UTC)), "id", [1])
 
     assert str(raised.value) in reasons
 
@@ -135,7 +135,7 @@ async def test_a_moment_past_garbage_collection_says_so(database: Database, code
     reader = database.reader()
     moment = await reader.pin()
     with forgotten(database, code), pytest.raises(errors.AsOfUnavailable) as raised:
-        await customers.get_many(reader.at(moment), "id", [1])
+        await customers.get_many(reader.as_of(moment), "id", [1])
 
     assert stale_reads.BEFORE_GC_SAFE_POINT == str(raised.value)
 
@@ -147,7 +147,7 @@ async def test_moments_share_one_compiled_statement(database: Database, statemen
     moment = await reader.pin()
     kept = []
     for number in range(5):
-        await customers.get_many(reader.at(moment - timedelta(milliseconds=number)), "id", [1])
+        await customers.get_many(reader.as_of(moment - timedelta(milliseconds=number)), "id", [1])
         kept.append(len(COMPILED))
 
     assert 6 == len(set(statements))
@@ -157,7 +157,7 @@ async def test_moments_share_one_compiled_statement(database: Database, statemen
 @on_sqlite
 async def test_sqlite_keeps_no_past(database: Database) -> None:
     """A reader of SQLite has no other moment than the present."""
-    for read in (lambda: database.reader().at(MOMENT), database.reader().require_stale_reads):
+    for read in (lambda: database.reader().as_of(MOMENT), database.reader().require_stale_reads):
         with pytest.raises(errors.AsOfUnavailable) as raised:
             read()
 

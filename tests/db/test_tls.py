@@ -13,7 +13,7 @@ from db.engine.deadline import Deadline
 from db.engine.urls import DatabaseUrl
 from tests.certificates import write_authority, write_certificate
 from tests.faults.proxy import TidbProxy
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 from tests.tidb.server import TidbServer
 
 pytestmark = pytest.mark.tidb

@@ -8,7 +8,7 @@ from db.maintenance import data_checks, migrate
 from db.models import customers as customers_table
 from db.models import orders as orders_table
 from tests.api import Api
-from tests.db.sql import run
+from tests.db.raw_sql import run
 from tests.factories import create_customer, create_order
 
 MARKED = "\u2060"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from db.engine.database import Database
 from db.engine.urls import BadUrl, DatabaseUrl
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 
 PASSWORD = "s3cr3t"
 FORMS = (

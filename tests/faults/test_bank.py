@@ -23,14 +23,14 @@ from db.query_statistics import QueryStatistics
 from db.reader import Reader, Transaction
 from tests.conftest import on_tidb
 from tests.factories import create_customer, create_order
-from tests.faults import figures
-from tests.faults.chance import Chance
+from tests.faults import report
+from tests.faults.proof_size import sized_for
 from tests.faults.proxy import TidbProxy
-from tests.faults.size import sized
+from tests.faults.random_faults import RandomFaults
 
 pytestmark = pytest.mark.proof
 
-ACCOUNTS, CLIENTS, TRANSFERS = 8, 8, sized(60, 1000)
+ACCOUNTS, CLIENTS, TRANSFERS = 8, 8, sized_for(60, 1000)
 BALANCE = Decimal(1_000_000)
 SUM = sa.select(sa.func.sum(table.c.total))
 AGAIN = (errors.OutcomeUnknown, errors.Conflict, errors.Unavailable, errors.DeadlineExceeded)
@@ -80,7 +80,7 @@ async def _of_one_statement(database: Database) -> Sequence[Any]:
 
 async def _as_of(database: Database) -> Sequence[Any]:
     reader = database.reader()
-    return await _halves(reader.at(await reader.pin()))
+    return await _halves(reader.as_of(await reader.pin()))
 
 
 async def _halves(reader: Reader) -> Sequence[Any]:
@@ -131,7 +131,7 @@ async def test_no_money_is_made_or_lost(
 
     monkeypatch.setattr("db.engine.database.END_TIMEOUT", 0.3)
     reading = asyncio.create_task(_read(database, ended))
-    proxy.at_random(Chance(random))
+    proxy.at_random(RandomFaults(random))
     await asyncio.gather(*(work() for _ in range(CLIENTS)))
     ended.set()
     sums = await reading
@@ -170,9 +170,9 @@ async def _balances(database: Database) -> dict[int, Decimal]:
 def _figures(bank: Bank, proxy: TidbProxy, readings: int, lost: int, doubled: int, seed: int) -> str:
     several = [
         f"{len(bank.acknowledged)} transfers, {readings} readings, {lost} lost, {doubled} doubled",
-        f"sent again: {figures.listed(bank.again)}",
-        f"re-runs: {figures.listed(bank.reruns)}",
-        f"cuts: {figures.listed(proxy.cuts)}",
+        f"sent again: {report.listed(bank.again)}",
+        f"re-runs: {report.listed(bank.reruns)}",
+        f"cuts: {report.listed(proxy.cuts)}",
         f"seed {seed}",
     ]
     return "; ".join(several)

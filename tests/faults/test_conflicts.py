@@ -23,7 +23,7 @@ from db.money import Money
 from db.reader import Transaction
 from tests.conftest import KINDS, on_tidb
 from tests.factories import create_customer, create_order
-from tests.session import execute
+from tests.shared_tidb import execute
 
 WRITERS, CHANGES = 16, 400
 NUMBERS = itertools.count()

@@ -26,12 +26,12 @@ from db.idempotency.idempotent_writes import IdempotencyKey, IdempotentWrite
 from db.models import customers as table
 from db.query_statistics import QueryStatistics
 from db.reader import Transaction
-from tests import compiled
+from tests import shared_statement_cache
 from tests.certificates import write_authority, write_certificate
 from tests.faults.packets import Break, Fault
+from tests.faults.proof_size import FULL
 from tests.faults.proxy import TidbProxy
-from tests.faults.size import FULL
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 
 pytestmark = [pytest.mark.tidb, pytest.mark.proof]
 
@@ -138,7 +138,7 @@ async def database(
     parsed = DatabaseUrl.parse(url.render_as_string(hide_password=False) + options)
     limits = Limits(pool_size=SIZE, connect_timeout=ENOUGH, lock_timeout=ENOUGH)
     async with Database(parsed, limits) as database:
-        compiled.share(database)
+        shared_statement_cache.share(database)
         for engine in (database.reads, database.writes):
             await use_all(engine)
         await ping(database, Deadline.after(ENOUGH))

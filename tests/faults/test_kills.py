@@ -15,19 +15,19 @@ from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from tests.api import Api
 from tests.conftest import KINDS
-from tests.faults import figures
+from tests.faults import report
 from tests.faults.client import Client, NoAnswer
 from tests.faults.ledger import Audit, audit
-from tests.faults.size import sized
+from tests.faults.proof_size import sized_for
 from tests.faults.workload import Workload
 from tests.processes import Serving, Spawn
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 from tests.tidb.server import DURABLE, TidbServer
 
 pytestmark = pytest.mark.proof
 
 CLIENTS = 8
-MUTATIONS, KILLS = sized(60, 1000), sized(1, 10)
+MUTATIONS, KILLS = sized_for(60, 1000), sized_for(1, 10)
 Record = Callable[[str, object], None]
 
 
@@ -97,7 +97,7 @@ async def test_mutations_happen_once_when_the_server_is_killed(
             await Workload(Random(seed)).run(clients, MUTATIONS)
         again = [await client.differing() for client in clients]
     found = await audit(database, [each for client in clients for each in client.acknowledged])
-    record_property("figures", figures.of_clients(clients, found, f"kills: {KILLS}", f"seed {seed}"))
+    record_property("figures", report.of_clients(clients, found, f"kills: {KILLS}", f"seed {seed}"))
 
     assert Audit([], [], []) == found
     assert [[]] * CLIENTS == again
@@ -130,7 +130,7 @@ async def test_mutations_happen_once_when_tidb_is_killed(
             await Workload(Random(seed)).run(clients, MUTATIONS)
         again = [await client.differing() for client in clients]
         found = await audit(database, [each for client in clients for each in client.acknowledged])
-    record_property("figures", figures.of_clients(clients, found, f"kills: {KILLS}", f"seed {seed}"))
+    record_property("figures", report.of_clients(clients, found, f"kills: {KILLS}", f"seed {seed}"))
 
     assert Audit([], [], []) == found
     assert [[]] * CLIENTS == again

@@ -18,7 +18,7 @@ from tests.factories import create_customer, global_id
 from tests.faults.packets import Break
 from tests.faults.proxy import TidbProxy
 from tests.processes import Serving, Spawn, wait_until
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 from tests.tidb.server import TidbServer
 
 pytestmark = pytest.mark.tidb

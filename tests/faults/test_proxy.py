@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tests.faults.packets import QUERY, Packet
 from tests.faults.proxy import TidbProxy
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 
 pytestmark = pytest.mark.tidb
 

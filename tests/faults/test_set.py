@@ -22,14 +22,14 @@ from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.conftest import on_tidb
 from tests.factories import create_customer
-from tests.faults import figures
-from tests.faults.chance import Chance
+from tests.faults import report
+from tests.faults.proof_size import sized_for
 from tests.faults.proxy import TidbProxy
-from tests.faults.size import sized
+from tests.faults.random_faults import RandomFaults
 
 pytestmark = pytest.mark.proof
 
-CLIENTS, ELEMENTS = 8, sized(60, 1000)
+CLIENTS, ELEMENTS = 8, sized_for(60, 1000)
 SURELY = (errors.Conflict, errors.Unavailable, errors.DeadlineExceeded)
 Work: TypeAlias = Callable[[Transaction], Awaitable[Order]]
 Insert: TypeAlias = Callable[[Database, Work, int, Deadline], Awaitable[Any]]
@@ -104,7 +104,7 @@ async def test_a_set_keeps_what_it_was_given(
             await elements.add(element, customer)
 
     monkeypatch.setattr("db.engine.database.END_TIMEOUT", 0.3)
-    proxy.at_random(Chance(random))
+    proxy.at_random(RandomFaults(random))
     await asyncio.gather(*(work(owner) for owner in owners))
     stored = Counter(int(row[0]) for row in await database.reader().fetch(sa.select(table.c.total)))
     lost = elements.acknowledged - stored.keys()
@@ -113,7 +113,7 @@ async def test_a_set_keeps_what_it_was_given(
     found = [
         f"{ELEMENTS} inserts, {len(lost)} lost, {len(doubled)} doubled, {len(ghosts)} there that had failed",
         f"{len(elements.unknown)} of unknown outcome, {len(elements.failed)} failed",
-        f"cuts: {figures.listed(proxy.cuts)}",
+        f"cuts: {report.listed(proxy.cuts)}",
         f"seed {seed}",
     ]
     record_property("figures", "; ".join(found))

@@ -9,7 +9,7 @@ from db.engine.urls import DatabaseUrl
 from tests.api import Api
 from tests.plans import shop
 from tests.plans.explain import Explain
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
-from tests.session import SharedTidb, execute
+from tests.shared_tidb import SharedTidb, execute
 
 CUSTOMERS, BUYERS, ORDERS_EACH, WHALE_ORDERS = 50_000, 4_000, 5, 100_000
 # Among the first twenty by username.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.forks import reset_signals
+from tests.fork_server import reset_signals
 from tests.processes import environment, wait_until
 
 ROOT = Path(__file__).parents[2]

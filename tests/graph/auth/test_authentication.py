@@ -13,9 +13,9 @@ from db.engine.deadline import Deadline
 from graph.auth.api_keys import ApiKeyVerifier, digest, new_secret
 from graph.auth.callers import Unauthenticated
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_sqlite
-from tests.keys import bearer, create_key
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 NEVER = Deadline.none()
 READ = {"query": "{ customers { nodes { username } } }"}

@@ -20,11 +20,11 @@ from db.engine.pools import Limits
 from graph import schema
 from graph.global_ids import GlobalId
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import KINDS
 from tests.factories import global_id
 from tests.graph.writing import mutations
-from tests.keys import bearer, create_key
-from tests.two import Two
+from tests.two_customers import TwoCustomers
 
 # TiDB's code for a lock that was not to be had at once.
 NOWAIT = 3572
@@ -115,7 +115,7 @@ MODES = [
 class Locks:
     """What of the others is locked at each COMMIT and ROLLBACK, tried in another session."""
 
-    def __init__(self, database: Database, two: Two) -> None:
+    def __init__(self, database: Database, two: TwoCustomers) -> None:
         self.database, self.two = database, two
         self.ends: list[tuple[str, list[str]]] = []
         self._statements: list[str] = []
@@ -174,7 +174,7 @@ class Locks:
 
 
 @pytest.fixture
-async def bound(two: Two, database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+async def bound(two: TwoCustomers, database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     """Asks with all scopes, and a key that is bound to Ada; its transactions may take long."""
     monkeypatch.setattr(database_module, "END_TIMEOUT", 60)
     monkeypatch.setattr(database_module, "DRY_RUN_SECONDS", 60)
@@ -184,7 +184,7 @@ async def bound(two: Two, database: Database, monkeypatch: pytest.MonkeyPatch) -
         yield api
 
 
-def placed(input: Any, two: Two) -> Any:
+def placed(input: Any, two: TwoCustomers) -> Any:
     """The input with ids in the places of names."""
     text = json.dumps(input)
     names = {
@@ -211,7 +211,7 @@ def test_every_mutation_is_among_them() -> None:
 @pytest.mark.parametrize("database_url", KINDS[1:2], indirect=True)
 @pytest.mark.parametrize(("name", "mode"), MODES)
 async def test_no_mutation_locks_anothers_row(
-    two: Two, bound: Api, database: Database, name: str, mode: str
+    two: TwoCustomers, bound: Api, database: Database, name: str, mode: str
 ) -> None:
     """Dry, with a key and real; only a unique value that is taken is locked, and for no other statement."""
     document, sent, conflicts = CASES[name]
@@ -233,7 +233,7 @@ async def test_no_mutation_locks_anothers_row(
 
 @pytest.mark.parametrize("database_url", KINDS[1:2], indirect=True)
 async def test_anothers_mutations_do_not_wait_for_a_bound_keys_dry_run(
-    two: Two, bound: Api, database: Database
+    two: TwoCustomers, bound: Api, database: Database
 ) -> None:
     """Of the rows that it names, with the same idempotency key, and while its transaction is open."""
     secret = await create_key(database, "admin", name="bob", customer_id=two.bob.id)
@@ -261,7 +261,7 @@ async def test_anothers_mutations_do_not_wait_for_a_bound_keys_dry_run(
     assert [[]] * 4 == [answer["userErrors"] for answer in answers]
 
 
-async def take_erased_name(database: Database, two: Two) -> None:
+async def take_erased_name(database: Database, two: TwoCustomers) -> None:
     """Give Bob the username that Ada would get."""
     name = f"erased-{two.ada.id}"
     await database.write(lambda transaction: customers.update(transaction, two.bob.id, {"username": name}))

@@ -29,12 +29,12 @@ from db import customers, orders
 from db.engine.database import Database
 from db.money import Money
 from graph import schema
-from tests.alone import alone
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import KINDS
 from tests.factories import create_order, global_id, line
-from tests.keys import bearer, create_key
-from tests.two import Two
+from tests.single_customer_copy import single_customer_copy
+from tests.two_customers import TwoCustomers
 
 pytestmark = pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
 SCHEMA = schema.build()._schema
@@ -66,7 +66,7 @@ class World:
 
 
 @pytest.fixture
-async def world(two: Two, database: Database, tmp_path: Path) -> AsyncIterator[World]:
+async def world(two: TwoCustomers, database: Database, tmp_path: Path) -> AsyncIterator[World]:
     """Bob has an archived friend, both have changes, and an order that was deleted."""
     gone = []
     for customer, placed in ((two.ada, 1), (two.bob, 2)):
@@ -82,7 +82,7 @@ async def world(two: Two, database: Database, tmp_path: Path) -> AsyncIterator[W
     await database.write(lambda each: customers.archive(each, two.bob.id))
     secret = await create_key(database, "admin", customer_id=two.ada.id)
     async with AsyncExitStack() as stack:
-        copy = await stack.enter_async_context(alone(database, two.ada.id, tmp_path))
+        copy = await stack.enter_async_context(single_customer_copy(database, two.ada.id, tmp_path))
         bound = await stack.enter_async_context(Api.of(database, auth="keys", **GENEROUS))
         bound.client.headers.update(bearer(secret))
         free = await stack.enter_async_context(Api.of(copy, **GENEROUS))

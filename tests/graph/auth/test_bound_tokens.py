@@ -6,10 +6,10 @@ import pytest
 
 from graph.global_ids import MAX_ROW_ID, GlobalId
 from tests.api import Api
+from tests.api_key_factory import bearer
 from tests.factories import global_id
-from tests.keys import bearer
 from tests.tokens import SETTINGS, jwks_file, token
-from tests.two import Two
+from tests.two_customers import TwoCustomers
 
 CUSTOMER = "https://shop.example.com/customer"
 
@@ -19,7 +19,7 @@ def source(tmp_path: Path) -> str:
     return jwks_file(tmp_path)
 
 
-async def test_a_token_is_bound_to_the_customer_of_its_claim(two: Two, source: str) -> None:
+async def test_a_token_is_bound_to_the_customer_of_its_claim(two: TwoCustomers, source: str) -> None:
     """Or to all by a star; one that says neither is refused, and not for all."""
     read = {"query": "{ customers { nodes { username } } orders { totalCount { value } } }"}
     values = [global_id(two.ada), global_id(two.bob), "*", GlobalId("Customer", MAX_ROW_ID).encode()]
@@ -38,7 +38,7 @@ async def test_a_token_is_bound_to_the_customer_of_its_claim(two: Two, source: s
     assert [401] * len(refused) == [answer.status_code for answer in answers[len(values) :]]
 
 
-async def test_an_outcome_is_told_to_the_same_binding_only(two: Two, source: str) -> None:
+async def test_an_outcome_is_told_to_the_same_binding_only(two: TwoCustomers, source: str) -> None:
     """The same subject, input and key by a token for another customer are not what was sent before."""
     document = """
     mutation ($id: ID!) {
@@ -60,7 +60,7 @@ async def test_an_outcome_is_told_to_the_same_binding_only(two: Two, source: str
     assert [paid, reused, reused, paid] == payloads
 
 
-async def test_a_bound_token_is_told_why_it_creates_nobody(two: Two, source: str) -> None:
+async def test_a_bound_token_is_told_why_it_creates_nobody(two: TwoCustomers, source: str) -> None:
     """In words that fit a token as well as a key."""
     create = 'mutation { createCustomer(input: {username: "eve", name: "Eve"}) { customer { id } } }'
     async with Api.of(two.database, **SETTINGS, jwt_jwks=source, jwt_customer_claim=CUSTOMER) as api:

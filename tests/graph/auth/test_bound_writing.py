@@ -10,11 +10,11 @@ from db.engine.database import Database
 from graph import schema
 from graph.global_ids import MAX_ROW_ID, GlobalId
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
-from tests.keys import bearer, create_key
-from tests.stored import keys_of, stored
-from tests.two import Two
+from tests.table_rows import keys_of, stored_rows
+from tests.two_customers import TwoCustomers
 
 SCHEMA = schema.build()._schema
 TOTAL = {"amount": "1", "currency": "EUR"}
@@ -52,7 +52,7 @@ CREATING: dict[str, tuple[str, list[dict[str, Any]]]] = {
 
 
 @pytest.fixture
-async def bound(two: Two, database: Database) -> AsyncIterator[Api]:
+async def bound(two: TwoCustomers, database: Database) -> AsyncIterator[Api]:
     """Asks with all scopes, and a key that is bound to Ada."""
     secret = await create_key(database, "admin", customer_id=two.ada.id)
     async with Api.of(database, auth="keys") as api:
@@ -67,7 +67,7 @@ def placed(input: Any, customer: str, order: str) -> Any:
 
 @pytest.mark.parametrize("name", INPUTS)
 async def test_anothers_object_is_like_one_that_is_not_there(
-    two: Two, bound: Api, database: Database, name: str
+    two: TwoCustomers, bound: Api, database: Database, name: str
 ) -> None:
     """For real, rehearsed, and with a key; nothing is changed."""
     assert SCHEMA.mutation_type
@@ -75,7 +75,7 @@ async def test_anothers_object_is_like_one_that_is_not_there(
     document, asked = INPUTS[name]
     nothing = [GlobalId(kind, MAX_ROW_ID).encode() for kind in ("Customer", "Order")]
     theirs = [global_id(two.bob), global_id(two.bobs[0])]
-    before = await stored(database)
+    before = await stored_rows(database)
     for more in ({}, {"dryRun": True}, {"idempotencyKey": "one"}):
         ids = [placed({**asked, **more}, *each) for each in (theirs, nothing)]
         if "idempotencyKey" in more:
@@ -84,14 +84,16 @@ async def test_anothers_object_is_like_one_that_is_not_there(
 
         assert "NOT_FOUND" in none
         assert none == his.replace(theirs[0], nothing[0]).replace(theirs[1], nothing[1])
-        assert before == await stored(database)
+        assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize("name", CREATING)
-async def test_a_bound_key_makes_no_customer(two: Two, bound: Api, database: Database, name: str) -> None:
+async def test_a_bound_key_makes_no_customer(
+    two: TwoCustomers, bound: Api, database: Database, name: str
+) -> None:
     """Nor learns by it who is there already; what comes with it is not stored either."""
     document, inputs = CREATING[name]
-    before, keys = await stored(database), await keys_of(database)
+    before, keys = await stored_rows(database), await keys_of(database)
     answers = [await bound.send(document, input={**each, "idempotencyKey": "k"}) for each in inputs]
 
     for answer in answers:
@@ -101,11 +103,11 @@ async def test_a_bound_key_makes_no_customer(two: Two, bound: Api, database: Dat
             "Your key or token is bound to one customer, and creates no other. Nothing was written."
             == error["message"]
         )
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert keys == await keys_of(database)
 
 
-async def test_its_own_customer_is_changed_as_ever(two: Two, bound: Api) -> None:
+async def test_its_own_customer_is_changed_as_ever(two: TwoCustomers, bound: Api) -> None:
     """One by one and in batches, and with what is there read back."""
     ada = global_id(two.ada)
     renamed = await mutations.run(
@@ -131,7 +133,7 @@ async def test_its_own_customer_is_changed_as_ever(two: Two, bound: Api) -> None
 
 @pytest.mark.parametrize("change", ["renamed", "deleted"])
 async def test_a_batch_is_told_again_when_its_handle_is_no_longer_its_own(
-    two: Two, bound: Api, database: Database, change: str
+    two: TwoCustomers, bound: Api, database: Database, change: str
 ) -> None:
     """Whoever has the handle by now; in a dry run too, and nothing is stored."""
     sent = {"items": [{"username": "ada", "name": "Countess"}], "idempotencyKey": "k"}
@@ -144,7 +146,7 @@ async def test_a_batch_is_told_again_when_its_handle_is_no_longer_its_own(
             await mutations.run(bound, mutations.DELETE_ORDER, id=global_id(order))
         await mutations.run(bound, mutations.DELETE_CUSTOMER, id=ada)
     await create_customer(database, username="ada")
-    before = await stored(database)
+    before = await stored_rows(database)
     again = [
         await mutations.run(bound, mutations.UPSERT_CUSTOMERS, **sent, **more)
         for more in ({}, {"dryRun": True})
@@ -152,14 +154,14 @@ async def test_a_batch_is_told_again_when_its_handle_is_no_longer_its_own(
 
     assert "UPDATED" == first["results"][0]["outcome"]
     assert [first, first] == again
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert "FORBIDDEN" == await bound.code(mutations.UPSERT_CUSTOMERS, input={**sent, "idempotencyKey": "l"})
 
 
-async def test_what_is_unique_is_so_among_all(two: Two, bound: Api, database: Database) -> None:
+async def test_what_is_unique_is_so_among_all(two: TwoCustomers, bound: Api, database: Database) -> None:
     """That much is told: the value is taken, and not whose it is."""
     ada = global_id(two.ada)
-    before = await stored(database)
+    before = await stored_rows(database)
     taken = [
         await mutations.run(bound, mutations.UPDATE_CUSTOMER, id=ada, username="bob"),
         await mutations.run(bound, mutations.UPDATE_CUSTOMER, id=ada, email="bob@example.com"),
@@ -173,10 +175,10 @@ async def test_what_is_unique_is_so_among_all(two: Two, bound: Api, database: Da
     taken += (await mutations.run(bound, mutations.UPSERT_CUSTOMERS, **change))["results"]
 
     assert [["TAKEN"]] * 7 == [[error["code"] for error in each["userErrors"]] for each in taken]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
-async def test_a_receipt_counts_no_rows_of_others(two: Two, bound: Api, database: Database) -> None:
+async def test_a_receipt_counts_no_rows_of_others(two: TwoCustomers, bound: Api, database: Database) -> None:
     """Those that are looked at for what is unique tell neither who is there nor how large an order is."""
     await create_order(database, two.bob, *[line(sku) for sku in "abc"], reference="bob-3")
     async with Api.of(database) as free:
@@ -201,7 +203,7 @@ async def test_a_receipt_counts_no_rows_of_others(two: Two, bound: Api, database
     assert 3 == await rows(mutations.ERASE_CUSTOMER, id=global_id(two.ada))
 
 
-async def test_a_key_whose_customer_is_gone_sees_its_history_alone(two: Two, bound: Api) -> None:
+async def test_a_key_whose_customer_is_gone_sees_its_history_alone(two: TwoCustomers, bound: Api) -> None:
     """And no one else's data for that, nor one's who takes the handle."""
     query = "{ customers(includeArchived: true) { nodes { id } } orders { totalCount { value } } }"
     for order in two.adas:

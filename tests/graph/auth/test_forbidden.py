@@ -3,11 +3,11 @@
 from db.engine.database import Database
 from graph.global_ids import GlobalId
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order
 from tests.graph.auth.test_scopes import NEEDED, SEPARATE, document
-from tests.keys import bearer, create_key
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 
 async def test_nothing_is_sent_of_what_is_forbidden(database: Database, statements: Statements) -> None:

@@ -21,9 +21,9 @@ from graph.auth.json_web_tokens import CLOCK_SKEW, JwtVerifier, scopes_of
 from graph.auth.jwks import ALGORITHMS, JwkSet
 from graph.auth.scopes import EVERY_SCOPE, Scope
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_sqlite
-from tests.keys import bearer, create_key
-from tests.session import Statements
+from tests.shared_tidb import Statements
 from tests.tokens import AUDIENCE, ISSUER, PRIVATE, SETTINGS, claims, jwks_file, public, token
 
 READ = {"query": "{ customers { nodes { username } } }"}

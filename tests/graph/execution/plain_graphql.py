@@ -41,7 +41,7 @@ class Loaders:
         above = (self._parents.get(place[:length]) for length in range(len(place) - 1, 0, -1))
         shared = (next(filter(None, above), None), batch, load.arguments, moment)
         if shared not in self._by_parents:
-            reader = self._context.reader if moment is None else self._context.reader.at(moment)
+            reader = self._context.reader if moment is None else self._context.reader.as_of(moment)
 
             async def read(keys: list[Any]) -> Any:
                 return await batch(reader, keys, *load.arguments)
@@ -118,7 +118,7 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _load(self, batched: Batched, load: Load, place: Place, moment: datetime | None) -> Awaitable[Any]:
         if moment is not None:
-            self._context.reader.at(moment)
+            self._context.reader.as_of(moment)
         if not batched.many:
             return self.loaders.load(place, load, batched.batch, moment)
         keys = [load._replace(key=key) for key in load.key]

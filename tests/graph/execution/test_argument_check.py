@@ -10,8 +10,8 @@ from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
 from tests.api import Api
 from tests.factories import create_customer, global_id
-from tests.held import held
-from tests.session import Statements
+from tests.open_transaction import open_transaction
+from tests.shared_tidb import Statements
 
 CREATE = """{
   ok: createCustomer(input: {username: "a", name: "A"}) { userErrors { code } }
@@ -116,7 +116,9 @@ async def test_one_failing_mutation_leaves_the_others(database_url: str) -> None
     """
     async with Database(DatabaseUrl.parse(database_url), limits) as database, Api.of(database) as api:
         customer = await create_customer(database, name="Old")
-        async with held(database, lambda each: customers.update(each, customer.id, {"name": "Other"})):
+        async with open_transaction(
+            database, lambda each: customers.update(each, customer.id, {"name": "Other"})
+        ):
             answer = await api.send(document, id=global_id(customer))
 
     assert {

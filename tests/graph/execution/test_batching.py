@@ -10,7 +10,7 @@ from db.maintenance import seed
 from db.maintenance.sample_data import Sample
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 THREE_LEVELS = """
 query ($first: Int) {

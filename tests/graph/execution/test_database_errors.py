@@ -22,7 +22,7 @@ from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id
 from tests.faults.proxy import TidbProxy
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 READ = "{ customers { nodes { id } } }"
 RENAME = """
@@ -96,13 +96,13 @@ async def test_every_connection_in_use_is_a_busy_server(database_url: str) -> No
 async def test_a_lock_held_past_the_deadline_is_a_timeout(database: Database) -> None:
     """The request ends by its own time-out, long before the wait for the lock would."""
     customer = await create_customer(database, name="Old")
-    before = await stored(database)
+    before = await stored_rows(database)
     async with Api.of(database, request_timeout=0.3, lock_timeout=0.1) as api:
         async with locked(database, customer):
             started = time.monotonic()
             timeout = await failure(api, RENAME, id=global_id(customer))
             took = time.monotonic() - started
-        after = await stored(database)
+        after = await stored_rows(database)
         renamed = await api.data(RENAME, id=global_id(customer))
 
     assert ("TIMEOUT", "The request took longer than it may.") == timeout
@@ -116,14 +116,14 @@ async def test_a_lock_held_past_the_deadline_is_a_timeout(database: Database) ->
 async def test_a_silent_database_is_a_timeout(proxied: Database, proxy: TidbProxy, query: str) -> None:
     """Its connection is open and nothing comes."""
     await create_customer(proxied)
-    await stored(proxied)
+    await stored_rows(proxied)
     async with Api.of(proxied, request_timeout=0.3, lock_timeout=0.1) as api:
         proxy.stall()
         timeout = await failure(api, query)
         proxy.resume()
 
     assert "TIMEOUT" == timeout[0]
-    assert 1 == len((await stored(proxied))["customers"])
+    assert 1 == len((await stored_rows(proxied))["customers"])
 
 
 async def test_a_lock_held_past_the_wait_is_a_conflict(database_url: str) -> None:
@@ -131,10 +131,10 @@ async def test_a_lock_held_past_the_wait_is_a_conflict(database_url: str) -> Non
     limits = Limits(lock_timeout=0.2 if database_url.startswith("sqlite") else 1)
     async with Database(DatabaseUrl.parse(database_url), limits) as database, Api.of(database) as api:
         customer = await create_customer(database, name="Old")
-        before = await stored(database)
+        before = await stored_rows(database)
         async with locked(database, customer):
             conflict = await failure(api, RENAME, id=global_id(customer))
-        after = await stored(database)
+        after = await stored_rows(database)
         renamed = await api.data(RENAME, id=global_id(customer))
 
     message = "Others are changing the same data. Nothing was written; try again."
@@ -152,7 +152,7 @@ async def test_a_commit_without_an_answer_is_found_out(proxied: Database, proxy:
         created = await api.data(CREATE)
 
     assert created["createCustomer"]["customer"]["id"]
-    assert 2 == len((await stored(proxied))["customers"])
+    assert 2 == len((await stored_rows(proxied))["customers"])
 
 
 @on_tidb
@@ -172,7 +172,7 @@ async def test_a_database_that_is_away_after_commit_is_asked_when_it_is_back(
         created = await api.data(CREATE)
 
     assert created["createCustomer"]["customer"]["id"]
-    assert 2 == len((await stored(proxied))["customers"])
+    assert 2 == len((await stored_rows(proxied))["customers"])
 
 
 @on_tidb
@@ -190,4 +190,4 @@ async def test_commits_that_never_arrive_have_an_unknown_outcome(proxied: Databa
     assert "OUTCOME_UNKNOWN" == error["extensions"]["code"]
     assert error["extensions"]["retryable"]
     assert first == second
-    assert 2 == len((await stored(proxied))["customers"])
+    assert 2 == len((await stored_rows(proxied))["customers"])

@@ -27,7 +27,7 @@ from graph.types.change_history import FieldChangeRow
 from graph.types.connections.connection import EdgeRow
 from graph.types.fields import Batched, Column, Computed, DeclaredField, Mutating, declaration
 from tests.api import Api
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 SCHEMA = build()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

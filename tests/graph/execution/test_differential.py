@@ -156,8 +156,8 @@ class Failing(Reader):
         self.__dict__.update(vars(reader))
         self._tables = tables
 
-    def at(self, moment: Any) -> Reader:
-        return Failing(super().at(moment), self._tables)
+    def as_of(self, moment: Any) -> Reader:
+        return Failing(super().as_of(moment), self._tables)
 
     async def fetch(self, statement: Any, parameters: Any = None) -> Any:
         text = getattr(statement, "text", None) or str(statement)

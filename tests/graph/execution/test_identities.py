@@ -6,7 +6,7 @@ from db.engine.database import Database
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 SELECTIONS = [
     ("customer { id }", 0),

@@ -17,9 +17,9 @@ from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from tests.api import Api
 from tests.conftest import on_sqlite
-from tests.db.sql import run, run_on
+from tests.db.raw_sql import run, run_on
 from tests.factories import create_customer
-from tests.stored import stored
+from tests.table_rows import stored_rows
 from tests.tidb.server import TidbServer
 
 READ = "{ customers { nodes { name } } }"
@@ -77,13 +77,13 @@ async def test_a_file_that_takes_no_changes(
     database: Database, pragma: str, query: str, told: tuple[str, str]
 ) -> None:
     """Read-only or full: reads go on, nothing is written, and nothing is wrong with the server."""
-    before = await stored(database)
+    before = await stored_rows(database)
     async with Database(database.url) as limited, Api.of(limited) as api:
         on_connections(limited, pragma)
         assert told == await failure(api, query)
         assert {"customers": {"nodes": []}} == await api.data(READ)
 
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 def damage(path: Path) -> None:

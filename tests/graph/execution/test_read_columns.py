@@ -10,7 +10,7 @@ from graph.global_ids import GlobalId
 from graph.schema import build
 from tests.api import Api
 from tests.factories import create_customer, create_order
-from tests.session import Statements
+from tests.shared_tidb import Statements
 from tests.shop import open_shop
 
 # Every field with what is below it, and how many statements it takes besides the page's own.

@@ -10,7 +10,7 @@ from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 
 @on_sqlite

@@ -3,7 +3,7 @@
 from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 PRICE = '{ amount: "1", currency: "EUR" }'
 

@@ -12,7 +12,7 @@ from db.engine.database import Database
 from graph import schema
 from graph.execution.variable_errors import MAX_ERRORS, variable_errors
 from tests.api import Api
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 CREATE = "mutation ($input: CreateOrderInput!) { createOrder(input: $input) { userErrors { code } } }"
 READ = """query ($first: Int, $by: CustomerBy!, $where: OrderWhere, $sort: [OrderOrder!]) {

@@ -12,7 +12,7 @@ from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
@@ -81,7 +81,7 @@ async def test_a_mutation_does_not_go_by_get(database: Database, api: Api, accep
     assert [(405, "POST", "METHOD_NOT_ALLOWED")] * 2 == [
         (each.status_code, each.headers["Allow"], first_code(each)) for each in responses
     ]
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_other_methods_are_not_allowed(database: Database, api: Api, metho
 
     assert (405, {"GET", "POST"}) == (response.status_code, set(response.headers["Allow"].split(", ")))
     assert method == "HEAD" or "METHOD_NOT_ALLOWED" == first_code(response)
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_only_json_is_read(database: Database, api: Api, content_type: str
     )
 
     assert (415, "BAD_REQUEST") == (response.status_code, first_code(response))
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from db.engine.database import Database
 from graph.http import persisted_queries
 from graph.http.persisted_queries import IDLE_SECONDS, MAX_CHARACTERS, PersistedQueries
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_sqlite
-from tests.keys import bearer, create_key
 
 QUERY = "query ($n: Int) { orders(first: $n) { nodes { id } } }"
 ANSWER = {"data": {"orders": {"nodes": []}}}

@@ -11,7 +11,7 @@ from db.query_statistics import QueryStatistics
 from db.reader import Transaction
 from tests.api import Api
 from tests.factories import create_customer, create_order, line
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 ASKED = {"tidegraph-receipt": "1"}
 TREE = "{ customers { totalCount { value } nodes { orders { nodes { customer { name } lines { sku } } } } } }"
@@ -67,8 +67,8 @@ async def test_a_rerun_is_on_the_receipt(database: Database) -> None:
             raise sa.exc.OperationalError("INSERT", {}, Exception(9007, "Write conflict"))
         return stored
 
-    await database.write(work, receipt=receipt)
-    found = await customers.get_many(database.reader(receipt=receipt), "username", ["ada"])
+    await database.write(work, statistics=receipt)
+    found = await customers.get_many(database.reader(statistics=receipt), "username", ["ada"])
 
     assert 1 == len(found)
     assert (7, 1) == (receipt.statements, receipt.rows)

@@ -19,8 +19,8 @@ from graph.limits.body_memory import COLLECT_EVERY, FREE_BYTES, BodyMemoryLimit,
 from tests.api import Api, read
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
-from tests.served import connected, served
-from tests.session import Statements
+from tests.in_process_server import connected, served
+from tests.shared_tidb import Statements
 from tests.sockets import exchange, request
 
 HEADERS = {"Content-Type": "application/json"}

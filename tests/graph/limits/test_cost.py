@@ -11,7 +11,7 @@ from db.engine.database import Database
 from graph import schema as schemas
 from graph.types.fields import Batched, Column, Computed, Mutating, declaration
 from tests.api import Api
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 PAGE = Path(__file__).parents[3] / "docs" / "reading-cost.md"
 DASHBOARD = """

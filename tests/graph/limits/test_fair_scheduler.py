@@ -9,10 +9,10 @@ import pytest
 from db.engine.database import Database
 from graph.limits.fair_scheduler import ITERATIONS, FairScheduler
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import KINDS
 from tests.factories import create_customer, create_order
-from tests.keys import bearer, create_key
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 NUMBERS = itertools.count()
 

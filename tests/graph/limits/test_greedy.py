@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from db.engine.database import Database
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id
-from tests.held import held
-from tests.keys import bearer, create_key
+from tests.open_transaction import open_transaction
 
 UPDATE = 'mutation ($id: ID!) { updateCustomer(input: {id: $id, name: "N"}) { customer { id } } }'
 CREATE = (
@@ -27,7 +27,7 @@ async def test_held_locks_of_one_caller_keep_no_other_waiting(database: Database
     other = bearer(await create_key(database, "admin", name="other"))
     lock = sa.text(f"SELECT id FROM customers WHERE id = {row.id} FOR UPDATE")
     async with Api.of(database, auth="keys") as api:
-        async with held(database, lambda transaction: transaction.fetch(lock)):
+        async with open_transaction(database, lambda transaction: transaction.fetch(lock)):
             body = {"query": UPDATE, "variables": {"id": global_id(row)}}
             waiting = [
                 asyncio.create_task(api.client.post("/graphql", json=body, headers=greedy))

@@ -16,7 +16,7 @@ from graph.global_ids import MAX_ID_LENGTH
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 LIMIT = 20_000
 CURRENCIES = ("EUR", "USD", "GBP", "CHF")

@@ -12,7 +12,7 @@ from db.engine.urls import DatabaseUrl
 from db.maintenance import migrate
 from db.models import customers
 from tests.api import Api
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 # 300 rows joined with themselves twice are 27 million: no machine compares them all in time.
 ROWS, SECONDS = 300, 0.5

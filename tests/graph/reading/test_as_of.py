@@ -13,7 +13,7 @@ from graph.types.scalars import serialize_date_time
 from tests.api import Api
 from tests.db.test_stale_reads import forgotten, on_sqlite, on_tidb
 from tests.factories import create_customer, create_order, line
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 # Roots are sorted ascending: TiDB's embedded store, not TiKV, reads the present where it scans backwards.
 EVERY_ROOT = """

@@ -12,7 +12,7 @@ from tests import reference
 from tests.api import Api
 from tests.reference import Row
 from tests.shop import Shop, open_shop
-from tests.wheres import arguments, asked, bounds, seeds, sizes
+from tests.where_strategies import arguments, asked, bounds, seeds, sizes
 
 ARGUMENTS = "$first: Int, $last: Int, $after: String, $before: String, $limit: Int"
 SHOWN = """

@@ -7,7 +7,7 @@ from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer, create_order, line
 from tests.graph.reading.test_sums import MARCH
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 DASHBOARD = """
 query ($month: DateTimeFilter!) {

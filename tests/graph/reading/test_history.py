@@ -9,7 +9,7 @@ from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.stored import changes_of, stored
+from tests.table_rows import changes_of, stored_rows
 
 HISTORY = """
 query ($node: ID!) {
@@ -127,7 +127,7 @@ async def test_what_changes_nothing_is_not_written_down(database: Database, api:
     sent = {"sku": "A", "name": "Article A", "quantity": 1, "unitPrice": money("12.5000")}
     archived = await create_customer(database)
     await run(api, mutations.ARCHIVE_CUSTOMER, id=global_id(archived))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     same = {"username": customer.username, "name": customer.name}
     of_order = {"customerId": global_id(customer), "reference": "SO-1", "lines": [sent]}
@@ -142,7 +142,7 @@ async def test_what_changes_nothing_is_not_written_down(database: Database, api:
     ]
 
     assert [[]] * len(payloads) == [payload["userErrors"] for payload in payloads]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_what_is_refused_is_not_written_down(database: Database, api: Api) -> None:
@@ -150,7 +150,7 @@ async def test_what_is_refused_is_not_written_down(database: Database, api: Api)
     customer, other = await create_customer(database), await create_customer(database, username="taken")
     order = await create_order(database, customer)
     ids, of_order = {"id": global_id(customer)}, {"id": global_id(order)}
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payloads = [
         await run(api, mutations.UPDATE_CUSTOMER, **ids, username="taken", name="New"),
@@ -170,7 +170,7 @@ async def test_what_is_refused_is_not_written_down(database: Database, api: Api)
     ]
 
     assert all(payload["userErrors"] for payload in payloads)
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert 1 == len(await changes_of(database, other))
 
 

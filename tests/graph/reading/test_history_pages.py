@@ -11,7 +11,7 @@ from db.models import Customer
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 PAGE = """
 (first: $first, after: $after, last: $last, before: $before) {

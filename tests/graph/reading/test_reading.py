@@ -10,7 +10,7 @@ from db.engine.database import Database
 from db.models import customers, orders
 from tests.api import Api
 from tests.factories import create_customer, create_order
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 COUNTED = """
 query ($first: Int) {

@@ -14,7 +14,7 @@ from db.search import search_index
 from tests.api import Api
 from tests.factories import create_customer
 from tests.graph.reading.test_search import SEARCH
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 PAGE = """
 query ($search: String, $first: Int, $after: String, $last: Int, $before: String) {

@@ -23,7 +23,7 @@ class Explaining(Reader):
 
     def __init__(self, database: Database) -> None:
         reader = database.reader()
-        super().__init__(reader._execute, reader.deadline, reader.receipt, dialect=reader.dialect)
+        super().__init__(reader._execute, reader.deadline, reader.statistics, dialect=reader.dialect)
         self._engine = database.reads
         self.plans: list[tuple[str, str]] = []
 

@@ -16,7 +16,7 @@ from tests.api import Api
 from tests.graph.reading.test_search_pages import usernames
 from tests.reference import meets
 from tests.shop import shown
-from tests.wheres import combined, compared, leaves
+from tests.where_strategies import combined, compared, leaves
 
 FRAGMENTS = [
     *(

@@ -44,7 +44,7 @@ class Counting(Reader):
 
     def __init__(self, database: Database) -> None:
         reader = database.reader()
-        super().__init__(reader._execute, reader.deadline, reader.receipt, dialect=reader.dialect)
+        super().__init__(reader._execute, reader.deadline, reader.statistics, dialect=reader.dialect)
         self._engine = database.reads
         self.steps = 0
 

@@ -16,7 +16,7 @@ from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.db.test_stale_reads import forgotten, on_sqlite, on_tidb
 from tests.factories import create_customer, create_order, line
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 # Ascending: TiDB's embedded store, not TiKV, reads the present where it scans backwards.
 WALK = """

@@ -15,7 +15,7 @@ from db.money import Money
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 PAGE = Path(__file__).parents[3] / "docs" / "reading-sums.md"
 GROUPS = """

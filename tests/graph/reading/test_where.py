@@ -12,7 +12,7 @@ from graph.schema import build
 from graph.types.connections.where import OrderWhere, condition
 from tests.api import Api
 from tests.factories import create_customer, create_order
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 CUSTOMERS = """
 query ($where: CustomerWhere) {

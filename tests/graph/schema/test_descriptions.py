@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from graph import schema
-from tests.published import TYPES
+from tests.published_schema import TYPES
 
 SENTENCE = re.compile(r"[A-Z][^\n]* [^\n]*\.")
 

@@ -4,9 +4,9 @@ import re
 
 from graph import errors
 from graph.mutations.user_errors import UserErrorCode
-from tests import pages
+from tests import doc_examples
 
-PAGE = (pages.ROOT / "docs" / "errors.md").read_text()
+PAGE = (doc_examples.ROOT / "docs" / "errors.md").read_text()
 
 
 def rows(part: str) -> list[tuple[str, int]]:

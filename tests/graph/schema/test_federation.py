@@ -9,10 +9,10 @@ from graphql import build_schema, parse
 from db.engine.database import Database
 from graph import schema
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.factories import create_customer, create_order, global_id
-from tests.keys import bearer, create_key
-from tests.session import Statements
-from tests.two import Two
+from tests.shared_tidb import Statements
+from tests.two_customers import TwoCustomers
 
 ENTITIES = """query ($of: [_Any!]!) {
   _entities(representations: $of) {
@@ -139,7 +139,7 @@ async def test_entities_need_the_scope_of_their_type(database: Database) -> None
         assert "FORBIDDEN" == await api.code(query, of=of("Customer", "Q3VzdG9tZXI6MQ"))
 
 
-async def test_a_bound_key_gets_its_own_entities_only(database: Database, two: Two) -> None:
+async def test_a_bound_key_gets_its_own_entities_only(database: Database, two: TwoCustomers) -> None:
     """Another customer's are as if they were not there."""
     key = await create_key(database, "customers:read", "orders:read", customer_id=two.ada.id)
     ids = [global_id(each) for each in (two.ada, two.bob)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.published import fields_of
+from tests.published_schema import fields_of
 
 OPTIONS = {"idempotencyKey": "String", "dryRun": "Boolean!"}
 VERSIONED = {"id": "ID!", "expectedVersion": "Int", **OPTIONS}

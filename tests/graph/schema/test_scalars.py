@@ -15,7 +15,7 @@ from graph.types.scalars import parse_date_time, serialize_date_time
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 CREATE = """
 mutation ($id: ID!, $amount: Decimal!, $currency: CurrencyCode!, $placedAt: DateTime) {
@@ -122,7 +122,7 @@ async def test_a_bad_scalar_is_refused(database: Database, api: Api, name: str) 
         )
 
     assert dict.fromkeys(BAD[name], ("BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED")) == codes
-    assert [] == (await stored(database))["orders"]
+    assert [] == (await stored_rows(database))["orders"]
 
 
 @on_sqlite

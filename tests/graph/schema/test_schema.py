@@ -20,7 +20,7 @@ from graphql import (
 from graph.schema import sdl
 from tests.graph.schema.test_published_inputs import INPUTS
 from tests.graph.writing.test_published_mutations import MUTATIONS
-from tests.published import SCHEMA, TYPES, arguments_of, fields_of
+from tests.published_schema import SCHEMA, TYPES, arguments_of, fields_of
 
 ROOT = Path(__file__).parents[3]
 PAGING = {

@@ -9,7 +9,7 @@ from db.models import metadata
 from tests.api import Api
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.stored import rows_of
+from tests.table_rows import rows_of
 
 ADA = {"username": 'ada"l', "name": "Ada Lovelacé", "email": "ada\\x@example.com"}
 OLD = {"username": "byron", "name": "Augusta King", "email": "augusta@example.com"}

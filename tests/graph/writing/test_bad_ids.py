@@ -9,7 +9,7 @@ from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing.problems import PROBLEM, not_found
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 READ = """
 query ($id: ID!, $ids: [ID!]!) {
@@ -90,12 +90,12 @@ async def test_an_id_of_rubbish_reads_as_nothing(database: Database, api: Api) -
 async def test_an_id_of_rubbish_is_not_found_by_a_mutation(database: Database, api: Api) -> None:
     """The user error holds it as it was sent, or cut where no id is as long."""
     await create_customer(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payloads = [(await api.data(ARCHIVE, input={"id": each}))["archiveCustomer"] for each in RUBBISH]
 
     assert [{"customer": None, "userErrors": [not_found(each, "id")]} for each in RUBBISH] == payloads
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_an_object_has_one_id(database: Database, api: Api) -> None:

@@ -13,7 +13,7 @@ from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.graph.writing.problems import Problem, invalid, not_found
-from tests.stored import keys_of, stored
+from tests.table_rows import keys_of, stored_rows
 
 EURO = {"amount": "1", "currency": "EUR"}
 
@@ -102,7 +102,7 @@ async def test_an_order_with_a_mistake_is_not_stored(database: Database, api: Ap
     content, problems = CONTENTS[case]
     customer = await create_customer(database)
     order = await create_order(database, customer, *([line("A")] if "lines" in content else []))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     created = await run(
         api, mutations.CREATE_ORDER, customerId=global_id(customer), **content, idempotencyKey="create"
@@ -111,7 +111,7 @@ async def test_an_order_with_a_mistake_is_not_stored(database: Database, api: Ap
 
     for payload in (created, changed):
         assert (None, by_path(problems)) == (payload["order"], by_path(payload["userErrors"]))
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert [] == await keys_of(database)
 
 
@@ -119,13 +119,13 @@ async def test_an_order_with_a_mistake_is_not_stored(database: Database, api: Ap
 async def test_an_order_has_a_total_or_lines(database: Database, api: Api) -> None:
     """A new one with neither is refused; null is as if left out."""
     owner = global_id(await create_customer(database))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for neither in ({}, {"total": None}, {"total": None, "lines": None}):
         payload = await run(api, mutations.CREATE_ORDER, customerId=owner, **neither)
 
         assert [TOTAL_OR_LINES] == payload["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @on_sqlite
@@ -135,7 +135,7 @@ async def test_a_key_is_printable_and_not_long(database: Database, api: Api, cas
     """Of a single mutation and of a batch; the change is not carried out."""
     key, code = KEYS[case]
     item = {"username": "ada", "name": "Ada"}
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for mutation, sent in (
         (mutations.CREATE_CUSTOMER, item),
@@ -144,7 +144,7 @@ async def test_a_key_is_printable_and_not_long(database: Database, api: Api, cas
         payload = await run(api, mutation, **sent, idempotencyKey=key, dryRun=dry)
 
         assert [invalid(code, "idempotencyKey")] == payload["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 GONE: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -168,7 +168,7 @@ async def test_what_was_deleted_cannot_be_changed(
     await database.write(partial(customers.delete, customer_id=customer.id))
     await database.write(partial(orders.delete, order_id=order.id))
     ids = {"customer": global_id(customer), "order": global_id(order)}
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for mutation, kind, sent in GONE.values():
         payload = await run(api, mutation, id=ids[kind], **sent, **expected)
@@ -180,4 +180,4 @@ async def test_what_was_deleted_cannot_be_changed(
     )
     assert [not_found(ids["customer"], "customerId")] == created["userErrors"]
     assert [not_found(ids["order"], "items", "0", "id")] == moved["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)

@@ -14,7 +14,7 @@ from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 EURO, DOLLAR = {"amount": "1", "currency": "EUR"}, {"amount": "1", "currency": "USD"}
 LARGEST = {"amount": "99999999999.9999", "currency": "EUR"}
@@ -113,7 +113,7 @@ async def test_a_mistake_is_at_its_item(database: Database, api: Api, name: str)
     """ALL_OR_NOTHING stores nothing, EACH the items around it: here it is only rehearsed."""
     ids = await shop(database)
     document, mistakes = MISTAKES[name]
-    before = await stored(database)
+    before = await stored_rows(database)
     for code, field, wrong in mistakes:
         items = sent(ids, [right(name, 0), right(name, 1) | wrong, right(name, 2)])
 
@@ -125,7 +125,7 @@ async def test_a_mistake_is_at_its_item(database: Database, api: Api, name: str)
         done = "UPDATED" if name == "transitionOrders" else "CREATED"
         assert [done, None, done] == [result["outcome"] for result in each["results"]]
         assert nothing["userErrors"] == each["userErrors"] == each["results"][1]["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -135,11 +135,11 @@ async def test_items_without_mistakes_are_stored(database: Database, api: Api, n
     document, mistakes = MISTAKES[name]
     wrong = [right(name, 3) | each[2] for each in mistakes]
     items = sent(ids, [right(name, 0), *wrong, right(name, 1)])
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, document, items=items, mode="EACH")
 
-    after = await stored(database)
+    after = await stored_rows(database)
     table = "customers" if name == "upsertCustomers" else "orders"
     assert 2 == len([row for row in after[table] if row not in before[table]])
     assert 2 == len([row for row in after["history"] if row not in before["history"]])

@@ -12,7 +12,7 @@ from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.graph.writing.problems import invalid
-from tests.stored import keys_of, orders_of, stored
+from tests.table_rows import keys_of, orders_of, stored_rows
 
 EDGES = """
 mutation ($input: UpsertOrdersInput!) {
@@ -184,14 +184,14 @@ async def test_a_batch_has_bounds(database: Database, api: Api, case: str, mode:
     """The batch itself is refused, in either mode, and no key is used up."""
     mutation, code, items = TOO_MANY[case]
     owner = global_id(await create_customer(database))
-    before = await stored(database)
+    before = await stored_rows(database)
     orders = mutation == mutations.CREATE_ORDERS
     sent = [{"customerId": owner, **item} if orders else item for item in items]
 
     payload = await run(api, mutation, items=sent, mode=mode, idempotencyKey="a key")
 
     assert {"results": [], "userErrors": [invalid(code, "items")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert [] == await keys_of(database)
 
 

@@ -11,7 +11,7 @@ from tests.factories import create_customer, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.graph.writing.problems import taken
-from tests.stored import changes_of, orders_of, rows_of
+from tests.table_rows import changes_of, orders_of, rows_of
 
 ROUNDS = 3
 EURO = {"amount": "1", "currency": "EUR"}

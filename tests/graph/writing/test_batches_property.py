@@ -13,7 +13,7 @@ from tests.api import Api
 from tests.factories import create_customer, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.stored import rows_of
+from tests.table_rows import rows_of
 
 # An owner's handle stands for its id, where a row has one.
 OF_THE_RUN = {

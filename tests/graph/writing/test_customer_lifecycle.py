@@ -9,7 +9,7 @@ from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing.problems import PROBLEM, invalid, not_found
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 CUSTOMER = "id username name email version createdAt updatedAt archivedAt"
 UPDATE, ARCHIVE, RESTORE = (
@@ -64,19 +64,19 @@ async def test_a_deleted_customer_is_gone(database: Database, api: Api) -> None:
         {"deletedId": global_id(ada), "userErrors": []},
         {"deletedId": None, "userErrors": [not_found(global_id(ada), "id")]},
     ] == payloads
-    assert [other] == (await stored(database))["customers"]
+    assert [other] == (await stored_rows(database))["customers"]
 
 
 async def test_a_customer_with_orders_is_not_deleted(database: Database, api: Api) -> None:
     """Archiving is what is left."""
     ada = await create_customer(database, **ADA)
     await create_order(database, ada)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, DELETE, id=global_id(ada))
 
     assert {"deletedId": None, "userErrors": [invalid("CUSTOMER_HAS_ORDERS", "id")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ async def test_a_customer_with_orders_is_not_deleted(database: Database, api: Ap
 async def test_an_id_of_no_customer_is_not_found(database: Database, api: Api, mutation: str) -> None:
     """Rubbish, an order's id and an id of nobody are answered alike, with the id as it was sent."""
     order = await create_order(database, await create_customer(database))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for sent in ("", "rubbish", global_id(order), NO_CUSTOMER):
         payload = await run(api, mutation, id=sent)
 
         assert [not_found(sent, "id")] == payload.pop("userErrors")
         assert [None] == list(payload.values())
-    assert before == await stored(database)
+    assert before == await stored_rows(database)

@@ -10,7 +10,7 @@ from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
 from tests.graph.writing.problems import PROBLEM, Problem, invalid, taken
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 CUSTOMER = "id username name email version createdAt updatedAt archivedAt"
 CREATE, UPDATE = (
@@ -101,7 +101,7 @@ async def test_creating_refuses_what_rules_forbid(
     payload = await run(api, CREATE, **(ADA | changed))
 
     assert {"customer": None, "userErrors": problems} == payload
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]
 
 
 @on_sqlite
@@ -111,12 +111,12 @@ async def test_updating_refuses_what_rules_forbid(
 ) -> None:
     """The same rules in the same words as for a new customer."""
     customer = await create_customer(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, UPDATE, id=global_id(customer), **changed)
 
     assert {"customer": None, "userErrors": problems} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ async def test_what_must_be_unique_is_taken(
     ada = await create_customer(database, **ADA)
     grace = await create_customer(database, username="grace")
     await database.write(lambda transaction: customers.archive(transaction, ada.id))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     created = await run(api, CREATE, **{"username": "mary", "name": "Mary"} | changed)
     updated = await run(api, UPDATE, id=global_id(grace), **changed)
 
     assert [{"customer": None, "userErrors": [problem]}] * 2 == [created, updated]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_handles_differ_by_case(api: Api) -> None:
@@ -183,12 +183,12 @@ async def test_an_update_keeps_what_it_leaves_out(
 async def test_what_a_customer_needs_cannot_be_cleared(database: Database, api: Api, field: str) -> None:
     """Null is a user error there."""
     ada = await create_customer(database, **ADA)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, UPDATE, id=global_id(ada), **{field: None})
 
     assert {"customer": None, "userErrors": [invalid("REQUIRED", field)]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize("sent", [{}, ADA, {"username": " ada ", "email": " ada@example.com\u200b"}])
@@ -197,9 +197,9 @@ async def test_an_update_that_changes_nothing_keeps_the_version(
 ) -> None:
     """Also where the same value is spelt in another way."""
     ada = await create_customer(database, **ADA)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, UPDATE, id=global_id(ada), **sent)
 
     assert (1, []) == (payload["customer"]["version"], payload["userErrors"])
-    assert before == await stored(database)
+    assert before == await stored_rows(database)

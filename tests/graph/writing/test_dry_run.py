@@ -13,7 +13,7 @@ from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.graph.writing.problems import illegal_transition, invalid, not_found, taken
-from tests.stored import keys_of, stored
+from tests.table_rows import keys_of, stored_rows
 
 EURO = {"amount": "1", "currency": "EUR"}
 LINES = [{"sku": "B", "name": "B", "quantity": 2, "unitPrice": EURO}]
@@ -57,7 +57,7 @@ mutation ($input: CreateOrderInput!) {
 
 async def everything(database: Database) -> Any:
     """All tables with the keys of mutations, which no dry run leaves."""
-    return await stored(database), await keys_of(database)
+    return await stored_rows(database), await keys_of(database)
 
 
 async def ids_of(database: Database) -> dict[str, str]:
@@ -109,7 +109,7 @@ async def test_a_dry_run_shows_what_would_be_and_stores_nothing(
     assert before == after
     assert 0 == database.writes.pool.checkedout()  # type: ignore[attr-defined]
     assert without_times(done) == without_times(rehearsed)
-    assert before[0] != await stored(database)
+    assert before[0] != await stored_rows(database)
     assert ["a key"] == [row[1] for row in await keys_of(database)]
 
 

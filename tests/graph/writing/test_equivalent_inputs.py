@@ -15,7 +15,7 @@ from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 NFC, NFD = "jos\u00e9", "jose\u0301"
 ORDER = GlobalId("Order", 7).encode()
@@ -151,14 +151,14 @@ async def test_an_equivalent_input_is_the_same(database: Database, api: Api, cas
     ids = await shop(database)
     sent = {**named(ids, fields), "idempotencyKey": "key"}
     first = await run(api, document, **sent)
-    before = await stored(database)
+    before = await stored_rows(database)
     again = [await run(api, document, **{**sent, **named(ids, each)}) for each in equivalent]
     others = [await run(api, document, **{**sent, **named(ids, each)}) for each in different]
 
     assert "KEY_REUSED" not in codes(first)
     assert [first] * len(equivalent) == again
     assert [["KEY_REUSED"]] * len(different) == [codes(each) for each in others]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 # Hashes that the first version stored: with others, retries across the upgrade would be KEY_REUSED.

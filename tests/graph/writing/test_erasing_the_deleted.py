@@ -10,15 +10,15 @@ from db.audit import erasure
 from db.engine.database import Database
 from graph.global_ids import GlobalId
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.conftest import on_tidb
 from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.erasing import ADA, HISTORY, OLD, personal
 from tests.graph.writing.mutations import run
 from tests.graph.writing.problems import not_found
-from tests.held import overtaken
-from tests.keys import bearer, create_key
-from tests.stored import changes_of, keys_of, stored
+from tests.open_transaction import overtaken
+from tests.table_rows import changes_of, keys_of, stored_rows
 
 
 async def deleted(api: Api) -> str:
@@ -62,41 +62,41 @@ async def test_erasing_a_deleted_customer_twice_changes_nothing(database: Databa
     await run(api, mutations.ERASE_CUSTOMER, id=other)
     await run(api, mutations.DELETE_CUSTOMER, id=other)
     first = [await run(api, mutations.ERASE_CUSTOMER, id=each) for each in (node, other)]
-    before = await stored(database)
+    before = await stored_rows(database)
     second = [await run(api, mutations.ERASE_CUSTOMER, id=each) for each in (node, other)]
 
     assert [erased(node), erased(other)] == first
     assert first == second
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert [] == await personal(database)
 
 
 async def test_a_deleted_customer_has_no_version_to_expect(database: Database, api: Api) -> None:
     """Not even the last one: whoever expects a version expects a customer that is there."""
     node = await deleted(api)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for version in (2, 3, 4):
         payload = await run(api, mutations.ERASE_CUSTOMER, id=node, expectedVersion=version)
 
         assert {"customer": None, "erasedId": None, "userErrors": [not_found(node, "id")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_a_deleted_customer_is_erased_dry_and_once(database: Database, api: Api) -> None:
     """A dry run shows what would be and stores nothing; a key makes it happen once."""
     node = await deleted(api)
-    before = await stored(database), await keys_of(database)
+    before = await stored_rows(database), await keys_of(database)
     rehearsed = await run(api, mutations.ERASE_CUSTOMER, id=node, dryRun=True, idempotencyKey="erase")
-    after = await stored(database), await keys_of(database)
+    after = await stored_rows(database), await keys_of(database)
     first = await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase")
-    done = await stored(database)
+    done = await stored_rows(database)
     second = await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase")
 
     assert [erased(node)] * 3 == [rehearsed, first, second]
     assert before == after
     assert before[0] != done
-    assert done == await stored(database)
+    assert done == await stored_rows(database)
 
 
 async def test_what_never_was_a_customer_is_not_found(database: Database, api: Api) -> None:
@@ -104,14 +104,14 @@ async def test_what_never_was_a_customer_is_not_found(database: Database, api: A
     customer = await create_customer(database)
     orders = [await create_order(database, customer) for _ in range(3)][1:]
     await run(api, mutations.DELETE_ORDER, id=global_id(orders[0]))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for row_id in (2**53 - 1, *(order.id for order in orders)):
         node = GlobalId("Customer", row_id).encode()
         payload = await run(api, mutations.ERASE_CUSTOMER, id=node)
 
         assert {"customer": None, "erasedId": None, "userErrors": [not_found(node, "id")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_a_bound_key_erases_its_own_deleted_customer_alone(database: Database) -> None:

@@ -14,8 +14,8 @@ from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.erasing import ADA, HISTORY, OLD, personal, written_everywhere
 from tests.graph.writing.mutations import run, with_current
-from tests.session import Statements
-from tests.stored import changes_of, keys_of, stored
+from tests.shared_tidb import Statements
+from tests.table_rows import changes_of, keys_of, stored_rows
 
 SEARCH = '{ customers(search: "augusta", includeArchived: true) { totalCount { value } } }'
 
@@ -114,11 +114,11 @@ async def test_others_keep_what_is_theirs(database: Database, api: Api) -> None:
     items = [{**grace, "name": "Grace H."}, {"username": ADA["username"], "name": "Ada!"}]
     batch = {"items": items, "idempotencyKey": "both"}
     both = (await run(api, mutations.UPSERT_CUSTOMERS, **batch))["results"]
-    before, keys = await stored(database), await keys_of(database)
+    before, keys = await stored_rows(database), await keys_of(database)
 
     await run(api, mutations.ERASE_CUSTOMER, id=node, idempotencyKey="erase")
 
-    after = await stored(database)
+    after = await stored_rows(database)
     assert before["orders"] == after["orders"]
     mine = both[1]["customer"]["id"]
     assert node == mine
@@ -156,23 +156,23 @@ async def test_a_mutation_that_is_sent_again_brings_nothing_back(database: Datab
     sent = {**ADA, "idempotencyKey": "create"}
     first = (await run(api, mutations.CREATE_CUSTOMER, **sent))["customer"]
     erased = (await run(api, mutations.ERASE_CUSTOMER, id=first["id"]))["customer"]
-    before = await stored(database)
+    before = await stored_rows(database)
 
     again = (await run(api, mutations.CREATE_CUSTOMER, **sent))["customer"]
 
     blank = {name: erased[name] for name in ("username", "name", "email")}
     assert {**first, **blank} == again
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_erasing_twice_changes_nothing(database: Database, api: Api) -> None:
     """What was written or restored meanwhile is erased and archived anew."""
     node = (await run(api, mutations.CREATE_CUSTOMER, **ADA))["customer"]["id"]
     first = await run(api, mutations.ERASE_CUSTOMER, id=node)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     assert first == await run(api, mutations.ERASE_CUSTOMER, id=node)
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
     await run(api, mutations.RESTORE_CUSTOMER, id=node)
     assert (await run(api, mutations.ERASE_CUSTOMER, id=node))["customer"]["archivedAt"]

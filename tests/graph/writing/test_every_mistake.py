@@ -10,12 +10,12 @@ from db import customers, orders
 from db.engine.database import Database
 from graph.global_ids import GlobalId
 from tests.api import Api
+from tests.api_key_factory import bearer, create_key
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.keys import bearer, create_key
-from tests.stored import keys_of, stored
-from tests.two import Two
+from tests.table_rows import keys_of, stored_rows
+from tests.two_customers import TwoCustomers
 
 EURO, DOLLAR = {"amount": "1", "currency": "EUR"}, {"amount": "1", "currency": "USD"}
 LARGE = {"amount": "99999999999", "currency": "EUR"}
@@ -186,7 +186,7 @@ async def test_every_mistake_is_reported(database: Database, api: Api, case: str
         **fields,
         **{name: ids.get(fields[name], fields[name]) for name in ("id", "customerId") if name in fields},
     }
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, document, **sent, idempotencyKey="key")
     keys = await keys_of(database)
@@ -197,7 +197,7 @@ async def test_every_mistake_is_reported(database: Database, api: Api, case: str
     assert ([] if own else ["key"]) == [row[1] for row in keys]
     assert payload == again
     assert sorted(expected) == brief(rehearsed)
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_a_corrected_retry_takes_the_same_key(database: Database, api: Api) -> None:
@@ -211,7 +211,7 @@ async def test_a_corrected_retry_takes_the_same_key(database: Database, api: Api
 
 
 @pytest.fixture
-async def bound(two: Two, database: Database) -> AsyncIterator[Api]:
+async def bound(two: TwoCustomers, database: Database) -> AsyncIterator[Api]:
     """Asks with all scopes, and a key that is bound to Ada."""
     secret = await create_key(database, "admin", customer_id=two.ada.id)
     async with Api.of(database, auth="keys") as api:
@@ -219,7 +219,7 @@ async def bound(two: Two, database: Database) -> AsyncIterator[Api]:
         yield api
 
 
-async def test_a_bound_key_learns_nothing_of_others(two: Two, bound: Api) -> None:
+async def test_a_bound_key_learns_nothing_of_others(two: TwoCustomers, bound: Api) -> None:
     """Mistakes of its own input do not open another way to ask whether others' rows are there."""
     bob, order = global_id(two.bob), global_id(two.bobs[0])
     created = await run(bound, mutations.CREATE_CUSTOMER, username="bob", name="")

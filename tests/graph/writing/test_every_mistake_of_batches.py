@@ -20,13 +20,13 @@ from tests.graph.writing.test_every_mistake import (
     MISSING,
     MISSING_ORDER,
     UNKNOWN,
-    Two,
+    TwoCustomers,
     a_line,
     bound,
     shop,
 )
-from tests.session import Statements
-from tests.stored import keys_of, stored
+from tests.shared_tidb import Statements
+from tests.table_rows import keys_of, stored_rows
 
 __all__ = ["bound"]
 
@@ -180,10 +180,10 @@ async def test_every_mistake_of_an_item_is_reported(
     """EACH stores the valid items and the results under the key; ALL_OR_NOTHING stores neither."""
     document, valid, mistakes = BATCHES[name]
     items = await prepared(database, [valid, *(each[0] for each in mistakes)])
-    before = await stored(database)
+    before = await stored_rows(database)
 
     rehearsed = await run(api, document, items=items, mode=mode, dryRun=True)
-    unchanged = await stored(database)
+    unchanged = await stored_rows(database)
     payload = await run(api, document, items=items, mode=mode, idempotencyKey="key")
     keys = await keys_of(database)
     again = await run(api, document, items=items, mode=mode, idempotencyKey="key")
@@ -194,7 +194,7 @@ async def test_every_mistake_of_an_item_is_reported(
     assert before == unchanged
     assert payload == again
     stores = mode == "EACH"
-    assert (stores, stores) == (bool(payload["results"][0]["outcome"]), before != await stored(database))
+    assert (stores, stores) == (bool(payload["results"][0]["outcome"]), before != await stored_rows(database))
     assert (["key"] if stores else []) == [row[1] for row in keys]
 
 
@@ -203,7 +203,7 @@ async def test_each_item_alone_has_the_same_mistakes(database: Database, api: Ap
     """A batch in which no item can be stored only checks; with an input error its key stays unused."""
     document, _, mistakes = BATCHES[name]
     items = await prepared(database, [each[0] for each in mistakes])
-    before = await stored(database)
+    before = await stored_rows(database)
     for item, (_, errors) in zip(items, mistakes, strict=True):
         payloads = [
             await run(api, document, items=[item], mode=mode, idempotencyKey=f"{mode} {errors}")
@@ -215,7 +215,7 @@ async def test_each_item_alone_has_the_same_mistakes(database: Database, api: Ap
         assert [[None]] * 2 == [[each["outcome"] for each in payload["results"]] for payload in payloads]
     used = {row[1].split(" ", 1)[1] for row in await keys_of(database)}
     assert {str(each[1]) for each in mistakes if not any(map(INPUT_ERRORS.search, each[1]))} == used
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -281,7 +281,7 @@ async def test_results_that_an_earlier_version_stored(database: Database, api: A
     assert first["results"][1:] == again["results"][1:]
 
 
-async def test_a_bound_key_learns_nothing_of_others_in_batches(two: Two, bound: Api) -> None:
+async def test_a_bound_key_learns_nothing_of_others_in_batches(two: TwoCustomers, bound: Api) -> None:
     """Input errors of an item do not reveal whether another customer's rows exist, or how they are."""
     bob, order = global_id(two.bob), await create_order(two.database, two.bob, reference="bob-9")
     upserted = await run(

@@ -13,7 +13,7 @@ from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.graph.writing.problems import invalid
-from tests.stored import keys_of, stored
+from tests.table_rows import keys_of, stored_rows
 
 # Each mutation of an object, the kind of the object, and what else it is sent.
 CHANGES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -65,7 +65,7 @@ async def test_the_version_that_is_there_lets_it_pass(
 async def test_another_version_is_a_conflict(database: Database, api: Api, name: str, expected: int) -> None:
     """It shows the object and what was changed since; one that is yet to come finds nothing changed."""
     row = await subject(database, CHANGES[name][1])
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await send(api, name, row, expectedVersion=expected)
 
@@ -85,7 +85,7 @@ async def test_another_version_is_a_conflict(database: Database, api: Api, name:
         (change["version"], change["action"], change["principal"], change["fields"])
         for change in problem["changes"]
     ]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @each_change
@@ -93,12 +93,12 @@ async def test_another_version_is_a_conflict(database: Database, api: Api, name:
 async def test_versions_start_at_one(database: Database, api: Api, name: str, expected: int) -> None:
     """The database is not asked, and the key is not used up."""
     row = await subject(database, CHANGES[name][1])
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await send(api, name, row, expectedVersion=expected, idempotencyKey="a key")
 
     assert [invalid("OUT_OF_RANGE", "expectedVersion")] == payload["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
     assert [] == await keys_of(database)
 
 
@@ -159,7 +159,7 @@ async def test_a_conflict_that_is_told_again_is_the_same(database: Database, api
 async def test_a_version_of_nothing_is_not_there(database: Database, api: Api) -> None:
     """Who expects a version does not want to create; and nothing is."""
     owner = await create_customer(database)
-    before = await stored(database)
+    before = await stored_rows(database)
     customer = {"username": "nobody", "name": "Nobody", "expectedVersion": 1}
     total = {"amount": "1", "currency": "EUR"}
     order = {"customerId": global_id(owner), "reference": "SO-1", "total": total, "expectedVersion": 2}
@@ -170,7 +170,7 @@ async def test_a_version_of_nothing_is_not_there(database: Database, api: Api) -
 
     for answer in answers:
         assert [invalid("NOT_FOUND", "items", "0", "expectedVersion")] == answer["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def _set_version(transaction: Any, row: Customer, version: int) -> None:

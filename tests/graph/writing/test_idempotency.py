@@ -16,7 +16,7 @@ from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id
 from tests.graph.execution.test_database_errors import locked
 from tests.graph.writing.problems import PROBLEM, taken
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 CREATE = (
     """
@@ -53,12 +53,12 @@ async def test_the_same_again_has_the_same_answer(database: Database, api: Api) 
     first = await create(api)
     renamed = {"id": first["customer"]["id"], "name": "Ada Lovelace"}
     await api.data(RENAME, input=renamed)
-    before = await stored(database)
+    before = await stored_rows(database)
     second = await create(api)
 
     assert [] == first["userErrors"]
     assert first == second
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_two_at_once_with_one_key_run_once(database: Database, api: Api) -> None:
@@ -67,7 +67,7 @@ async def test_two_at_once_with_one_key_run_once(database: Database, api: Api) -
     renamed = {"id": global_id(customer), "name": "New", "idempotencyKey": "key-2"}
     created = await asyncio.gather(*(create(api) for _ in range(8)))
     changed = await asyncio.gather(*(api.data(RENAME, input=renamed) for _ in range(8)))
-    after = await stored(database)
+    after = await stored_rows(database)
 
     assert [created[0]] * 8 == created
     assert [] == created[0]["userErrors"]
@@ -80,7 +80,7 @@ async def test_two_at_once_with_one_key_run_once(database: Database, api: Api) -
 async def test_a_key_is_not_for_another_input_or_mutation(database: Database, api: Api) -> None:
     """What it was used for is told, and nothing is written."""
     created = await create(api)
-    before = await stored(database)
+    before = await stored_rows(database)
     other = await create(api, username="grace")
     renamed = {"id": created["customer"]["id"], "name": "New", "idempotencyKey": ADA["idempotencyKey"]}
     changed = (await api.data(RENAME, input=renamed))["updateCustomer"]
@@ -90,7 +90,7 @@ async def test_a_key_is_not_for_another_input_or_mutation(database: Database, ap
     assert ["input", "idempotencyKey"] == problem["path"]
     assert [{"code": "KEY_REUSED", "mutation": "createCustomer"}] == changed["userErrors"]
     assert [None, None] == [other["customer"], changed["customer"]]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_a_mistake_in_the_input_is_not_kept(database: Database, api: Api) -> None:

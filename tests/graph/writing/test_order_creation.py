@@ -13,7 +13,7 @@ from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing.problems import PROBLEM, invalid, not_found, taken
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 ORDER = """
 id reference status placedAt version createdAt updatedAt allowedTransitions
@@ -157,13 +157,13 @@ async def test_two_hundred_lines_are_stored(database: Database, api: Api) -> Non
 async def test_an_order_needs_a_customer(database: Database, api: Api) -> None:
     """Rubbish, an order's id and an id of nobody are answered alike."""
     order = await create_order(database, await create_customer(database))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for sent in ("", "rubbish", global_id(order), NO_CUSTOMER):
         data = await api.data(CREATE, input={"customerId": sent, "total": euros("1")})
 
         assert {"order": None, "userErrors": [not_found(sent, "customerId")]} == data["createOrder"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize("content", [{"total": euros("1")}, {"lines": [mug()]}], ids=["total", "lines"])
@@ -173,12 +173,12 @@ async def test_an_archived_customer_gets_no_new_orders(
     """Until it is restored."""
     customer = await create_customer(database)
     await database.write(lambda transaction: customers.archive(transaction, customer.id))
-    before = await stored(database)
+    before = await stored_rows(database)
 
     refused = await create(api, customer, **content)
 
     assert {"order": None, "userErrors": [invalid("CUSTOMER_ARCHIVED", "customerId")]} == refused
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize("content", [{"total": euros("1")}, {"lines": [mug()]}], ids=["total", "lines"])
@@ -186,10 +186,10 @@ async def test_a_reference_is_taken_once(database: Database, api: Api, content: 
     """By whichever customer; one that differs by case is another."""
     customer, other = [await create_customer(database) for _ in range(2)]
     await create(api, customer, **content, reference="SO-1")
-    before = await stored(database)
+    before = await stored_rows(database)
 
     refused = await create(api, other, **content, reference="SO-1")
-    unchanged = await stored(database)
+    unchanged = await stored_rows(database)
     accepted = await create(api, other, **content, reference="so-1")
 
     assert {"order": None, "userErrors": [taken("SO-1", "reference")]} == refused
@@ -205,7 +205,7 @@ async def test_columns_hold_exactly_what_was_sent(database: Database, api: Api) 
         api, customer, lines=[mug(unitPrice=euros("0.1001"))], placedAt="2026-02-28T09:30:00.000001Z"
     )
 
-    tables = await stored(database)
+    tables = await stored_rows(database)
     (order,), (line,) = tables["orders"], tables["order_lines"]
     assert (customer.id, None, "PENDING", Decimal("0.1001"), "EUR") == order[1:6]
     assert datetime(2026, 2, 28, 9, 30, 0, 1, UTC) == order[6]

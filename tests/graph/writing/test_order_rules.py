@@ -9,7 +9,7 @@ from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
 from tests.graph.writing.problems import PROBLEM, Problem, invalid
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 CREATE = f"""
 mutation ($input: CreateOrderInput!) {{
@@ -98,5 +98,5 @@ async def test_creating_refuses_what_rules_forbid(
     data = await api.data(CREATE, input={"customerId": global_id(customer), **input})
 
     assert {"order": None, "userErrors": problems} == data["createOrder"]
-    after = await stored(database)
+    after = await stored_rows(database)
     assert ([], []) == (after["orders"], after["order_lines"])

@@ -13,7 +13,7 @@ from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing.problems import PROBLEM, illegal_transition, invalid, not_found
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 TRANSITION = (
     "mutation ($input: TransitionOrderInput!) { transitionOrder(input: $input) {"
@@ -81,12 +81,12 @@ async def test_a_status_leads_where_the_product_says(database: Database, api: Ap
 async def test_a_refused_transition_changes_nothing(database: Database, api: Api) -> None:
     """Neither the status nor the version."""
     order = await order_that_is(database, "PENDING")
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, TRANSITION, order, to="REFUNDED")
 
     assert [illegal_transition("PENDING", ["PAID", "CANCELLED"])] == payload["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 def test_the_tables_of_the_code_and_of_the_product_agree() -> None:
@@ -100,13 +100,13 @@ async def test_lines_and_total_change_only_while_pending(database: Database, api
     order = await order_that_is(database, status, line())
     price = {"amount": "1", "currency": "EUR"}
     lines = [{"sku": "A", "name": "A", "quantity": 1, "unitPrice": price}]
-    before = await stored(database)
+    before = await stored_rows(database)
 
     refused = [
         await run(api, UPDATE, order, lines=lines, reference="SO-1"),
         await run(api, UPDATE, order, total=price, reference="SO-1"),
     ]
-    unchanged = await stored(database)
+    unchanged = await stored_rows(database)
     accepted = await run(api, UPDATE, order, reference="SO-1")
 
     assert [
@@ -132,7 +132,7 @@ async def test_an_order_is_deleted_with_its_lines(database: Database, api: Api, 
         {"deletedId": global_id(order), "userErrors": []},
         {"deletedId": None, "userErrors": [not_found(global_id(order), "id")]},
     ] == payloads
-    after = await stored(database)
+    after = await stored_rows(database)
     assert [other] == after["orders"]
     assert [other.id] == [row[0] for row in after["order_lines"]]
     assert 2 == len(after["customers"])
@@ -142,12 +142,12 @@ async def test_an_order_is_deleted_with_its_lines(database: Database, api: Api, 
 async def test_an_order_that_was_paid_is_not_deleted(database: Database, api: Api, status: str) -> None:
     """It stays as it is."""
     order = await order_that_is(database, status, line())
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await run(api, DELETE, order)
 
     assert {"deletedId": None, "userErrors": [invalid("NOT_DELETABLE", "id")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ async def test_an_id_of_no_order_is_not_found(
 ) -> None:
     """Rubbish, a customer's id and an id of nothing are answered alike."""
     order = await order_that_is(database, "PENDING")
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for sent in ("", "rubbish", GlobalId("Customer", order.customer_id).encode(), NO_ORDER):
         (payload,) = (await api.data(mutation, input={"id": sent, **more})).values()
 
         assert [not_found(sent, "id")] == payload["userErrors"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)

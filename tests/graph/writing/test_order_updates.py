@@ -11,7 +11,7 @@ from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing.problems import PROBLEM, Problem, invalid, not_found, taken
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 ORDER = """
 id reference status placedAt version createdAt updatedAt
@@ -131,24 +131,24 @@ async def test_a_change_of_nothing_keeps_the_version(
 ) -> None:
     """Lines are compared by their values, not by how an amount was spelt."""
     order = await with_lines(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await update(api, order, **sent)
 
     assert (1, []) == (payload["order"]["version"], payload["userErrors"])
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_the_same_total_keeps_the_version(database: Database, api: Api) -> None:
     """So do the same reference and the same moment in another offset."""
     order = await with_total(database)
     placed_at = (await read(api, order))["placedAt"].replace("Z", "-00:00")
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await update(api, order, total=euros("10.0000"), reference="SO-1", placedAt=placed_at)
 
     assert (1, []) == (payload["order"]["version"], payload["userErrors"])
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], list[Problem]]] = {
@@ -176,12 +176,12 @@ async def test_updating_refuses_what_rules_forbid(
 ) -> None:
     """What may not be cleared, what is too long, and a total beside lines."""
     order = await with_total(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await update(api, order, **sent)
 
     assert {"order": None, "userErrors": problems} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 @pytest.mark.parametrize(
@@ -204,45 +204,45 @@ async def test_lines_that_do_not_add_up_change_nothing(
 ) -> None:
     """The old lines stay, with their total."""
     order = await with_lines(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await update(api, order, lines=lines, reference="SO-9")
 
     assert {"order": None, "userErrors": [problem]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_the_total_of_lines_is_not_set(database: Database, api: Api) -> None:
     """It follows from them, and all else of the same input stays undone."""
     order = await with_lines(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await update(api, order, total=euros("25"), reference="SO-9")
 
     assert {"order": None, "userErrors": [invalid("HAS_LINES", "total")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_the_reference_of_another_order_is_taken(database: Database, api: Api) -> None:
     """New lines of the same input are undone with it."""
     await with_total(database)
     order = await with_lines(database)
-    before = await stored(database)
+    before = await stored_rows(database)
 
     payload = await update(api, order, reference="SO-1", lines=[mug(sku="INK-07")])
 
     assert {"order": None, "userErrors": [taken("SO-1", "reference")]} == payload
-    assert before == await stored(database)
+    assert before == await stored_rows(database)
 
 
 async def test_an_id_of_no_order_is_not_found(database: Database, api: Api) -> None:
     """Rubbish, a customer's id and an id of nothing are answered alike."""
     order = await with_total(database)
     customer_id = GlobalId("Customer", order.customer_id).encode()
-    before = await stored(database)
+    before = await stored_rows(database)
 
     for sent in ("", "rubbish", customer_id, NO_ORDER):
         data = await api.data(UPDATE, input={"id": sent, "reference": "SO-9"})
 
         assert {"order": None, "userErrors": [not_found(sent, "id")]} == data["updateOrder"]
-    assert before == await stored(database)
+    assert before == await stored_rows(database)

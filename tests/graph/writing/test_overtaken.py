@@ -18,8 +18,8 @@ from tests.graph.writing.mutations import (
     run,
 )
 from tests.graph.writing.problems import invalid
-from tests.held import overtaken
-from tests.stored import changes_of, orders_of, stored
+from tests.open_transaction import overtaken
+from tests.table_rows import changes_of, orders_of, stored_rows
 
 LINES = [{"sku": "A", "name": "Article A", "quantity": 1, "unitPrice": {"amount": "12.5", "currency": "EUR"}}]
 
@@ -28,7 +28,7 @@ LINES = [{"sku": "A", "name": "Article A", "quantity": 1, "unitPrice": {"amount"
 async def test_lines_that_are_back_are_written_again(database: Database, api: Api) -> None:
     """They were the order's lines when the request began, and others when it got the lock."""
     order = await create_order(database, await create_customer(database), line("A"))
-    others = partial(orders.update, order_id=order.id, values={}, sent=[line("B", price="1")])
+    others = partial(orders.update, order_id=order.id, values={}, lines=[line("B", price="1")])
 
     payload = await overtaken(
         database, others, lambda: run(api, UPDATE_ORDER, id=global_id(order), lines=LINES)
@@ -47,7 +47,7 @@ async def test_lines_that_are_back_are_written_again(database: Database, api: Ap
 async def test_a_total_is_not_written_past_new_lines(database: Database, api: Api) -> None:
     """The order had none when the request began."""
     order = await create_order(database, await create_customer(database))
-    lines = partial(orders.update, order_id=order.id, values={}, sent=[line("B", price="1")])
+    lines = partial(orders.update, order_id=order.id, values={}, lines=[line("B", price="1")])
     total = {"amount": "2", "currency": "EUR"}
 
     payload = await overtaken(
@@ -62,7 +62,7 @@ async def test_a_total_is_not_written_past_new_lines(database: Database, api: Ap
 async def test_an_order_is_deleted_with_lines_that_came_last(database: Database, api: Api) -> None:
     """The order had none when the request began."""
     order = await create_order(database, await create_customer(database))
-    lines = partial(orders.update, order_id=order.id, values={}, sent=[line("B")])
+    lines = partial(orders.update, order_id=order.id, values={}, lines=[line("B")])
 
     payload = await overtaken(database, lines, lambda: run(api, DELETE_ORDER, id=global_id(order)))
 
@@ -89,7 +89,7 @@ async def test_an_upsert_changes_the_order_that_came_first(database: Database, a
     """There was none of its reference when the batch looked: it looks again, and overwrites nothing."""
     customer = await create_customer(database)
     values = {"customer_id": customer.id, "reference": "SO-1"}
-    first = partial(orders.insert, values=values, total=TEN_EUROS, sent=())
+    first = partial(orders.insert, values=values, total=TEN_EUROS, lines=())
     items = [{"customerId": global_id(customer), "reference": "SO-1", "lines": LINES}]
 
     payload = await overtaken(database, first, lambda: run(api, UPSERT_ORDERS, items=items))
@@ -114,4 +114,6 @@ async def test_a_history_is_erased_with_the_change_that_was_waited_for(database:
     payload = await overtaken(database, rename, lambda: run(api, ERASE_CUSTOMER, id=global_id(customer)))
 
     assert 3 == payload["customer"]["version"]
-    assert not [row for rows in (await stored(database)).values() for row in rows if "Augusta" in str(row)]
+    assert not [
+        row for rows in (await stored_rows(database)).values() for row in rows if "Augusta" in str(row)
+    ]

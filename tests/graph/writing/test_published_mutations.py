@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.published import arguments_of, fields_of
+from tests.published_schema import arguments_of, fields_of
 
 MUTATIONS = {
     "createCustomer": {"customer": "Customer"},

@@ -19,7 +19,7 @@ from tests.graph.writing.mutations import (
     run,
 )
 from tests.graph.writing.problems import illegal_transition, invalid
-from tests.stored import changes_of, orders_of
+from tests.table_rows import changes_of, orders_of
 
 ROUNDS = 4
 EURO = {"amount": "1", "currency": "EUR"}

@@ -14,7 +14,7 @@ from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
 from tests.graph.writing.problems import PROBLEM, invalid, taken
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 CREATE = (
     """
@@ -177,7 +177,7 @@ async def test_lengths_are_counted_in_code_points(database: Database, api: Api, 
 
     assert [] == accepted["userErrors"]
     assert [invalid("TOO_LONG", "username"), invalid("TOO_LONG", "name")] == refused["userErrors"]
-    assert [(longest, longest)] == [row[1:3] for row in (await stored(database))["customers"]]
+    assert [(longest, longest)] == [row[1:3] for row in (await stored_rows(database))["customers"]]
 
 
 async def test_a_length_is_that_of_what_is_stored(api: Api) -> None:
@@ -241,7 +241,7 @@ async def test_text_that_cannot_be_stored_does_not_fit_a_variable(
     answer = await send(api, CREATE, variables)
 
     assert ["BAD_USER_INPUT"] == [error["extensions"]["code"] for error in answer["errors"]]
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]
 
 
 async def send(api: Api, query: str, variables: str) -> Any:
@@ -275,7 +275,7 @@ async def test_text_that_cannot_be_stored_is_no_valid_literal(
     )
 
     assert code == await api.code(query)
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]
 
 
 async def test_pairs_of_surrogates_are_text(api: Api) -> None:
@@ -297,4 +297,4 @@ async def test_pairs_of_surrogates_are_text(api: Api) -> None:
 async def test_what_is_no_string_is_made_none(database: Database, api: Api, value: object) -> None:
     """Numbers and the like are refused, not written out."""
     assert "BAD_USER_INPUT" == await api.code(CREATE, input={"username": value, "name": "A"})
-    assert [] == (await stored(database))["customers"]
+    assert [] == (await stored_rows(database))["customers"]

@@ -12,7 +12,7 @@ from tests.api import Api
 from tests.graph.execution.test_batching import table_of
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run, with_current
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 UPDATE, UPSERT = map(with_current, (mutations.UPDATE_CUSTOMER, mutations.UPSERT_CUSTOMERS))
 ADA = {"username": "ada", "name": "Ada", "email": "ada@example.com"}

@@ -17,7 +17,7 @@ from tests.conftest import KINDS
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.graph.writing.test_batches_property import empty
-from tests.stored import rows_of, stored
+from tests.table_rows import rows_of, stored_rows
 
 pytestmark = pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
 CURRENT = """... on VersionConflictError {
@@ -83,10 +83,10 @@ class Told:
 
     async def again(self, number: int, **more: Any) -> None:
         name, keyed = self.sent[number]
-        before = await stored(self.database)
+        before = await stored_rows(self.database)
 
         assert self.answers[number] == plain(await run(self.api, DOCUMENTS[name], **keyed, **more))
-        assert before == await stored(self.database)
+        assert before == await stored_rows(self.database)
 
 
 async def customers_of(database: Database) -> list[str]:

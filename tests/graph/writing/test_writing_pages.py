@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from graph.mutations.user_errors import UserErrorCode
-from tests import pages
+from tests import doc_examples
 from tests.api import Api
 from tests.processes import Serving
 
-PAGES = [pages.ROOT / "docs" / f"writing{part}.md" for part in ("", "-batches", "-history")]
+PAGES = [doc_examples.ROOT / "docs" / f"writing{part}.md" for part in ("", "-batches", "-history")]
 IDS = """
 {
   customer(by: {username: "grace"}) { id }
@@ -32,7 +32,7 @@ async def ids(api: Api) -> dict[str, str | None]:
 
 async def test_examples_give_their_answers(api: Api) -> None:
     """From an empty database, one after the other, over all three pages."""
-    shown = [example for page in PAGES for example in pages.examples(page)]
+    shown = [example for page in PAGES for example in doc_examples.examples(page)]
 
     assert 16 == len(shown)
     for query, answer in shown:
@@ -52,7 +52,7 @@ def test_every_user_error_is_in_the_table() -> None:
 def loop() -> Any:
     """The page's function `write`."""
     names: dict[str, Any] = {}
-    exec(pages.blocks(PAGES[0], "python")[0], names)
+    exec(doc_examples.blocks(PAGES[0], "python")[0], names)
     return names["write"]
 
 

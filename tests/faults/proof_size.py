@@ -5,5 +5,5 @@ import os
 FULL = os.environ.get("TIDEGRAPH_TEST_FAULTS") == "full"
 
 
-def sized(small: int, full: int) -> int:
+def sized_for(small: int, full: int) -> int:
     return full if FULL else small

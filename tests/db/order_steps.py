@@ -6,7 +6,7 @@ from db import order_lines, orders
 from db.engine.database import Database
 from db.models import Order, OrderLine
 from db.money import LineInput, Money
-from tests.db.sql import run
+from tests.db.raw_sql import run
 from tests.factories import create_customer, create_order
 
 STATUSES = ("PENDING", "PAID", "FULFILLED", "CANCELLED", "REFUNDED")

@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def held(database: Database, work: Callable[[Transaction], Awaitable[Any]]) -> AsyncIterator[None]:
+async def open_transaction(
+    database: Database, work: Callable[[Transaction], Awaitable[Any]]
+) -> AsyncIterator[None]:
     """Commit `work` when the block ends."""
     done, released = asyncio.Event(), asyncio.Event()
 
@@ -42,7 +44,7 @@ async def overtaken(
         if "FOR UPDATE" in statement:
             sent.set()
 
-    async with held(database, work):
+    async with open_transaction(database, work):
         sa.event.listen(database.writes.sync_engine, "before_cursor_execute", see)
         waiting = asyncio.ensure_future(request())
         await sent.wait()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from db import models
 from db.engine.database import Database
 from db.engine.urls import DatabaseUrl
-from tests.db.sql import run
+from tests.db.raw_sql import run
 
 OTHERS = {
     "order_lines": "order_id NOT IN (SELECT id FROM orders WHERE customer_id = :owner)",
@@ -22,7 +22,7 @@ OTHERS = {
 
 
 @asynccontextmanager
-async def alone(database: Database, owner: int, folder: Path) -> AsyncIterator[Database]:
+async def single_customer_copy(database: Database, owner: int, folder: Path) -> AsyncIterator[Database]:
     """A copy of `database` without the rows of others; `folder` is for SQLite's file."""
     name = f"alone_{uuid4().hex}"
     if database.url.is_sqlite:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import environment
-from tests.session import SharedTidb
+from tests.shared_tidb import SharedTidb
 
 ROOT = Path(__file__).parents[2]
 MORTAL = ["tests/faults/test_restarts.py", "tests/faults/test_outages.py", "tests/db/test_tls.py"]

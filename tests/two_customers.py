@@ -11,11 +11,11 @@ from db.engine.database import Database
 from db.models import Customer, Order, order_lines
 from db.reader import Reader
 from tests.factories import create_customer, create_order, line
-from tests.stored import stored
+from tests.table_rows import stored_rows
 
 
 @dataclass
-class Two:
+class TwoCustomers:
     """Ada, whose rows may be seen, and Bob; each has an order with a line and one without."""
 
     database: Database
@@ -25,7 +25,7 @@ class Two:
     bobs: list[Order]
 
     @classmethod
-    async def of(cls, database: Database) -> "Two":
+    async def of(cls, database: Database) -> "TwoCustomers":
         ada, bob = [
             await create_customer(database, username=name, name=f"{name} same", email=f"{name}@example.com")
             for name in ("ada", "bob")
@@ -57,7 +57,7 @@ class Two:
 
     async def bobs_rows(self) -> dict[str, Any]:
         """Everything but Ada's."""
-        rows = await stored(self.database)
+        rows = await stored_rows(self.database)
         tables = models.metadata.tables
         return {
             name: [row for row in found if not self.is_adas(tables[name], row)]

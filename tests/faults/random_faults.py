@@ -11,7 +11,7 @@ ELSEWHERE = {Fault.BEFORE: 8, Fault.AFTER: 8, Fault.DROPPED: 1, Fault.STALLED: 3
 
 
 @dataclass
-class Chance:
+class RandomFaults:
     """Gives one of so many COMMITs a fault, and one of so many other statements."""
 
     random: Random

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.limits.limit_settings import LimitSettings
+from tests.in_process_server import connected, served
 from tests.processes import Serving
-from tests.served import connected, served
 from tests.sockets import connect, exchange
 
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"

@@ -10,7 +10,7 @@ from db.engine.database import Database
 from db.models import Customer
 from db.pagination.sorts import SORTS, Sort
 from tests.api import Api
-from tests.keys import bearer, create_key
+from tests.api_key_factory import bearer, create_key
 from tests.plans.explain import Explain
 from tests.plans.shop import WHALE
 

@@ -11,7 +11,7 @@ from db.models import Change, Customer, Order, history, idempotency_keys, metada
 Rows = list[tuple[Any, ...]]
 
 
-async def stored(database: Database) -> dict[str, Rows]:
+async def stored_rows(database: Database) -> dict[str, Rows]:
     """Every row of every table, by primary key; the keys of mutations, which come with each, left out."""
     tables = [table for table in metadata.sorted_tables if table is not idempotency_keys]
     return {table.name: await rows_of(database, table) for table in tables}
