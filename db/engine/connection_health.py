@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine.deadline import Deadline
 from db.engine.statement_timeout import DEADLINE
 
 # Seconds that a healthy server needs at most to answer a ping.
@@ -31,7 +32,7 @@ class ConnectionHealth:
 
     def watch(self, engine: AsyncEngine, *, always_ping: bool = False) -> None:
         """Check this engine's connections when they leave its pool, with `always_ping` by a ping each."""
-        sa.event.listen(engine.sync_engine, "checkin", _note_idle)
+        sa.event.listen(engine.sync_engine, "checkin", note_idle)
         sa.event.listen(engine.sync_engine, "checkout", partial(self._check, always_ping))
         sa.event.listen(engine.sync_engine, "handle_error", self._note_failure)
 
@@ -52,7 +53,7 @@ class ConnectionHealth:
         finally:
             # Also if a deadline came first.
             if not answered:
-                self._suspect(pinged_at)
+                self.suspect(pinged_at)
         if not answered:
             # The others of this pool would each take as long to be found dead.
             raise sa.exc.InvalidatePoolError("it does not answer a ping")
@@ -60,17 +61,32 @@ class ConnectionHealth:
     def _note_failure(self, context: sa.engine.ExceptionContext) -> None:
         if not context.is_disconnect or context.connection is None or context.connection.invalidated:
             return
+        driver: Any = context.connection.connection.driver_connection
         if isinstance(context.original_exception, Exception):
-            self._suspect(time.monotonic())
-        elif _overdue(context):
-            self._suspect(context.connection.connection.driver_connection.sent_at)  # type: ignore[union-attr]
+            self.suspect(time.monotonic())
+        elif isinstance(context.original_exception, asyncio.CancelledError):
+            # COMMIT and ROLLBACK have no deadline: nothing but their own time limit cancels them.
+            options = context.execution_context.execution_options if context.execution_context else {}
+            self.note_cancelled(driver, options.get(DEADLINE))
 
-    def _suspect(self, before: float) -> None:
+    def note_cancelled(self, driver: Any, deadline: Deadline | None) -> None:
+        """A statement was cancelled: by its deadline, or by a client that went away, which says nothing."""
+        if deadline is None or deadline.remaining() < TIMER_PRECISION:
+            self.suspect(driver.sent_at)
+
+    def is_trusted(self, entry: Any) -> bool:
+        """Whether an idle connection can be used without a ping."""
+        is_recent: bool = entry.info.get(IDLE_SINCE, inf) > self._suspect_before
+        return is_recent and not entry.driver_connection.is_broken
+
+    def suspect(self, before: float) -> None:
+        """Have the connections that were idle at this moment pinged before their next use."""
         self._suspect_before = max(self._suspect_before, before)
 
 
-def _note_idle(_adapted: object, record: Any) -> None:
-    record.info[IDLE_SINCE] = time.monotonic()
+def note_idle(_adapted: object, entry: Any) -> None:
+    """Note that a connection is in its pool again."""
+    entry.info[IDLE_SINCE] = time.monotonic()
 
 
 async def _answers(connection: Any) -> bool:
@@ -80,13 +96,3 @@ async def _answers(connection: Any) -> bool:
     except Exception:
         return False
     return True
-
-
-def _overdue(context: sa.engine.ExceptionContext) -> bool:
-    """Whether a statement was cancelled by its deadline, and not by a client that went away."""
-    if not isinstance(context.original_exception, asyncio.CancelledError):
-        return False
-    # COMMIT and ROLLBACK have none: nothing but their own time limit cancels them.
-    options = context.execution_context.execution_options if context.execution_context else {}
-    deadline = options.get(DEADLINE)
-    return deadline is None or deadline.remaining() < TIMER_PRECISION

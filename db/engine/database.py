@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import errors
 from db.audit.author import SYSTEM, Author
 from db.engine import pools, retry
+from db.engine.compiled_sql import Prepared
 from db.engine.connection_health import ConnectionHealth
 from db.engine.deadline import Deadline
+from db.engine.direct_reads import DirectReads
 from db.engine.pool_quota import PoolQuota
 from db.engine.pools import Limits
 from db.engine.query_cancellation import QueryCancellation
@@ -21,6 +23,7 @@ from db.engine.retry import Attempts
 from db.engine.urls import DatabaseUrl
 from db.query_statistics import QueryStatistics
 from db.reader import AnyResult, Parameters, Reader, Statement, Transaction, send
+from db.response_budget import STREAMED, Rows
 
 T = TypeVar("T")
 Work = Callable[[Transaction], Awaitable[T]]
@@ -59,6 +62,7 @@ class Database:
             health.watch(self.reads)
             health.watch(self.writes)
             health.watch(self.probes, always_ping=True)
+        self._direct_reads = DirectReads(self.reads, None if url.is_sqlite else health)
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,6 +121,10 @@ class Database:
     async def _read_once(
         self, deadline: Deadline, statistics: QueryStatistics, statement: Statement, parameters: Parameters
     ) -> AnyResult:
+        if isinstance(statement, Prepared) and STREAMED not in statement.options:
+            with statistics.statement():
+                rows = await self._direct_reads.fetch(statement, deadline, statistics.budget)
+            return cast(AnyResult, Rows(rows))
         async with self.reads.connect() as connection:
             return await send(connection, statement, parameters, deadline, statistics)
 

@@ -12,6 +12,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from db import errors, stale_reads
 from db.engine import compiled_sql, drivers, session_variables, statement_timeout
+from db.engine.direct_reads import ReadPool
 from db.engine.urls import DatabaseUrl
 
 
@@ -54,7 +55,7 @@ class OneWriter(AsyncAdaptedQueuePool):
 
 def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:
     """Autocommit: one packet a statement, because nothing is begun and nothing rolled back."""
-    return _create(url, limits, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
+    return _create(url, limits, ReadPool, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
 
 
 def single(url: DatabaseUrl, limits: Limits) -> AsyncEngine:

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from db import customers, errors, order_lines, orders, stale_reads
 from db.engine.database import Database
+from db.engine.drivers import MysqlConnection
 from db.pagination import page_reads
 from db.pagination.filters import Compare, Not, Related
 from db.pagination.keyset import ConnectionSpec, Page
@@ -134,7 +134,7 @@ async def test_a_moment_past_garbage_collection_says_so(database: Database, code
     """The embedded store collects no garbage, so the driver raises here what a cluster answers."""
     reader = database.reader()
     moment = await reader.pin()
-    with forgotten(database, code), pytest.raises(errors.AsOfUnavailable) as raised:
+    with forgotten(code), pytest.raises(errors.AsOfUnavailable) as raised:
         await customers.get_many(reader.as_of(moment), "id", [1])
 
     assert stale_reads.BEFORE_GC_SAFE_POINT == str(raised.value)
@@ -203,16 +203,15 @@ async def test_without_a_moment_statements_are_as_they_were(
 
 
 @contextmanager
-def forgotten(database: Database, code: int) -> Iterator[None]:
+def forgotten(code: int) -> Iterator[None]:
     """Let every statement about the past fail as on a server that has collected its garbage."""
-    engine = database.reads.sync_engine
+    query = MysqlConnection.query
 
-    def refuse(_cursor: Any, statement: str, _parameters: Any, _context: Any) -> None:
-        if "AS OF" in statement:
-            raise engine.dialect.loaded_dbapi.OperationalError(code, "GC life time is shorter")
+    async def refuse(connection: MysqlConnection, statement: Any, *options: Any) -> Any:
+        if "AS OF" in str(statement):
+            raise connection.driver.OperationalError(code, "GC life time is shorter")
+        return await query(connection, statement, *options)
 
-    sa.event.listen(engine, "do_execute", refuse)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MysqlConnection, "query", refuse)
         yield
-    finally:
-        sa.event.remove(engine, "do_execute", refuse)
