@@ -1,4 +1,4 @@
-"""All SQL on API keys. Of a key itself only a digest is here; a name is given out once."""
+"""All SQL on API keys. Only a digest of a key is stored; a name is never used again."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Column types and DDL that make one table the same thing on TiDB and on SQLite."""
+"""Column types and DDL that behave the same on TiDB and on SQLite."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """One function for both steps: this runs for every moment of every row."""
+        """One function for both steps: it runs for every timestamp of every row."""
         read = self.load_dialect_impl(dialect).result_processor(dialect, coltype)
 
         def aware(value: Any) -> datetime | None:

@@ -244,8 +244,8 @@ order_lines = sa.Table(
     **KEYED_OPTIONS,
 )
 
-# What search finds a customer by. The key begins with the word, so that words with one beginning lie
-# together; words scatter by themselves, and within a frequent one the customers' AUTO_RANDOM ids do.
+# The search index. The key begins with the word, so that words with the same prefix are adjacent; words are
+# spread over the regions by themselves, and the rows of a frequent word by the customers' AUTO_RANDOM ids.
 customer_words = sa.Table(
     "customer_words",
     metadata,
@@ -258,8 +258,8 @@ customer_words = sa.Table(
     **KEYED_OPTIONS,
 )
 
-# No foreign key: what was deleted stays here. Each change of an object raises its version, so the key is
-# its place in the history; it scatters as the objects' own ids do, and takes no further index.
+# The audit log. No foreign key: it keeps the changes of deleted objects. Each change of an object raises its
+# version, which completes the key; the objects' random ids spread the rows over the regions.
 history = sa.Table(
     "history",
     metadata,
@@ -276,7 +276,7 @@ history = sa.Table(
     **KEYED_OPTIONS,
 )
 
-# A row is written with the change that it stands for; TiDB deletes it some time after it has expired.
+# A row is inserted in the transaction of its change; TiDB's TTL deletes it after it has expired.
 idempotency_keys = sa.Table(
     "idempotency_keys",
     metadata,
@@ -291,7 +291,7 @@ idempotency_keys = sa.Table(
     mysql_ttl=EXPIRY,
 )
 
-# Looked up by the SHA-256 of the key that a request brings; the key itself is nowhere.
+# Looked up by the SHA-256 of the key that a request sends; the key itself is not stored.
 api_keys = sa.Table(
     "api_keys",
     metadata,

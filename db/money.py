@@ -17,7 +17,7 @@ class Money(NamedTuple):
 
 
 class LineInput(NamedTuple):
-    """A line as a client sends it: no position, for that is its index + 1."""
+    """A line as a client sends it; its position is its index + 1."""
 
     sku: str
     name: str
@@ -43,7 +43,7 @@ def total_of(lines: Sequence[LineInput]) -> Money:
 
 
 def find_line_errors(lines: Sequence[LineInput | None]) -> list[domain_errors.DomainError]:
-    """All that is wrong with the lines of an order together; None stands for one that is not judged."""
+    """The rule violations of an order's lines together; None stands for a line that is invalid by itself."""
     found: list[domain_errors.DomainError] = []
     if len({line.unit_price.currency for line in lines if line}) > 1:
         found.append(domain_errors.MixedCurrencies())

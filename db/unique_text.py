@@ -41,7 +41,7 @@ def normalize_part(text: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """The normal form; control characters inside stay, and are refused where text is stored."""
+    """The normal form; control characters inside stay; input rules reject them."""
     return nfc(normalize_part(text).strip())
 
 

@@ -1,4 +1,4 @@
-"""Keys to ask with, made as an operator makes them."""
+"""API keys for requests, created as an operator creates them."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What stands in the pages for people: their queries, their answers and their code."""
+"""Examples in the documentation: queries, responses and code blocks."""
 
 import re
 from pathlib import Path

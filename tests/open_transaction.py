@@ -1,4 +1,4 @@
-"""A transaction that has done its work and is not committed yet, so that others meet its locks."""
+"""A transaction that stays open after its work, so that other transactions meet its locks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

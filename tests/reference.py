@@ -1,4 +1,4 @@
-"""What a connection must answer, told by plain loops over rows that are plain dictionaries.
+"""A reference implementation of connections: plain loops over rows that are dictionaries.
 
 Rows and arguments are as GraphQL has them: a row has its fields by their names, `customer` or `orders` for
 its relation, and `row` for the number that breaks ties.

@@ -1,4 +1,4 @@
-"""A database as it would be if one customer were all that there is."""
+"""A copy of a database with the rows of one customer only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ OTHERS = {
 
 @asynccontextmanager
 async def single_customer_copy(database: Database, owner: int, folder: Path) -> AsyncIterator[Database]:
-    """A copy of `database` without the rows of others; `folder` is for SQLite's file."""
+    """A copy of `database` without the rows of other customers; `folder` is for SQLite's file."""
     name = f"alone_{uuid4().hex}"
     if database.url.is_sqlite:
         await run(database, f"VACUUM INTO '{folder / name}'")

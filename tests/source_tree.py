@@ -1,4 +1,4 @@
-"""A copy of the tree as it would be committed, for what is run or built from a clean one."""
+"""A copy of the source tree without ignored files, for tests that build or run a clean checkout."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What the tables hold, to be compared before and after a request."""
+"""The rows of all tables, to be compared before and after a request."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two customers of whom one asks, and the rows of both."""
+"""Two customers with their rows, of whom one is the owner of the Reader."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Counts and exact sums of orders, by groups that never mix two currencies."""
+"""Order aggregates: counts and exact sums of orders, by groups that never mix two currencies."""
 
 from collections import defaultdict
 from collections.abc import Sequence

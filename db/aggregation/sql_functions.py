@@ -1,4 +1,4 @@
-"""SQL that both databases write differently: IN lists, exact sums, the number of a moment's bucket."""
+"""SQL that both databases write differently: IN lists, exact sums, and the time bucket of a timestamp."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -55,9 +55,9 @@ def exact_sum_in_halves(element: ExactSum, compiler: Any, **options: Any) -> str
 
 
 class BucketNumber(sa.ColumnElement[int]):
-    """The index in `buckets`, which has no gaps, of the bucket that a moment lies in.
+    """The index in `buckets`, which has no gaps, of the bucket that contains the column's timestamp.
 
-    The borders stand in the text, and the text is not kept: it is quickly made, and rarely the same.
+    The boundaries are literals in the SQL. It is not cached: it compiles quickly and rarely repeats.
     """
 
     inherit_cache = False

@@ -1,6 +1,6 @@
-"""Days, weeks and months of a time zone: where each begins and ends, computed here and not by the database.
+"""Time buckets: days, weeks and months of a time zone, across daylight saving changes.
 
-SQLite knows no zones, and TiDB only once its tables of them are filled.
+They are computed here: SQLite has no time zones, and TiDB has them only once its tables are filled.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Spans: from which moment to which the rows that a condition allows can lie."""
+"""Time ranges: the earliest and the latest timestamp that a condition allows for a column."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class TimeRange(NamedTuple):
     last: datetime | None = None
 
     def __and__(self, other: "TimeRange") -> "TimeRange":
-        """What lies in both."""
+        """The intersection."""
         firsts = [each.first for each in (self, other) if each.first]
         lasts = [each.last for each in (self, other) if each.last]
         return TimeRange(max(firsts, default=None), min(lasts, default=None))

@@ -1,4 +1,4 @@
-"""History: what each change did to an object, by whom and when; it outlives the object."""
+"""The audit log: what each change did to an object, by whom and when. It outlives the object."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,7 +25,7 @@ AUDITED = {
         sorted(columns_with(orders, "audited"), key=lambda name: isinstance(orders.c[name].type, Amount))
     ),
 }
-# How many of the changes since a version are told to whoever has an older one.
+# How many of the changes since the expected version a version conflict contains.
 MAX_CHANGES_SINCE = 20
 PAGE_SIZE = 500
 
@@ -33,7 +33,7 @@ AuditedValues: TypeAlias = Mapping[str, Any]
 
 
 class AuditEntry(NamedTuple):
-    """A change to be recorded: the object as it is after it, what was done, and its content on both sides."""
+    """A change to be recorded: the row after it, the action, and the audited values before and after."""
 
     row: Customer | Order
     action: str
@@ -61,7 +61,7 @@ def _as_json(row: Customer | Order, column: str) -> Any:
 
 
 async def record(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
-    """Store what was changed by this transaction's author, all of it in one statement."""
+    """Store entries with this transaction's author, in one statement."""
     author = _author(transaction)
     rows = [
         Change(
@@ -81,7 +81,7 @@ async def record(transaction: Transaction, entries: Sequence[AuditEntry]) -> Non
 
 
 async def record_for_deleted(transaction: Transaction, last: Change, action: str, at: datetime) -> None:
-    """Store what this transaction's author did about an object that is not there any more.
+    """Store a change of an object that has been deleted, with this transaction's author.
 
     `last` is its newest change, locked.
     """
@@ -104,7 +104,7 @@ def _author(transaction: Transaction) -> dict[str, Any]:
 
 
 async def load_changes_since(reader: Reader, refusals: Sequence[DomainError | None]) -> None:
-    """Tell each VersionConflict among these the changes since, the oldest first, MOST_SINCE at most.
+    """Set `since` of each VersionConflict: the changes after its version, the oldest MAX_CHANGES_SINCE.
 
     One statement for all of them, and none without any.
     """
@@ -154,7 +154,7 @@ def _oldest(newer: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
 
 
 def _newer(row: Customer | Order, version: int) -> sa.ColumnElement[bool]:
-    # A conflict that is told again does not know what came later.
+    # A replayed conflict shows the changes up to the version that it was raised at.
     return sa.and_(_after(type(row).__name__, row.id, version), history.c.version <= row.version)
 
 

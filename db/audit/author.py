@@ -1,12 +1,12 @@
-"""Who a change is made for, as its history tells."""
+"""The author of a change, as the audit log records it."""
 
 from typing import NamedTuple
 
 
 class Author(NamedTuple):
-    """The caller, the request that the change came with, and the key that makes it happen once.
+    """The caller, the request, and the idempotency key of a change.
 
-    An `owner` is the one customer whose rows may be touched.
+    With an `owner`, a customer's id, the transaction is restricted to that customer's rows.
     """
 
     principal: str
@@ -15,5 +15,5 @@ class Author(NamedTuple):
     owner: int | None = None
 
 
-# What no caller asked for: a command of the operator's.
+# Of commands, which no API caller sent.
 SYSTEM = Author("system")

@@ -24,7 +24,7 @@ class LineChange(NamedTuple):
 
 
 def utc_now() -> datetime:
-    """This moment in UTC, to the microsecond."""
+    """The current time in UTC, to the microsecond."""
     return datetime.now(UTC)
 
 

@@ -100,10 +100,11 @@ def _values(customer_id: int, row: Customer | None, before: PersonalValues) -> P
 
 
 async def erase(transaction: Transaction, customer_id: int, expected: int | None = None) -> Customer | int:
-    """Replace handle and name, clear the address, and archive; what was done stays, without its values.
+    """Erase the personal data of a customer and archive it; the audit log keeps its changes, without values.
 
-    One that is erased already stays as it is. Of one that was deleted only the history is left, and its id
-    comes back. Raises NotFound, also where a version of a deleted one is expected, or VersionConflict.
+    A customer that is erased already is returned unchanged. Of a deleted customer only the audit log is
+    left; then the id is returned. Raises VersionConflict, and NotFound, also if a version of a deleted
+    customer is expected.
     """
     try:
         customer = await customers.lock(transaction, customer_id)
@@ -133,7 +134,7 @@ async def _erase_deleted(transaction: Transaction, missing: domain_errors.NotFou
 
 
 def _is_erased(last: Change | None) -> bool:
-    """By what was done last: anybody may choose the values that an erased customer has."""
+    """By the latest action: any customer may have values that look like erased ones."""
     return last is not None and last.action == audit_log.ERASED
 
 
@@ -147,13 +148,13 @@ async def _erase_row(transaction: Transaction, customer: Customer) -> Customer:
     try:
         await transaction.execute(table.update().where(table.c.id == customer.id).values(**stored))
     except errors.DuplicateKey as error:
-        # It holds the lock of somebody else's username now, so it ends at once; the next run sees the name.
+        # End the transaction, which now locks the other customer's username; the retry finds that username.
         raise errors.ConcurrentInsert from error
     return erased
 
 
 async def _blank(transaction: Transaction, customer_id: int) -> PersonalValues:
-    """The values of an erased customer, with another username where somebody has taken it."""
+    """The values of an erased customer; with a random suffix if the username is taken."""
     blank = erased_values(customer_id)
     named = sa.select(table.c.id).where(table.c.username == blank["username"], table.c.id != customer_id)
     if await transaction.fetch_unscoped(named):

@@ -1,8 +1,8 @@
-"""Exactly once: a change is stored together with its key, and a key that is there already gives the outcome.
+"""Idempotent writes: a change is stored exactly once for its idempotency key, and replayed after that.
 
-The key's row is the transaction's last insert. So a change and its key are there both or neither, also when
-nobody heard whether COMMIT was carried out: the change is then run again, and either meets its own key or
-is the only one. If it meets something else first, such as the handle that it took itself, the key decides.
+The key row is the last insert of the change's transaction, so both are stored or neither. After an unknown
+commit outcome the change is run again: it finds its own key row, and is replayed, or it is the only one. If
+another error comes first, such as a username that it took itself, the key row still decides.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from db.query_statistics import QueryStatistics
 from db.reader import Reader, Transaction
 
 CLEANUP_INTERVAL = 3600.0
-# Before a stored hash of an input; the first version had no prefix.
+# Prefix of stored input hashes; those of the first version have none.
 HASH_VERSION = "2:"
 Attempt = Callable[[Work[Any]], Awaitable[Any]]
 
@@ -53,11 +53,11 @@ class IdempotencyKey(NamedTuple):
 
     @property
     def stored_hash(self) -> str:
-        """Of the input, and of whose rows it may touch: an outcome shows them to whoever may see them."""
+        """The hash of the input and the owner: results are replayed only under the same restriction."""
         return HASH_VERSION + self._with_owner(self.input_hash, 31)
 
     def matches(self, mutation: str, stored_hash: str) -> bool:
-        """Whether a row under this key is of this change; rows of the first version match, too."""
+        """Whether a key row belongs to this change; understands hashes of the first version, too."""
         if stored_hash.startswith(HASH_VERSION):
             expected = self.stored_hash
         else:
@@ -71,12 +71,12 @@ class IdempotencyKey(NamedTuple):
 
 
 class KeyRowExists(Exception):
-    """The key's row is there: its change, or another one, has been carried out."""
+    """The key row exists: this change, or another one with the same key, was committed."""
 
 
 @dataclass
 class IdempotentWrite:
-    """Carries out one change exactly once, for as long as its key lives."""
+    """Runs one change exactly once within the lifetime of its idempotency key."""
 
     database: Database
     key: IdempotencyKey
@@ -88,14 +88,14 @@ class IdempotentWrite:
     _replaces_expired: bool = field(init=False, default=False)
 
     async def run(self, work: Work[Any]) -> Any:
-        """What `work` returned, this time or the first time. Raises what `Database.write` and `work` raise.
+        """The result of `work`, or the stored result. Raises what `Database.write` and `work` raise.
 
-        Raises KeyReused; OutcomeUnknown, with the key, only if that could not be found out in time.
+        Raises KeyReused, and OutcomeUnknown with the key if the deadline passes before the outcome is known.
         """
         return await self._run_or_replay(work, partial(self.database.write, **self._write_arguments))
 
     async def dry_run(self, work: Work[Any], stack: AsyncExitStack) -> tuple[Any, Reader]:
-        """What `run` would give, and a Reader of what would be, until `stack` ends; nothing is stored."""
+        """The result that `run` would have, and a Reader of the uncommitted rows until `stack` ends."""
         reader = self._reader()
 
         async def dry_run(with_key_row: Work[Any]) -> Any:
@@ -117,7 +117,7 @@ class IdempotentWrite:
         return self.database.reader(self.deadline, self.statistics, self.key.principal, self.key.owner)
 
     async def _run_or_replay(self, work: Work[Any], attempt: Attempt) -> Any:
-        """The outcome of `work` or of its key, whichever there is. Raises a refusal of either."""
+        """The result of `work`, or the stored one. Raises a domain error of either."""
         while True:
             try:
                 result = await self._attempt(work, attempt)
@@ -127,7 +127,7 @@ class IdempotentWrite:
             except domain_errors.DomainError as refused:
                 if not self.key.client_supplied and not self._outcome_unknown:
                     raise
-                # It is kept under the key, unless an outcome is there already.
+                # A domain error is a result, too: it is stored with the key, unless a result exists.
                 work = partial(_return, refused)
             except errors.DatabaseError as error:
                 await self._pause(error)
@@ -139,21 +139,21 @@ class IdempotentWrite:
         try:
             return await attempt(self._with_key_row(work))
         except errors.RowLevelSecurityViolation:
-            # It may have been the owner's when this was carried out.
+            # The row may have belonged to the owner when the change was committed.
             if found := await self._stored_result():
                 return found[0]
             raise
         except KeyRowExists:
             if found := await self._stored_result():
                 return found[0]
-        # What is there has expired.
+        # The key row has expired.
         self._replaces_expired = True
         return await self._attempt(work, attempt)
 
     async def _pause(self, error: errors.DatabaseError) -> None:
-        """Return when it is time to ask what became of a COMMIT; raises what is told if that is not open."""
+        """Wait before the next attempt after an unknown outcome; raise the error in all other cases."""
         self._outcome_unknown |= isinstance(error, errors.OutcomeUnknown)
-        # Whoever kept the answer back may be away for a while.
+        # The database may stay unreachable for a while after a lost COMMIT.
         away = isinstance(error, errors.OutcomeUnknown | errors.Unavailable)
         if not (self._outcome_unknown and away):
             raise self._error_to_raise(error) from error
@@ -164,7 +164,7 @@ class IdempotentWrite:
         self.statistics.retried_for.append(retry.UNKNOWN.reason)
 
     def _error_to_raise(self, error: errors.DatabaseError) -> errors.DatabaseError:
-        """After an unknown outcome no later error says that nothing was written."""
+        """After an unknown outcome, a later error does not mean that nothing was written."""
         return errors.OutcomeUnknown(str(error), self.key.text) if self._outcome_unknown else error
 
     def _with_key_row(self, work: Work[Any]) -> Work[Any]:
@@ -179,7 +179,7 @@ class IdempotentWrite:
         return with_key_row
 
     async def _stored_result(self) -> tuple[Any] | None:
-        """The outcome under the key, which may be a refusal; None if it has expired. Raises KeyReused."""
+        """The stored result, which may be a domain error; None if the key has expired. Raises KeyReused."""
         columns = keys.c.mutation, keys.c.input_hash, keys.c.outcome
         statement = sa.select(*columns).where(*self._is_key_row, keys.c.expires_at > changes.utc_now())
         reader = self._reader()
@@ -218,7 +218,7 @@ async def _return(result: Any, _transaction: Transaction) -> Any:
 
 @asynccontextmanager
 async def periodic_key_cleanup(database: Database) -> AsyncIterator[None]:
-    """While it lasts, expired keys are deleted on SQLite now and then; TiDB does so by itself."""
+    """Delete expired keys periodically on SQLite; on TiDB the table's TTL does."""
     if not database.url.is_sqlite:
         yield
         return
@@ -231,7 +231,7 @@ async def periodic_key_cleanup(database: Database) -> AsyncIterator[None]:
 
 
 async def delete_expired_keys(database: Database) -> int:
-    """Delete the keys that have expired; how many they were."""
+    """Delete expired keys; returns how many."""
 
     async def work(transaction: Transaction) -> int:
         return (
@@ -244,6 +244,6 @@ async def delete_expired_keys(database: Database) -> int:
 async def _delete_periodically(database: Database) -> None:
     while True:
         await asyncio.sleep(CLEANUP_INTERVAL)
-        # The next one makes up for it.
+        # The next run deletes the same keys.
         with suppress(errors.DatabaseError):
             await delete_expired_keys(database)

@@ -1,6 +1,6 @@
-"""What a mutation came to, as text: kept with its idempotency key, and told again.
+"""Stored results of mutations: JSON in the idempotency key's row, and its replay.
 
-Nothing personal of a customer is in it, so that it is nowhere to be looked for when it is to be erased.
+They contain no personal data, so that erasure need not search them.
 """
 
 import dataclasses
@@ -46,15 +46,15 @@ SCALARS: dict[str, Callable[..., Any]] = {"Decimal": Decimal, "datetime": dateti
 
 
 def encode(result: Any) -> str:
-    """Of a row, an id, a refusal, or a list of items: JSON in which every object names its kind."""
+    """JSON of a row, an id, a domain error or a list of items; every object has its type's name."""
     return orjson.dumps(_encode(result)).decode()
 
 
 async def replay(reader: Reader, text: str) -> Any:
-    """What `encode` was given; a refusal comes back as one, not raised.
+    """The result that `encode` was given; a domain error is returned, not raised.
 
-    What the text lacks is read again: what is personal of customers, and the changes since of a
-    VersionConflict, of which a batch has more than fit into a row.
+    Values that are not stored are read: personal data of customers, and the changes in a VersionConflict,
+    which may be too large for a row.
     """
     plain = orjson.loads(text)
     versions = {(each["id"], each["version"]) for each in _customers(plain)}
@@ -64,7 +64,7 @@ async def replay(reader: Reader, text: str) -> Any:
 
 
 def _errors_in(result: Any) -> list[DomainError | None]:
-    """Those in an outcome: itself, or its items'."""
+    """The domain errors of a result: itself, or those of its items."""
     match result:
         case BatchRejected(items=items):
             return _errors_in(items)
@@ -106,7 +106,7 @@ def _encode_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _customers(plain: Any) -> Iterator[dict[str, Any]]:
-    """All that are kept in an outcome, at any depth."""
+    """The customers in a stored result, at any depth."""
     match plain:
         case {"Customer": dict(kept)}:
             yield kept

@@ -1,6 +1,7 @@
-"""What must agree in the data: looked through in bounded batches.
+"""Data checks of `tidegraph check`: the search index, totals, unique keys, foreign keys and the audit log.
 
-Others may write at the same time, so what looks wrong is read again before it is reported.
+They read bounded batches. A concurrent write can look like an error, so each finding is read again before it
+is reported.
 """
 
 from collections import defaultdict
@@ -143,7 +144,7 @@ async def _confirmed(find: Callable[[Sequence[int]], Awaitable[list[int]]], ids:
 
 
 async def _batches(reader: Reader, table: sa.Table) -> AsyncIterator[Sequence[Any]]:
-    """All rows by id; those that are written meanwhile may be among them."""
+    """All rows by id; rows written during the scan may be among them."""
     last = 0
     statement = sa.select(*table.c).order_by(table.c.id).limit(BATCH)
     while rows := await reader.fetch(statement.where(table.c.id > last)):
@@ -205,7 +206,7 @@ def _as_recorded(change: Any, row: Any) -> bool:
 
 
 async def _repair_search_index(ids: Sequence[int], transaction: Transaction) -> None:
-    """By the rows as they are now, locked: the customers may have been changed meanwhile."""
+    """Rebuild from the locked rows: the customers may have changed since they were checked."""
     rows = await transaction.lock(customers, ids)
     if rows:
         await search_index.replace(transaction, [Customer._make(row) for row in rows])

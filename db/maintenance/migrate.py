@@ -221,7 +221,7 @@ async def _lock(connection: AsyncConnection) -> None:
         try:
             taken = await connection.scalar(sa.select(sa.func.get_lock(LOCK, LOCK_STEP)))
         except sa.exc.DBAPIError as error:
-            # Who waits for long is told to ask again.
+            # TiDB ends a long wait for the lock with a retryable error.
             if retry.rule_of(error) is not retry.CONFLICT:
                 raise
             taken = False
@@ -249,7 +249,7 @@ async def _create_database(database: Database) -> None:
 
 @asynccontextmanager
 async def connecting(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection; what its statements raise is ours."""
+    """A connection whose driver errors are translated."""
     try:
         async with engine.connect() as connection:
             yield connection

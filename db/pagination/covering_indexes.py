@@ -1,4 +1,4 @@
-"""Which columns a page fetches: those that are read where an index has them, or else all."""
+"""Covering indexes: a page fetches only the selected columns if an index has all of them."""
 
 from collections import namedtuple
 from functools import lru_cache
@@ -29,9 +29,9 @@ def fetched_columns(spec: ConnectionSpec, read: frozenset[str] | None) -> tuple[
 
 @lru_cache
 def row_type(table: str, fetched_columns: tuple[str, ...]) -> type[Any]:
-    """The class of rows with these columns. It has the name of the whole row's, by which types are told.
+    """The class of rows with these columns. Its name is the whole row's: GraphQL types are resolved by it.
 
-    What was not fetched is no attribute of it: reading that raises, and never gives a null.
+    A column that was not fetched is no attribute: reading it raises instead of returning null.
     """
     whole = ROWS[table]
     return whole if fetched_columns == whole._fields else namedtuple(whole.__name__, fetched_columns)

@@ -1,4 +1,4 @@
-"""Cursors: the sort key of a row, opaque, and bound to the field, sort and filter that gave it."""
+"""Cursors: the sort key of a row, opaque, and bound to the field, sort and filter of its connection."""
 
 import base64
 import binascii
@@ -63,7 +63,7 @@ def fingerprint(text: str) -> str:
 
 
 def encode(fingerprint: str, codecs: tuple[Codec, ...], key: Key, moment: datetime | None = None) -> str:
-    """A cursor; one of a pinned page carries the page's `moment`, a whole millisecond, too."""
+    """A cursor; that of a pinned page also has the page's read timestamp, in milliseconds."""
     values = [codec_for.write(value) for codec_for, value in zip(codecs, key, strict=True)]
     if moment is not None:
         values.append((moment - EPOCH) // MILLISECOND)

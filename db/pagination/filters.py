@@ -1,8 +1,7 @@
-"""Conditions on rows: a small tree that says what, and the SQL that it stands for.
+"""Filters: a tree of conditions on rows, and its SQL.
 
-Every comparison with a null is false, also `ne` and `not_in`, so that `Not` is the exact opposite of what it
-holds; only `is_null` speaks of nulls. `in_` with no values finds nothing, and `not_in` everything, for then
-it compares with nothing.
+Every comparison with null is false, `ne` and `not_in` included, so that `Not` is the exact negation; use
+`is_null` for nulls. `in_` without values matches no row, and `not_in` without values matches every row.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which filters and sorts stand on an index, told from the keys of the tables themselves."""
+"""Which filters and sorts an index serves, derived from the tables' keys."""
 
 from collections.abc import Iterator
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Keyset pages: which rows of which parents, in which order, between which keys, and what is around them."""
+"""Keyset pagination: a connection's spec, its pages between two keys, and the slices of rows they return."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -58,15 +58,15 @@ class ConnectionSpec:
         return self.rows_from.c[str(self.parent)]
 
     def cursor(self, row: Any, moment: datetime | None = None) -> str:
-        """The opaque place of `row`, as of a `moment` where its page is pinned to one."""
+        """The cursor of `row`, with its page's read timestamp if that is pinned."""
         return cursors.encode(self.fingerprint, codecs(self.table, self.sort), self.sort.key(row), moment)
 
     def key(self, cursor: str) -> Key:
-        """The sort key that a cursor of this scope holds. Raises InvalidCursor."""
+        """The sort key in a cursor of this connection. Raises InvalidCursor."""
         return self.decode(cursor)[0]
 
     def moment(self, cursor: str) -> datetime | None:
-        """The moment that a cursor of this scope is pinned to. Raises InvalidCursor."""
+        """The read timestamp that a cursor is pinned to. Raises InvalidCursor."""
         return self.decode(cursor)[1]
 
     def decode(self, cursor: str) -> tuple[Key, datetime | None]:
@@ -121,7 +121,7 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(page: Page, moment: datetime | None) -> Snapshot | None:
-    """What a page that was read as of `moment` says of it."""
+    """The snapshot that a page reports, if it is to be pinned."""
     return Snapshot(moment, pinned=moment is not None) if page.pinned else None
 
 

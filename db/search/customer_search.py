@@ -30,7 +30,7 @@ from db.search.text_folding import Term
 MAX_RANKED = 1_000
 # A walk that began with the best goes on so, although there are more by now, up to this many times more.
 MAX_GROWTH = 2
-# How many words are read for one that may be ranked: some of a customer's begin alike, as handle and e-mail.
+# Words read per ranked customer: some words of one customer have the same prefix, as username and e-mail.
 WORDS_PER_CUSTOMER = 10
 # A search has at most 127 terms, each of which scores 2 at the most.
 SCORE = cursors.integer_codec(1_000)
@@ -66,7 +66,7 @@ class Search(ConnectionSpec):
         return (self._score(customer), *key) if self.best_first else key
 
     def cursor(self, row: Any, moment: datetime | None = None) -> str:
-        """The opaque place of `row`, as of a `read_timestamp` where its page is pinned to one."""
+        """The cursor of `row`, with its page's read timestamp if that is pinned."""
         return cursors.encode(self.fingerprint, self._codecs(), self.place(row), moment)
 
     def decode(self, cursor: str) -> tuple[Key, datetime | None]:

@@ -1,4 +1,4 @@
-"""All SQL on the words of customers, which search looks up; they follow from the customer's row."""
+"""The search index: the words that customer search looks up, derived from the customers' rows."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -23,7 +23,7 @@ async def insert(transaction: Transaction, customers: Sequence[Customer]) -> Non
 
 
 async def replace(transaction: Transaction, customers: Sequence[Customer]) -> None:
-    """Store the words of customers in the place of whatever is stored."""
+    """Replace the stored words of customers."""
     await delete(transaction, [customer.id for customer in customers])
     await insert(transaction, customers)
 
@@ -35,10 +35,10 @@ async def delete(transaction: Transaction, customer_ids: Sequence[int]) -> None:
 
 
 def index_words(customer: Customer) -> frozenset[str]:
-    """The words that a customer is found by."""
+    """The words that a customer is found by, prefixes inside unspaced text included."""
     return text_folding.with_inner_prefixes(whole_words(customer))
 
 
 def whole_words(customer: Customer) -> frozenset[str]:
-    """Those of them that are whole words."""
+    """The whole words of a customer."""
     return text_folding.words(*([customer.shown(name) for name in names] for names in (WHOLE, WORDS)))

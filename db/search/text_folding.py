@@ -1,4 +1,4 @@
-"""Folding: text as search compares it, without case and accents, the same above every database.
+"""Text folding: text without case and accents, as search compares it, the same on every database.
 
 The data are Unicode's, from Python and from the library regex. anyascii transliterates the Latin letters that
 have no decomposition, such as ł, ø and ß, as people type them.

@@ -1,4 +1,4 @@
-"""Keys: whose they are, how long they live, and that a change and its key are there both or neither."""
+"""Idempotency keys: their owner, their lifetime, and that a change and its key row are committed together."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -65,7 +65,7 @@ async def test_keys_belong_to_their_caller(database: Database) -> None:
     assert [("me", "2:a"), ("you", "2:b")] == await stored(database)
 
 
-async def test_what_is_told_again_is_read_with_the_callers_share(database_url: str) -> None:
+async def test_replays_count_towards_the_callers_pool_quota(database_url: str) -> None:
     """All that one caller sends again together leaves something of the pool for the others."""
     limits = Limits(pool_size=5, pool_timeout=0.1)
     async with Database(DatabaseUrl.parse(database_url), limits) as database, AsyncExitStack() as held:
@@ -81,7 +81,7 @@ async def test_what_is_told_again_is_read_with_the_callers_share(database_url: s
         assert mine == await insert(database, "ada", key("me"))
 
 
-async def test_an_outcome_is_not_shown_to_who_may_not_see_it(two: TwoCustomers) -> None:
+async def test_a_result_is_replayed_only_under_the_same_restriction(two: TwoCustomers) -> None:
     """Not by the same caller either, when it may see one customer's rows only, or another's by then."""
 
     async def rename(owner: int | None) -> Any:
@@ -139,7 +139,7 @@ async def test_an_expired_key_counts_as_absent(database: Database) -> None:
     assert [("me", "2:b")] == await stored(database)
 
 
-async def test_an_expired_key_is_used_anew_once(database: Database) -> None:
+async def test_an_expired_key_is_used_again_once(database: Database) -> None:
     """By several at once: one of them runs."""
     await insert(database, "ada", key())
     await expire(database)
@@ -158,7 +158,7 @@ async def test_a_key_lives_as_long_as_it_was_given(database: Database) -> None:
     assert timedelta(hours=3) == expires - created
 
 
-async def test_a_sweep_deletes_what_has_expired(database: Database) -> None:
+async def test_cleanup_deletes_expired_keys(database: Database) -> None:
     """And nothing else."""
     await insert(database, "ada", key("me"))
     await expire(database)
@@ -169,7 +169,7 @@ async def test_a_sweep_deletes_what_has_expired(database: Database) -> None:
     assert [("you", "2:a")] == await stored(database)
 
 
-async def test_sweeps_come_by_themselves_on_sqlite(
+async def test_keys_are_cleaned_up_periodically_on_sqlite(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TiDB needs none, and gets none."""
@@ -207,7 +207,7 @@ async def test_a_change_that_fails_leaves_no_key(database: Database) -> None:
     assert [] == await stored(database)
 
 
-async def test_a_refusal_is_kept_and_raised_again(database: Database) -> None:
+async def test_a_domain_error_is_stored_and_raised_again(database: Database) -> None:
     """The same one; of a change without a key of the client's nothing is kept."""
     await create_customer(database, username="ada")
     for _ in range(2):

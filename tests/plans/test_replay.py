@@ -1,4 +1,4 @@
-"""On a large TiDB what an outcome is told again with is read by keys, however many customers it has."""
+"""On a large TiDB a replay reads personal data by key, for any number of customers."""
 
 import pytest
 import sqlalchemy as sa
