@@ -15,7 +15,7 @@ from db.engine.pools import Limits
 from db.engine.urls import DatabaseUrl
 from tests.db.test_query_cancellation import slow
 from tests.factories import create_customer
-from tests.session import Statements
+from tests.shared_tidb import Statements
 
 ONE = Prepared("SELECT 1", ())
 

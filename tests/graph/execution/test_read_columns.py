@@ -16,7 +16,7 @@ from tests.shop import open_shop
 # Every field with what is below it, and how many statements it takes besides the page's own.
 CUSTOMER = {
     **dict.fromkeys(("id", "username", "name", "email", "version"), 0),
-    **dict.fromkeys(("createdAt", "updatedAt", "archivedAt"), 0),
+    **dict.fromkeys(("createdAt", "updatedAt", "archivedAt", "ordersCount"), 0),
     "orders { nodes { status } pageInfo { endCursor } }": 2,
     "orderStats { count total { amount currency } }": 1,
     "history { totalCount { value } }": 1,
