@@ -1,4 +1,4 @@
-"""Whose rows: makes a statement see, and change, those of one customer alone, whatever it asks for.
+"""Row-level security: restricts a statement to the rows of one customer, the owner.
 
 Every SELECT, UPDATE and DELETE in it, at any depth, gets a condition for each table that it names. What is
 not known here is refused: a table that was forgotten shows nothing, and fails.

@@ -1,4 +1,4 @@
-"""Reading the past: the moments that TiDB can be asked about, and statements as of one of them."""
+"""Stale reads: the read timestamps that TiDB accepts, and statements as of one of them."""
 
 import asyncio
 import re

@@ -128,7 +128,7 @@ class Prepared:
 
 
 def statement_cache() -> LRUCache[Any, Any]:
-    """SQLAlchemy's cache of the other statements; each keeps the values it was compiled with."""
+    """SQLAlchemy's compiled-statement cache, for the other statements; entries keep their values."""
     return LRUCache(4_000_000, _size)
 
 

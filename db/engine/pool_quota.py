@@ -1,4 +1,4 @@
-"""How much of a pool one caller may hold, so that something is left for the others."""
+"""The pool quota: how many connections of a pool one caller may hold."""
 
 import asyncio
 from collections.abc import AsyncIterator
