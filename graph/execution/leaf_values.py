@@ -9,6 +9,7 @@ from graphql import (
     GraphQLLeafType,
     GraphQLString,
     Undefined,
+    is_enum_type,
 )
 
 # Values of exactly this class are returned as they are by the scalar itself.
@@ -20,7 +21,12 @@ def serialize(kind: GraphQLLeafType, values: list[Any]) -> list[Any]:
     unchanged = UNCHANGED.get(kind)
     if unchanged and set(map(type, values)) == {unchanged}:
         return values
-    completed = list(map(kind.coerce_output_value, values))
+    completed: list[Any]
+    if is_enum_type(kind):
+        known = {value: kind.coerce_output_value(value) for value in set(values)}
+        completed = [known[value] for value in values]
+    else:
+        completed = list(map(kind.coerce_output_value, values))
     if any(value is None or value is Undefined for value in completed):
         raise TypeError(f"{kind.name} has no JSON value for one of these")
     return completed
