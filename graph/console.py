@@ -1,4 +1,4 @@
-"""What a starting server says: text to people, log events to those who collect them."""
+"""The console of a starting server: text on a terminal, log events otherwise."""
 
 import signal
 import sys
@@ -14,7 +14,7 @@ log = structlog.get_logger("tidegraph")
 
 
 class Console:
-    """In development and on a terminal for people; otherwise every line is an event of the log."""
+    """Prints text in development or on a terminal. Otherwise every line is a log event."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = settings.redacted_database_url
@@ -33,7 +33,7 @@ class Console:
         return progress(total) if self._for_people else nullcontext(lambda _count: None)
 
     def serving(self, host: str, port: int) -> None:
-        """What to open, now that it answers."""
+        """The URLs, printed once the server listens."""
         root = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         if not self._for_people:
             log.info("serving", api=f"{root}/graphql", readiness=f"{root}/readyz", database=self._database)
@@ -46,7 +46,7 @@ class Console:
         )
 
     def stopped(self, by: signal.Signals) -> None:
-        """The last line; a terminal has shown ^C just before it."""
+        """The last line. After SIGINT the terminal shows ^C, so it begins on a new line."""
         if not self._for_people:
             log.info("stopped", signal=by.name)
         elif by == signal.SIGINT and sys.stdout.isatty():

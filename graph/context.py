@@ -28,11 +28,11 @@ UNAVAILABLE = (errors.Unavailable, errors.DeadlineExceeded, errors.Conflict, err
 
 
 async def no_yield() -> None:
-    """The step of whoever shares the processor with nobody."""
+    """Yields to nobody: for requests outside of the fair scheduler."""
 
 
 class MutationRequest(NamedTuple):
-    """How a mutation is asked for: its name, a hash of its input, the client's key, if it is to last.
+    """The options of a mutation: its name, input hash, idempotency key and dryRun.
 
     `legacy_hash` gives the first version of that hash, which older rows have.
     """

@@ -1,4 +1,4 @@
-"""The codes a client sees in `extensions.code`, and the one place where an exception becomes one."""
+"""Error codes in `extensions.code`, and the conversion of exceptions to GraphQL errors (masking)."""
 
 import math
 import uuid
@@ -48,11 +48,11 @@ MUTATION_SKIPPED_MESSAGE = (
 )
 MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
 
-# How many errors say why a request is rejected.
+# Errors in the response to a rejected request.
 MAX_REQUEST_ERRORS = 10
-# How many errors of fields a response contains.
+# Field errors in a response.
 MAX_FIELD_ERRORS = 100
-# What is the client's own mistake although only `db` can tell.
+# Client errors that only `db` detects.
 CLIENT_ERRORS: dict[type[Exception], str] = {
     errors.InvalidCursor: BAD_CURSOR_MESSAGE,
     errors.UnknownTimeZone: BAD_ZONE_MESSAGE,
@@ -61,7 +61,7 @@ CLIENT_ERRORS: dict[type[Exception], str] = {
     errors.TooManyGroups: TOO_MANY_GROUPS_MESSAGE,
 }
 
-# The first class that fits gives code and message; the messages are the whole of what goes out.
+# Code and message by exception class; the first match counts. Clients get nothing else of the exception.
 PUBLIC_ERRORS: tuple[tuple[type[Exception], str, str], ...] = (
     (errors.DeadlineExceeded, TIMEOUT, "The request took longer than it may."),
     (
@@ -99,7 +99,7 @@ log = structlog.get_logger("tidegraph")
 
 
 class BadUserInput(Exception):
-    """An argument that no rule of the schema's types can catch; the message goes to the client."""
+    """An invalid argument that the schema's types allow; the message goes to the client."""
 
 
 class MutationSkipped(Exception):
@@ -114,9 +114,9 @@ FIXED_MESSAGES: dict[type[Exception], tuple[str, str]] = {
 
 
 class RequestError(Exception):
-    """The request cannot be executed at all; `errors` say why, each with its code.
+    """A request error: nothing was executed. Each of the `errors` has a code.
 
-    Without a `status` the failure is GraphQL's own, and the media type decides between 200 and 400.
+    Without a `status`, the media type decides between 200 and 400, as GraphQL over HTTP specifies.
     """
 
     def __init__(
@@ -132,17 +132,17 @@ class RequestError(Exception):
 
 
 def coded_error(message: str, code: str, **extensions: Any) -> GraphQLError:
-    """An error that a client can tell by its code."""
+    """A GraphQL error with a code in its extensions."""
     return GraphQLError(message, extensions={"code": code, **extensions})
 
 
 def bad_request(message: str, status: int = 400) -> RequestError:
-    """A request that is not as it must be, whatever its operation is."""
+    """A malformed request."""
     return RequestError(coded_error(message, BAD_REQUEST), status=status)
 
 
 def unavailable(message: str, seconds: int) -> RequestError:
-    """A request that may be sent again in so many seconds: there is no room, or something is away."""
+    """A request that may be retried after `seconds`: the server is busy, or a dependency is unavailable."""
     error = coded_error(message, SERVICE_UNAVAILABLE)
     return RequestError(error, status=503, headers={"Retry-After": str(seconds)})
 
@@ -153,7 +153,7 @@ def too_large(limit: int) -> GraphQLError:
 
 
 def too_many_requests(message: str, seconds: int) -> RequestError:
-    """A request that may be sent again in so many seconds; nothing of it was done."""
+    """A rate-limited request that may be retried after `seconds`."""
     error = coded_error(message, TOO_MANY_REQUESTS, retryable=True, retryAfterMs=seconds * 1000)
     return RequestError(error, status=429, headers={"Retry-After": str(seconds)})
 
@@ -173,9 +173,9 @@ def with_code(error: GraphQLError, code: str) -> GraphQLError:
 
 
 def mask_errors(found: Sequence[GraphQLError]) -> list[GraphQLError]:
-    """What the client gets of the errors that fields raised.
+    """Convert field errors to what clients may see.
 
-    One failed batch is an error of each of its fields: it is logged once, and they share its id.
+    A failed batch is an error of each of its fields. It is logged once, and they share its error ID.
     """
     shown: dict[int, GraphQLError] = {}
     return [_client_error(error) or _masked_error(error, shown) for error in found]
@@ -194,7 +194,7 @@ def _client_error(error: GraphQLError) -> GraphQLError | None:
         case MutationSkipped() | errors.RowLevelSecurityViolation() | errors.ParentDeleted() as fixed:
             return _replaced(error, coded_error(*FIXED_MESSAGES[type(fixed)]))
         case GraphQLError(nodes=[node, *_]) if not isinstance(node, FieldNode):
-            # An argument's value; what graphql-core finds wrong with ours points at the field or at nothing.
+            # An invalid argument value. Other errors of graphql-core refer to the field or to no node.
             return with_code(error, BAD_USER_INPUT)
     return None
 
@@ -207,7 +207,7 @@ def _masked_error(error: GraphQLError, shown: dict[int, GraphQLError]) -> GraphQ
 
 
 def log_and_mask(original: Exception, path: Sequence[str | int] | None = None) -> GraphQLError:
-    """Log what went wrong on our side; what the client may know of it, and of a bug only an id."""
+    """Log a server error. Returns the public error; for a bug, it has only an error ID."""
     for kind, code, message in PUBLIC_ERRORS:
         if isinstance(original, kind):
             log.warning("request failed", code=code, path=path, reason=str(original))
@@ -221,7 +221,7 @@ def log_and_mask(original: Exception, path: Sequence[str | int] | None = None) -
 
 
 def retry_hints(original: Exception) -> dict[str, Any]:
-    """What a program can do about it: send again after a while, or with the key that makes it happen once."""
+    """Retry hints for clients: retry after a pause, or with the idempotency key."""
     if isinstance(original, errors.OutcomeUnknown) and original.key is not None:
         return {"retryable": True, "idempotencyKey": original.key}
     if isinstance(original, errors.DatabaseError) and original.retry_after is not None:

@@ -1,4 +1,4 @@
-"""Global ids: `Customer:1` and `Order:1`, encoded, the same object having one spelling only."""
+"""Global IDs: `Customer:1` or `Order:1` in URL-safe Base64. Each object has exactly one valid ID."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ MAX_ID_LENGTH = 38
 
 
 class GlobalId(NamedTuple):
-    """What an id stands for: the GraphQL type and the row's id."""
+    """A decoded global ID: the GraphQL type and the row ID."""
 
     kind: str
     row_id: int
@@ -43,6 +43,6 @@ class GlobalId(NamedTuple):
 
 
 def row_id(kind: str, text: str) -> int | None:
-    """The row's id where `text` is an id of this kind."""
+    """The row ID, if `text` is a global ID of this kind."""
     decoded = GlobalId.decode(text)
     return decoded.row_id if decoded and decoded.kind == kind else None

@@ -39,7 +39,7 @@ async def customers_by_id(reader: Reader, ids: Sequence[int | None]) -> list[Cus
 
 
 async def customers_of_orders(reader: Reader, ids: Sequence[int]) -> list[Customer | ParentDeleted]:
-    """Gone where an order and its customer were deleted since: it may be told again under its key."""
+    """ParentDeleted for an order in a replayed payload whose customer was deleted since."""
     return [customer or ParentDeleted() for customer in await customers_by_id(reader, ids)]
 
 

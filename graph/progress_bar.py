@@ -1,4 +1,4 @@
-"""How far a long command has come: a bar on a terminal, plain lines otherwise."""
+"""Progress of long commands: a bar on a terminal, plain lines otherwise."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ PROGRESS_LINES = 10
 
 @contextmanager
 def progress(total: int, what: str = "rows") -> Iterator[Callable[[int], object]]:
-    """Give a function that takes how many were done since the last call."""
+    """Yields a function that is called with the number of rows done since its last call."""
     if sys.stdout.isatty():
         with _bar(total, what) as advance:
             yield advance
@@ -19,7 +19,7 @@ def progress(total: int, what: str = "rows") -> Iterator[Callable[[int], object]
 
 @contextmanager
 def _bar(total: int, what: str) -> Iterator[Callable[[int], object]]:
-    # Only here, so that no other command waits for it.
+    # Imported here, so that no other command waits for it.
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -29,7 +29,7 @@ def _bar(total: int, what: str) -> Iterator[Callable[[int], object]]:
 
 
 class ProgressLines:
-    """A line for each tenth of the work."""
+    """Prints a line for each tenth of the work."""
 
     def __init__(self, total: int, what: str) -> None:
         self._total, self._what = total, what

@@ -1,4 +1,4 @@
-"""The schema: a table of contents of everything that can be asked and changed."""
+"""The GraphQL schema: all root fields of Query and Mutation."""
 
 from functools import cache
 from operator import attrgetter
@@ -30,7 +30,7 @@ DESCRIPTION = (
     "A mistake that a user can correct is in a payload's userErrors; every other error has a code in "
     "extensions.code. Where a description names a scope, the caller's API key or token must have it."
 )
-# Strawberry prints neither its description nor that of the schema.
+# Strawberry's printer omits the descriptions of @oneOf and of the schema, so `sdl` adds them.
 ONE_OF = "directive @oneOf on INPUT_OBJECT"
 
 
@@ -186,7 +186,7 @@ def build(*, suggestions: bool = True, subgraph: bool = False) -> strawberry.Sch
 
 
 def _describe_scopes(schema: GraphQLSchema) -> None:
-    # Introspection shows no directives, and so neither do the docs of any tool.
+    # Introspection has no applied directives, so tools would not show the required scopes.
     for kind in schema.type_map.values():
         for named in (kind, *getattr(kind, "fields", {}).values()):
             definition = named.extensions.get(DEFINITION)
@@ -196,7 +196,10 @@ def _describe_scopes(schema: GraphQLSchema) -> None:
 
 
 def _sort(schema: GraphQLSchema) -> None:
-    """Sort types and directives by name for introspection: then a diff shows what has changed."""
+    """Sort introspection by name, so that schema diffs are small.
+
+    graphql-core's lexicographic_sort_schema also sorts fields, and Strawberry does not know its copies.
+    """
     schema.type_map = dict(sorted(schema.type_map.items()))
     schema.directives = tuple(sorted(schema.directives, key=attrgetter("name")))
     for implementations in schema._implementations_map.values():

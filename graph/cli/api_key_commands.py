@@ -1,4 +1,4 @@
-"""What an operator does with API keys: create one, list them, revoke one."""
+"""API key commands: create, list and revoke keys."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from graph.settings import Settings
 async def create(
     settings: Settings, name: str, scopes: Collection[Scope], days: int, customer: str | None = None
 ) -> str:
-    """The key itself, which is nowhere else; `customer`, a global id, binds it. Raises CommandError."""
+    """The new key, which is not stored. `customer`, a global ID, restricts it. Raises CommandError."""
     secret = new_secret()
     expires_at = datetime.now(UTC) + timedelta(days=days)
     customer_id = None if customer is None else _customer_id(customer)
@@ -38,7 +38,7 @@ async def create(
 
 
 async def list_all(settings: Settings) -> list[str]:
-    """A line for each key, below a heading. Raises CommandError."""
+    """A heading and one line per key. Raises CommandError."""
     async with open_migrated(settings) as database:
         keys = await api_keys.all_of(database.reader(Deadline.after(DATABASE_TIMEOUT)))
     lines = [("NAME", "STATE", "CREATED", "UNTIL", "CUSTOMER", "SCOPES"), *map(_line, keys)]
@@ -47,7 +47,7 @@ async def list_all(settings: Settings) -> list[str]:
 
 
 async def revoke(settings: Settings, name: str) -> str:
-    """A line that says from when on it does not work. Raises CommandError."""
+    """Revoke a key, and return a line with the time until it stops working. Raises CommandError."""
     async with open_migrated(settings) as database:
         key = await database.write(partial(api_keys.revoke, name=name))
     if key is None:

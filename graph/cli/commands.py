@@ -1,4 +1,4 @@
-"""The command `tidegraph`: each command is a few lines over the layer that does the work."""
+"""The command line `tidegraph`: parses options and calls the modules that do the work."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ import typer
 from graph.auth.scopes import Scope
 from graph.cli import standard_streams
 
-# What a command needs is imported by that command: `tidegraph --help` does not wait for SQLAlchemy.
+# Each command imports what it needs, so that `tidegraph --help` does not wait for SQLAlchemy.
 if TYPE_CHECKING:
     from graph.settings import Settings
 
@@ -43,7 +43,7 @@ app.add_typer(keys, name="keys")
 
 
 def key_name(name: str) -> str:
-    """It stands in the log and in the history."""
+    """Validate a key's name, which appears in logs and in the audit log."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name, re.ASCII):
         raise typer.BadParameter("Take up to 100 letters, digits, and . _ - inside.")
     return name
@@ -102,7 +102,7 @@ def main() -> None:
     try:
         app(prog_name="tidegraph")
     except OSError as error:
-        # Of what was to be written, most likely: a full disk, a terminal that is gone.
+        # Probably an error when writing the output: a full disk, or a closed terminal.
         with suppress(OSError):
             typer.echo(f"tidegraph: {error}", err=True)
         sys.exit(1)
@@ -111,12 +111,12 @@ def main() -> None:
 
 
 def terminate(_number: int, _frame: object) -> NoReturn:
-    """End with the exit code of SIGTERM, whose default the kernel ignores in process 1 of a container."""
+    """Exit with SIGTERM's exit code. The kernel ignores its default action for process 1 of a container."""
     sys.exit(TERMINATED)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """One line on standard error, and an exit code."""
+    """Print one line to standard error, and exit."""
     typer.echo(f"tidegraph: {' '.join(message.split())}", err=True)
     raise typer.Exit(code)
 
@@ -133,7 +133,7 @@ def load_settings(**given: Any) -> "Settings":
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end; what keeps it from getting there is one line, not a traceback."""
+    """Run a coroutine. Expected failures print one line instead of a traceback."""
     from graph.cli.database_commands import CommandError
 
     try:

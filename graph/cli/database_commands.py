@@ -1,4 +1,4 @@
-"""What an operator does with a database: prepare it for serving, migrate, seed and check it."""
+"""Database commands: prepare a database for serving, migrate, seed and check it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,23 +18,23 @@ from graph.http.health import schema_message
 from graph.progress_bar import progress
 from graph.settings import Settings
 
-# How long a database may take to say what it is, in seconds.
+# Seconds in which the database must answer.
 DATABASE_TIMEOUT = 5.0
 MIGRATE_HINT = "run `tidegraph migrate`"
 MAX_SHOWN_IDS = 10
 
 
 class CommandError(Exception):
-    """What an operator asked for cannot be done; the message is one line that names the database."""
+    """A command failed; the message is one line that names the database."""
 
 
 class SeedInProgress(CommandError):
-    """Another process writes the same sample data at this moment."""
+    """Another process is writing the same sample data."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedOptions:
-    """How much sample data, and which."""
+    """The amount of sample data, and its seed value."""
 
     customers: int = 1_000
     orders_each: int = 10
@@ -47,17 +47,17 @@ class SeedOptions:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What `tidegraph check` found, a line each."""
+    """The findings of `tidegraph check`, one per line."""
 
     ok: bool
     lines: list[str]
 
 
 async def prepare(settings: Settings, console: Console, *, migrate: bool, seed: SeedOptions | None) -> bool:
-    """Make sure that the schema fits this program, and that there are data where `seed` wants some.
+    """Check or migrate the schema, and seed an empty database if `seed` is given.
 
-    False where that could not be seen: a TiDB that does not answer is no reason not to start, for it may
-    come back. Raises CommandError.
+    False if the database did not answer: the server starts anyway and becomes ready later. Raises
+    CommandError.
     """
     async with _open_database(settings) as database:
         try:
@@ -93,7 +93,7 @@ async def _prepare(database: Database, console: Console, *, migrate: bool, seed:
 
 
 async def migrate(settings: Settings) -> str:
-    """Migrate; a line that says to where. Raises CommandError."""
+    """Migrate, and return a line with the new revision. Raises CommandError."""
     async with _open_database(settings) as database:
         schema = await _schema_or_empty(database)
         _require_migratable(database, schema)
@@ -105,7 +105,7 @@ async def migrate(settings: Settings) -> str:
 
 
 async def seed(settings: Settings, options: SeedOptions) -> str:
-    """Seed an empty database; a line that says what was written. Raises CommandError."""
+    """Seed an empty database, and return a line with the amounts. Raises CommandError."""
     async with open_migrated(settings) as database:
         if not await _is_empty(database):
             raise CommandError(f"{database.url} has data already; sample data goes into an empty one only")
@@ -115,7 +115,7 @@ async def seed(settings: Settings, options: SeedOptions) -> str:
 
 @asynccontextmanager
 async def open_migrated(settings: Settings) -> AsyncIterator[Database]:
-    """The database, if its schema fits. Raises CommandError, also for what goes wrong with it meanwhile."""
+    """The database, if its schema fits. Raises CommandError, also for database errors in the block."""
     async with _open_database(settings) as database:
         schema = await _schema(database)
         _require_migratable(database, schema)
@@ -125,7 +125,7 @@ async def open_migrated(settings: Settings) -> AsyncIterator[Database]:
 
 
 def _require_migratable(database: Database, schema: Schema) -> None:
-    """Raises CommandError for a schema that no migration of this program makes fit."""
+    """Raises CommandError for a schema that this program cannot migrate."""
     if schema.state in {State.INCOMPATIBLE, State.INCOMPLETE}:
         raise CommandError(schema_message(database, schema))
 
@@ -158,7 +158,7 @@ async def check(settings: Settings, *, data: bool = False, migration: bool = Fal
 
 
 async def _check_access(database: Database, schema: Schema, *, migration: bool) -> CheckReport:
-    """Whether the database lets this program read and write, with the variables that it needs."""
+    """Check that the database is writable, and on TiDB the session variables and grants."""
     if database.url.is_sqlite:
         return _report({"writable": await _problems(_not_writable(database))})
     found = {"variables": await _problems(_wrong_variables(database))}
@@ -177,7 +177,7 @@ async def _wrong_variables(database: Database) -> list[str]:
 
 
 async def _problems(problems: Awaitable[list[str]]) -> list[str]:
-    """What was found, or why it could not be."""
+    """The problems found, or the reason why the check failed."""
     try:
         async with Deadline.after(DATABASE_TIMEOUT).limit():
             return await problems
@@ -193,15 +193,15 @@ async def _not_writable(database: Database) -> list[str]:
 
 
 def _report(problems: dict[str, list[str]]) -> CheckReport:
-    """A line for each problem, and one for what has none."""
+    """One line per problem, and `ok` for each check without problems."""
     lines = [f"{what:<12}{each}" for what, found in problems.items() for each in found or ["ok"]]
     return CheckReport(not any(problems.values()), lines)
 
 
 async def check_data(database: Database, schema: Schema) -> CheckReport:
-    """Look through all rows. What was repaired was wrong, too: only the next check is ok.
+    """Check all rows and repair the search index. Repaired rows count as wrong until the next check.
 
-    In a newer schema nothing is repaired: what its own programs store may differ.
+    In a newer schema nothing is repaired, because newer programs may store other words.
     """
     if not schema.fits:
         return CheckReport(False, ["data        not checked: the schema does not fit this program"])

@@ -1,4 +1,4 @@
-"""Standard streams that cannot harm the process: closed ones, broken pipes, full disks."""
+"""Standard streams: makes closed streams, broken pipes and full disks harmless."""
 
 import io
 import os
@@ -9,14 +9,14 @@ STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 class LossyFile(io.FileIO):
-    """A file that drops what cannot be written to it now."""
+    """A file that drops output that cannot be written."""
 
     def write(self, data: Any) -> int:
         try:
             written = super().write(data)
         except OSError:
             written = None
-        # None comes from a non-blocking pipe that is full.
+        # A full non-blocking pipe returns None.
         return len(data) if written is None else written
 
 
@@ -43,7 +43,7 @@ def drop_unwritable_output() -> None:
 
 
 def discard_unwritten_output() -> None:
-    """Forget what standard output still holds and cannot write: Python would report it at its end."""
+    """Drop buffered output that cannot be written. Python would report it at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -503,8 +503,8 @@ class Executor:
             self._fail_all(waiting, error)
             waiting.column = lambda: [None] * len(waiting.keys)
             return
-        if declared.identity and part.planned.is_key_only:
-            self._distribute(waiting, {key: declared.identity(key) for key in waiting.keys})
+        if declared.id_only_row and part.planned.is_key_only:
+            self._distribute(waiting, {key: declared.id_only_row(key) for key in waiting.keys})
             column = self._complete(part.planned.definition.type, part.values, part.planned, part.path, level)
             waiting.column = lambda: picked(column(), part.positions)
             return

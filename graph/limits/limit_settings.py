@@ -90,7 +90,7 @@ class LimitSettings(BaseModel):
     @field_validator("bodies_limit")
     @classmethod
     def _check_bodies_limit(cls, most: int, info: ValidationInfo) -> int:
-        # One caller gets four fifths. A bad one is told by itself.
+        # One principal gets four fifths. An invalid body_limit is reported on its own.
         if most < 2 * info.data.get("body_limit", 0):
             raise ValueError("must be at least twice TIDEGRAPH_BODY_LIMIT")
         return most

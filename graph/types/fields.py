@@ -61,7 +61,7 @@ class Batched:
 
     `plan(parent_row, arguments)` raises BadUserInput or InvalidCursor. With `many` the key of its Load is a
     list of keys, and the field's value the list of what they find. Its `cost` is for `execution/cost.py`.
-    `identity` makes what stands for the row when only its id is asked for, which is the key. `columns` are
+    `id_only_row` makes a row of the key, for selections of nothing but the ID. `columns` are
     those of the parent's row that `plan` reads. A connection says by `rows` which type its rows are, and its
     batch function gets the columns that the operation reads of them as one more argument. A caller needs the
     `scope`, and those that `scopes_of` the arguments; without both the field hangs on one that has its own.
@@ -71,7 +71,7 @@ class Batched:
     plan: Callable[[Any, Mapping[str, Any]], Load]
     many: bool = False
     cost: CostRule | None = None
-    identity: Callable[[Any], Any] | None = None
+    id_only_row: Callable[[Any], Any] | None = None
     columns: tuple[str, ...] = ()
     rows: str | None = None
     scope: Scope | None = None
@@ -132,17 +132,17 @@ def relation(
     scope: Scope,
     description: str,
     cost: FieldCost = ONE,
-    identity: Callable[[Any], Any] | None = None,
+    id_only_row: Callable[[Any], Any] | None = None,
 ) -> Any:
     """What `batch` finds for the parent's column `key`.
 
-    With an `identity` the key is the row's id, and a foreign key holds it: nothing is read for the id alone.
+    With an `id_only_row` the key is the row's ID and a foreign key: selecting the ID alone reads nothing.
     """
 
     def plan(parent: Any, _arguments: Mapping[str, Any]) -> Load:
         return Load(getattr(parent, key))
 
-    declared = Batched(batch, plan, cost=cost, identity=identity, columns=(key,), scope=scope)
+    declared = Batched(batch, plan, cost=cost, id_only_row=id_only_row, columns=(key,), scope=scope)
     return _field(declared, description, scope=scope)
 
 

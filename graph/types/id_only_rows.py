@@ -1,14 +1,14 @@
-"""Rows of which only the id is known: what a relation gives when nothing else of it is asked for."""
+"""ID-only rows: the result of a relation if only its ID is selected, so that nothing is read."""
 
 from typing import NamedTuple
 
 
-class Identity(NamedTuple):
-    """In the place of a row; its class has the row's class name, by which types and ids are told."""
+class IdOnlyRow(NamedTuple):
+    """Stands for a row. Its class has the row class's name, which determines type and global ID."""
 
     id: int
 
 
-def identity(kind: str) -> type[Identity]:
-    """The stand-in for rows of `kind`."""
-    return type(kind, (Identity,), {"__slots__": ()})
+def id_only_row(kind: str) -> type[IdOnlyRow]:
+    """The class that stands for rows of `kind`."""
+    return type(kind, (IdOnlyRow,), {"__slots__": ()})

@@ -14,7 +14,7 @@ from graph.types.change_history import Change, history
 from graph.types.connections.connection import ORDER_ARGUMENTS, Connection, connection
 from graph.types.field_costs import LINES
 from graph.types.fields import column, computed, relation
-from graph.types.id_only_rows import identity
+from graph.types.id_only_rows import id_only_row
 from graph.types.money import Money
 from graph.types.order_stats import OrderStats, order_stats
 from graph.types.order_status import OrderStatus
@@ -100,7 +100,7 @@ class Order(RowType, Node):
         loaders.customers_of_orders,
         key="customer_id",
         scope=Scope.CUSTOMERS_READ,
-        identity=identity("Customer"),
+        id_only_row=id_only_row("Customer"),
         description="Who placed the order.",
     )
     reference: str | None = column("The unique key of imports, null where there is none.")

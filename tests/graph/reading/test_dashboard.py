@@ -6,7 +6,7 @@ from db import orders
 from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer, create_order, line
-from tests.graph.reading.test_sums import MARCH
+from tests.graph.reading.test_order_summary import MARCH
 from tests.shared_tidb import Statements
 
 DASHBOARD = """

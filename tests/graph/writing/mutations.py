@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.api import Api
-from tests.graph.writing.problems import PROBLEM
+from tests.graph.writing.user_errors import PROBLEM
 
 CUSTOMER = "customer { id username name email version archivedAt }"
 ORDER = """order {

@@ -8,7 +8,7 @@ from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id
-from tests.graph.writing.problems import PROBLEM, not_found
+from tests.graph.writing.user_errors import PROBLEM, not_found
 from tests.table_rows import stored_rows
 
 READ = """

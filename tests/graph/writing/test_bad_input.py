@@ -12,7 +12,7 @@ from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.graph.writing.problems import Problem, invalid, not_found
+from tests.graph.writing.user_errors import Problem, invalid, not_found
 from tests.table_rows import keys_of, stored_rows
 
 EURO = {"amount": "1", "currency": "EUR"}

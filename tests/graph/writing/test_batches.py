@@ -11,7 +11,7 @@ from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.graph.writing.problems import invalid
+from tests.graph.writing.user_errors import invalid
 from tests.table_rows import keys_of, orders_of, stored_rows
 
 EDGES = """

@@ -10,7 +10,7 @@ from tests.api import Api
 from tests.factories import create_customer, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.graph.writing.problems import taken
+from tests.graph.writing.user_errors import taken
 from tests.table_rows import changes_of, orders_of, rows_of
 
 ROUNDS = 3

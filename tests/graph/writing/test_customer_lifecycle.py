@@ -8,7 +8,7 @@ from db.engine.database import Database
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
-from tests.graph.writing.problems import PROBLEM, invalid, not_found
+from tests.graph.writing.user_errors import PROBLEM, invalid, not_found
 from tests.table_rows import stored_rows
 
 CUSTOMER = "id username name email version createdAt updatedAt archivedAt"

@@ -9,7 +9,7 @@ from db.engine.database import Database
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, global_id
-from tests.graph.writing.problems import PROBLEM, Problem, invalid, taken
+from tests.graph.writing.user_errors import PROBLEM, Problem, invalid, taken
 from tests.table_rows import stored_rows
 
 CUSTOMER = "id username name email version createdAt updatedAt archivedAt"

@@ -12,7 +12,7 @@ from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.graph.writing.problems import illegal_transition, invalid, not_found, taken
+from tests.graph.writing.user_errors import illegal_transition, invalid, not_found, taken
 from tests.table_rows import keys_of, stored_rows
 
 EURO = {"amount": "1", "currency": "EUR"}

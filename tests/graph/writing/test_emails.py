@@ -7,7 +7,7 @@ import pytest
 from db.engine.database import Database
 from tests.api import Api
 from tests.factories import create_customer
-from tests.graph.writing.test_texts import create
+from tests.graph.writing.test_text_normalization import create
 
 UPDATE = """
 mutation ($id: ID!, $email: String) {

@@ -16,7 +16,7 @@ from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.erasing import ADA, HISTORY, OLD, personal
 from tests.graph.writing.mutations import run
-from tests.graph.writing.problems import not_found
+from tests.graph.writing.user_errors import not_found
 from tests.open_transaction import overtaken
 from tests.table_rows import changes_of, keys_of, stored_rows
 

@@ -12,7 +12,7 @@ from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.graph.writing.problems import invalid
+from tests.graph.writing.user_errors import invalid
 from tests.table_rows import keys_of, stored_rows
 
 # Each mutation of an object, the kind of the object, and what else it is sent.

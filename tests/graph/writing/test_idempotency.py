@@ -15,7 +15,7 @@ from tests.api import Api
 from tests.conftest import on_tidb
 from tests.factories import create_customer, global_id
 from tests.graph.execution.test_database_errors import locked
-from tests.graph.writing.problems import PROBLEM, taken
+from tests.graph.writing.user_errors import PROBLEM, taken
 from tests.table_rows import stored_rows
 
 CREATE = (

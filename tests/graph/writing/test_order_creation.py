@@ -12,7 +12,7 @@ from db.models import Customer
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id
-from tests.graph.writing.problems import PROBLEM, invalid, not_found, taken
+from tests.graph.writing.user_errors import PROBLEM, invalid, not_found, taken
 from tests.table_rows import stored_rows
 
 ORDER = """

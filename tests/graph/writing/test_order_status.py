@@ -12,7 +12,7 @@ from db.orders import TRANSITIONS
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.factories import create_customer, create_order, global_id, line
-from tests.graph.writing.problems import PROBLEM, illegal_transition, invalid, not_found
+from tests.graph.writing.user_errors import PROBLEM, illegal_transition, invalid, not_found
 from tests.table_rows import stored_rows
 
 TRANSITION = (

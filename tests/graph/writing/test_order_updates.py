@@ -10,7 +10,7 @@ from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_sqlite
 from tests.factories import create_customer, create_order, global_id, line
-from tests.graph.writing.problems import PROBLEM, Problem, invalid, not_found, taken
+from tests.graph.writing.user_errors import PROBLEM, Problem, invalid, not_found, taken
 from tests.table_rows import stored_rows
 
 ORDER = """

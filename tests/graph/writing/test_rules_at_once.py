@@ -18,7 +18,7 @@ from tests.graph.writing.mutations import (
     UPDATE_ORDER,
     run,
 )
-from tests.graph.writing.problems import illegal_transition, invalid
+from tests.graph.writing.user_errors import illegal_transition, invalid
 from tests.table_rows import changes_of, orders_of
 
 ROUNDS = 4

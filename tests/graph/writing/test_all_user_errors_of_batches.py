@@ -13,7 +13,7 @@ from tests.api import Api
 from tests.factories import create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
-from tests.graph.writing.test_every_mistake import (
+from tests.graph.writing.test_all_user_errors import (
     DOLLAR,
     EURO,
     LARGE,

@@ -17,7 +17,7 @@ from tests.graph.writing.mutations import (
     UPSERT_ORDERS,
     run,
 )
-from tests.graph.writing.problems import invalid
+from tests.graph.writing.user_errors import invalid
 from tests.open_transaction import overtaken
 from tests.table_rows import changes_of, orders_of, stored_rows
 
