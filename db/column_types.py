@@ -50,13 +50,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         """One function for both steps: it runs for every timestamp of every row."""
-        read = self.load_dialect_impl(dialect).result_processor(dialect, coltype)
+        return _aware_from_datetime if dialect.name == "mysql" else _aware_from_text
 
-        def aware(value: Any) -> datetime | None:
-            moment: datetime | None = read(value) if read else value
-            return None if moment is None else moment.replace(tzinfo=UTC)
 
-        return aware
+def _aware_from_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value + "+00:00")
+
+
+def _aware_from_datetime(value: datetime | None) -> datetime | None:
+    # `replace` takes five times as long.
+    return None if value is None else datetime.combine(value, value.time(), UTC)
 
 
 class Amount(TypeDecorator[Decimal]):

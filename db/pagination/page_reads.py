@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from db.pagination import covering_indexes, keyset, page_sql
@@ -93,7 +94,7 @@ def _cut(
     snapshot: Snapshot | None,
 ) -> Slice[Any]:
     """Without the extra row, in the scope's order."""
-    rows.sort(key=page.spec.sort.key, reverse=page.spec.sort.descending != page.backward)
+    rows.sort(key=attrgetter(*page.spec.sort.keys), reverse=page.spec.sort.descending != page.backward)
     more = len(rows) > page.size
     kept = rows[: page.size]
     if page.backward:

@@ -129,7 +129,7 @@ async def test_a_moment_out_of_reach_is_a_coded_error(api: Api, moment: str, rea
 async def test_a_moment_no_longer_kept_is_a_coded_error(database: Database, api: Api) -> None:
     """What a cluster answers once its garbage is collected."""
     moment = serialize_date_time(await now(database))
-    with forgotten(database, 9006):
+    with forgotten(9006):
         assert ("AS_OF_UNAVAILABLE", stale_reads.BEFORE_GC_SAFE_POINT) == await failure(api, moment)
 
 

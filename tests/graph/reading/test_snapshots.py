@@ -177,7 +177,7 @@ async def test_a_moment_that_is_gone_shows_the_present(database: Database, api: 
     _, stored = await store(database, 4)
     page = (await api.data(WALK, first=2, snapshot="PINNED"))["orders"]
     await database.write(partial(orders.transition, order_id=stored[2].id, to="PAID"))
-    with forgotten(database, 9006):
+    with forgotten(9006):
         gone = (await api.data(WALK, first=1, after=page["pageInfo"]["endCursor"], snapshot="PINNED"))[
             "orders"
         ]
