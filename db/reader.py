@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import errors, response_budget, row_level_security, stale_reads
 from db.audit.author import SYSTEM, Author
 from db.engine import retry
-from db.engine.compiled_sql import Prepared
+from db.engine.compiled_sql import BoundStatement
 from db.engine.deadline import Deadline
 from db.engine.statement_timeout import DEADLINE
 from db.query_statistics import QueryStatistics
@@ -21,7 +21,7 @@ from db.response_budget import STATEMENT_LIMIT, ResponseBudget
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 AnyResult = sa.CursorResult[*tuple[Any, ...]]
 AnyRow = sa.Row[*tuple[Any, ...]]
-Statement = sa.Executable | Prepared
+Statement = sa.Executable | BoundStatement
 Execute = Callable[[Statement, Parameters], Awaitable[AnyResult]]
 
 
@@ -126,9 +126,9 @@ class Reader:
 
     def _own(self, statement: Any, parameters: Parameters) -> tuple[Any, Parameters]:
         """The statement over the owner's rows, with its parameters. Raises RowLevelSecurityViolation."""
-        if isinstance(statement, Prepared):
+        if isinstance(statement, BoundStatement):
             if statement.owner != self.owner:
-                raise errors.StatementFailed("a statement was prepared for the rows of another customer")
+                raise errors.StatementFailed("a statement was compiled for the rows of another customer")
             return statement, parameters
         if self.owner is None:
             return statement, parameters
@@ -137,7 +137,7 @@ class Reader:
     def _counted(self, result: AnyResult, statement: Statement | None = None) -> Sequence[Any]:
         rows = result.all()
         self.statistics.rows += len(rows)
-        return statement.rows(rows) if isinstance(statement, Prepared) else rows
+        return statement.rows(rows) if isinstance(statement, BoundStatement) else rows
 
 
 class Transaction(Reader):
@@ -182,7 +182,7 @@ class Transaction(Reader):
 
         Raises StatementFailed for a locking read in an owner's transaction.
         """
-        if self.owner is not None and not isinstance(statement, Prepared):
+        if self.owner is not None and not isinstance(statement, BoundStatement):
             row_level_security.require_unlocked(statement)
         return self._counted(await self._run(*self._own(statement, parameters)), statement)
 

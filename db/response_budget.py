@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult
 
-from db.engine.compiled_sql import Prepared
+from db.engine.compiled_sql import BoundStatement
 from db.errors import ResponseTooLarge
 
 UNLIMITED = sys.maxsize
@@ -123,7 +123,7 @@ class Rows:
 
 async def execute(
     connection: AsyncConnection,
-    statement: sa.Executable | Prepared,
+    statement: sa.Executable | BoundStatement,
     parameters: Any,
     options: dict[str, Any],
     budget: ResponseBudget,
@@ -147,9 +147,12 @@ async def execute(
 
 
 def _execute(
-    connection: sa.Connection, statement: sa.Executable | Prepared, parameters: Any, options: dict[str, Any]
+    connection: sa.Connection,
+    statement: sa.Executable | BoundStatement,
+    parameters: Any,
+    options: dict[str, Any],
 ) -> sa.CursorResult[Any]:
-    if isinstance(statement, Prepared):
+    if isinstance(statement, BoundStatement):
         options = {**options, **statement.options}
         return connection.exec_driver_sql(statement.text, statement.values, options)
     return connection.execute(statement, parameters, execution_options=options)
@@ -169,7 +172,7 @@ async def _convert(result: sa.CursorResult[Any]) -> Sequence[Any]:
 
 async def _stream(
     connection: AsyncConnection,
-    statement: sa.Executable | Prepared,
+    statement: sa.Executable | BoundStatement,
     parameters: Any,
     options: dict[str, Any],
     budget: ResponseBudget,

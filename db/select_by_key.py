@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from db import row_level_security
 from db.aggregation.sql_functions import IsIn
 from db.column_types import ValueList
-from db.engine.compiled_sql import SQL, Prepared, Processor, compile_select, result_processors
+from db.engine.compiled_sql import SQL, BoundStatement, Processor, compile_select, result_processors
 from db.reader import Reader
 from db.row_level_security import OWNER
 
@@ -29,7 +29,7 @@ async def fetch(reader: Reader, table: sa.Table, column: str, values: Sequence[A
     parameter, value = (VALUE, values[0]) if len(values) == 1 else (VALUES, values)
     sql, processors = _compiled(reader.dialect, table, column, parameter, reader.owner is not None)
     bound = sql.row(sql.bind({parameter: value, OWNER: reader.owner}))
-    return await reader.fetch(Prepared(sql.text, tuple(bound), processors, reader.owner))
+    return await reader.fetch(BoundStatement(sql.text, tuple(bound), processors, reader.owner))
 
 
 @lru_cache(100)

@@ -96,7 +96,7 @@ def result_processors(
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class BoundStatement:
     """SQL with the driver's values, sent as it is: SQLAlchemy neither compiles nor caches it.
 
     `owner` is the customer whose rows alone it reads.

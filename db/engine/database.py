@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import errors
 from db.audit.author import SYSTEM, Author
 from db.engine import pools, retry
-from db.engine.compiled_sql import Prepared
+from db.engine.compiled_sql import BoundStatement
 from db.engine.connection_health import ConnectionHealth
 from db.engine.deadline import Deadline
 from db.engine.direct_reads import DirectReads
@@ -121,7 +121,7 @@ class Database:
     async def _read_once(
         self, deadline: Deadline, statistics: QueryStatistics, statement: Statement, parameters: Parameters
     ) -> AnyResult:
-        if isinstance(statement, Prepared) and STREAMED not in statement.options:
+        if isinstance(statement, BoundStatement) and STREAMED not in statement.options:
             with statistics.statement():
                 rows = await self._direct_reads.fetch(statement, deadline, statistics.budget)
             return cast(AnyResult, Rows(rows))

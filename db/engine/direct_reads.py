@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, ManagesConnection
 
 from db import errors, response_budget
-from db.engine.compiled_sql import Prepared
+from db.engine.compiled_sql import BoundStatement
 from db.engine.connection_health import ConnectionHealth, note_idle
 from db.engine.deadline import Deadline
 from db.engine.statement_timeout import DEADLINE
@@ -66,7 +66,9 @@ class DirectReads:
         self._health = health
         self._fetch_all = _fetch_all_sqlite if engine.dialect.name == "sqlite" else _fetch_all_mysql
 
-    async def fetch(self, statement: Prepared, deadline: Deadline, budget: ResponseBudget) -> Sequence[Any]:
+    async def fetch(
+        self, statement: BoundStatement, deadline: Deadline, budget: ResponseBudget
+    ) -> Sequence[Any]:
         """The driver's rows. Raises SQLAlchemy's errors and ResponseTooLarge."""
         budget.check()
         # The engine has another pool once it was disposed of.
@@ -84,14 +86,14 @@ class DirectReads:
             pool.give_back(entry)
 
     async def _fetch_checked_out(
-        self, statement: Prepared, deadline: Deadline, budget: ResponseBudget
+        self, statement: BoundStatement, deadline: Deadline, budget: ResponseBudget
     ) -> Sequence[Any]:
         """The same by a checkout: SQLAlchemy waits for a connection, checks it, or makes one."""
         async with self._engine.connect() as connection:
             return await self._fetch(await connection.get_raw_connection(), statement, deadline, budget)
 
     async def _fetch(
-        self, pooled: ManagesConnection, statement: Prepared, deadline: Deadline, budget: ResponseBudget
+        self, pooled: ManagesConnection, statement: BoundStatement, deadline: Deadline, budget: ResponseBudget
     ) -> Sequence[Any]:
         text, values = statement.text, statement.values
         context = Execution({**statement.options, DEADLINE: deadline})
@@ -114,7 +116,7 @@ class DirectReads:
         return rows
 
     async def _translated(
-        self, error: Exception, pooled: ManagesConnection, statement: Prepared
+        self, error: Exception, pooled: ManagesConnection, statement: BoundStatement
     ) -> sa.exc.DBAPIError:
         """SQLAlchemy's error; if the connection is lost, all of the pool are replaced."""
         is_lost = self._is_lost(error)

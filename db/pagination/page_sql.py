@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from db import models, row_level_security
 from db.aggregation.sql_functions import IsIn
 from db.column_types import RowId, ValueList
-from db.engine.compiled_sql import SQL, LRUCache, Prepared, compile_select, length, result_processors
+from db.engine.compiled_sql import SQL, BoundStatement, LRUCache, compile_select, length, result_processors
 from db.pagination import filters, index_usage
 from db.pagination.filters import MATCH_ALL, Condition, Every
 from db.pagination.keyset import ConnectionSpec, Page
@@ -75,7 +75,7 @@ class StatementShape:
 
 def page_statements(
     page: Page, columns: Columns, few: Sequence[int], many: Sequence[int], target: "CompileTarget"
-) -> Iterator[Prepared]:
+) -> Iterator[BoundStatement]:
     """Statements for the `limit` rows of a page of each parent, with its probes.
 
     The parents of `few` are read together, all their children and a window over them; of each of `many`
@@ -102,7 +102,7 @@ def page_statements(
     processors = result_processors((shape.rows_from.c[name] for name in columns), target.dialect)
     parents_in = [target.sql(_parents_in, shape)] if few else []
     each = target.sql(_one_parent, shape) if many or not few else None
-    for statement in target.prepared(parents_in, each, values, many or [None] * (not few), processors):
+    for statement in target.bind(parents_in, each, values, many or [None] * (not few), processors):
         # A change may hold all lines of an order, twice.
         large = spec.table == models.history.name
         yield statement.execution_options(**{STREAMED: True}) if large else statement
@@ -110,7 +110,7 @@ def page_statements(
 
 def count_statements(
     spec: ConnectionSpec, parents: Sequence[int | None], limit: int, target: "CompileTarget"
-) -> Iterator[Prepared]:
+) -> Iterator[BoundStatement]:
     """Statements that count the rows of each parent, none further than one past `limit`.
 
     (The parent, the number) a row; the parent of a scope without one is None.
@@ -118,16 +118,16 @@ def count_statements(
     where, values = filters.template(spec.where)
     restricted = target.owner is not None
     shape = StatementShape(target.dialect.name, spec.table, where, spec.sort, spec.parent, restricted)
-    yield from target.prepared([], target.sql(_count, shape), {**values, LIMIT: limit + 1}, parents)
+    yield from target.bind([], target.sql(_count, shape), {**values, LIMIT: limit + 1}, parents)
 
 
 def parent_size_statements(
     spec: ConnectionSpec, parents: Sequence[int], most: int, target: "CompileTarget"
-) -> Iterator[Prepared]:
+) -> Iterator[BoundStatement]:
     """Statements that count the children of each parent, whatever the filter, none further than `most`."""
     restricted = target.owner is not None
     shape = StatementShape(target.dialect.name, spec.table, parent=spec.parent, restricted=restricted)
-    yield from target.prepared([], target.sql(_count, shape), {LIMIT: most}, parents)
+    yield from target.bind([], target.sql(_count, shape), {LIMIT: most}, parents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +146,14 @@ class CompileTarget:
             statement = row_level_security.restrict_to_parameter(statement)
         return compile_select(statement, self.dialect)
 
-    def prepared(
+    def bind(
         self,
         parents_in: Sequence[SQL],
         each: SQL | None,
         values: Mapping[str, Any],
         parents: Sequence[int | None],
         processors: Any = (),
-    ) -> Iterator[Prepared]:
+    ) -> Iterator[BoundStatement]:
         """`parents_in`, and `each` for each of the parents, in as few statements as the limits allow."""
         values = {**values, OWNER: self.owner}
         parts = [(sql, sql.row(sql.bind(values))) for sql in parents_in]
@@ -168,7 +168,7 @@ class CompileTarget:
         for group in _grouped(parts, parent_size_statements):
             text = " UNION ALL ".join([sql.text for sql, _ in group])
             flat = tuple([value for _, row in group for value in row])
-            yield Prepared(text, flat, processors, self.owner)
+            yield BoundStatement(text, flat, processors, self.owner)
 
 
 class StatementSize(NamedTuple):

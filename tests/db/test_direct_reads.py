@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from db import customers, errors
-from db.engine.compiled_sql import Prepared
+from db.engine.compiled_sql import BoundStatement
 from db.engine.database import Database
 from db.engine.direct_reads import ReadPool
 from db.engine.pools import Limits
@@ -17,7 +17,7 @@ from tests.db.test_query_cancellation import slow
 from tests.factories import create_customer
 from tests.shared_tidb import Statements
 
-ONE = Prepared("SELECT 1", ())
+ONE = BoundStatement("SELECT 1", ())
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def test_a_waiter_that_is_cancelled_with_its_connection_loses_none(single:
 async def test_the_loss_of_a_connection_wakes_a_waiter(single: Database) -> None:
     """It gets a new one in its place."""
     await answer(single)
-    running = asyncio.create_task(single.reader().fetch(Prepared(str(slow(single)), ())))
+    running = asyncio.create_task(single.reader().fetch(BoundStatement(str(slow(single)), ())))
     await asyncio.sleep(0.2)
     waiting = asyncio.create_task(answer(single))
     await asyncio.sleep(0.05)
@@ -98,7 +98,7 @@ async def test_an_error_of_the_server_leaves_the_connection(single: Database) ->
     await answer(single)
     sa.event.listen(single.reads.sync_engine, "connect", lambda *_: made.append(1))
     with pytest.raises(errors.SchemaMismatch) as raised:
-        await single.reader().fetch(Prepared("SELECT missing FROM customers", ()))
+        await single.reader().fetch(BoundStatement("SELECT missing FROM customers", ()))
 
     assert [(1,)] == await answer(single)
     assert [] == made

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db.engine.compiled_sql import Prepared
+from db.engine.compiled_sql import BoundStatement
 from db.engine.database import Database
 from db.pagination.filters import NOT_ARCHIVED
 from db.pagination.keyset import ConnectionSpec, Page
@@ -28,9 +28,9 @@ class Explaining(Reader):
         self.plans: list[tuple[str, str]] = []
 
     async def fetch(
-        self, statement: sa.Executable | Prepared, parameters: Parameters = None
+        self, statement: sa.Executable | BoundStatement, parameters: Parameters = None
     ) -> Sequence[Any]:
-        if isinstance(statement, Prepared):
+        if isinstance(statement, BoundStatement):
             text, values = statement.text, statement.values
         else:
             literal = {"literal_binds": True}
