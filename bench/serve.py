@@ -3,7 +3,6 @@
 import gc
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -30,7 +29,8 @@ def tidegraph(url: str, meter: Meter) -> Any:
 
 def no_limits(url: str, meter: Meter) -> Any:
     """Without those that each request meets: its turn, and the deadlines of its connection."""
-    ConcurrencyLimit.slot = lambda _limit, _principal: nullcontext()  # type: ignore[assignment,method-assign]
+    ConcurrencyLimit.take = lambda _limit, _principal: True  # type: ignore[method-assign]
+    ConcurrencyLimit.release = lambda _limit, _principal: None  # type: ignore[method-assign]
     return tidegraph(url, meter)
 
 

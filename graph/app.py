@@ -55,8 +55,8 @@ def create_app(
 
     app = Starlette(
         routes=[
-            *graphiql.routes(),
             Route("/graphql", endpoint, methods=ALL_METHODS),
+            *graphiql.routes(),
             Route("/graphql/", redirect_without_slash, methods=ALL_METHODS),
             Route("/", redirect_to_graphql),
             *health.routes(),

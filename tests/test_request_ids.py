@@ -7,7 +7,6 @@ from contextlib import closing
 
 import httpx2
 import pytest
-from starlette.datastructures import Headers
 
 from graph.http.request_ids import log_ids
 from tests.conftest import on_sqlite
@@ -114,4 +113,4 @@ def test_the_log_names_it(database_url: str, spawn: Spawn) -> None:
 )
 def test_a_trace_is_taken_only_well_formed(parent: str, trace: str | None) -> None:
     """As W3C Trace Context has it; what does not fit is as if it were not there."""
-    assert trace == log_ids(Headers({"traceparent": parent})).get("trace_id")
+    assert trace == log_ids([(b"traceparent", parent.encode())]).get("trace_id")

@@ -106,13 +106,19 @@ class GraphQLEndpoint:
         await self.rate_limiter.count(caller.principal)
         reservation.principal = caller.principal
         body = await read_body(request, self.limits, reservation)
-        async with self.concurrency_limit.slot(caller.principal):
+        # Not by `slot`: almost always one is free.
+        if not self.concurrency_limit.take(caller.principal):
+            await self.concurrency_limit.wait(caller.principal)
+        try:
             return await self._respond_to_operation(request, body, media_type, caller, reservation)
+        finally:
+            self.concurrency_limit.release(caller.principal)
 
     async def _respond_to_operation(
         self, request: Request, body: bytes, media_type: str, caller: Caller, reservation: Reservation
     ) -> Response:
-        await self.scheduler.yield_to_others(caller.principal)
+        if not self.scheduler.begin():
+            await self.scheduler.yield_to_others(caller.principal)
         reservation.check()
         # Parsed only here: parsed JSON takes up to twenty times the memory, and many requests may be queued.
         find = partial(self.persisted_queries.get, caller.principal)

@@ -1,15 +1,16 @@
 """Request IDs: taken from X-Request-ID or generated; in the response, the audit log and every log line."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 REQUEST_ID_HEADER = "x-request-id"
+ENCODED_HEADER = REQUEST_ID_HEADER.encode()
 # As long as the audit log's column.
 VALID_REQUEST_ID = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
 # W3C Trace Context; versions after 00 may append fields.
@@ -29,23 +30,29 @@ class RequestIds:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        names = log_ids(Headers(scope=scope))
+        names = log_ids(scope["headers"])
+        header = ENCODED_HEADER, names["request_id"].encode()
         scope.setdefault("state", {})["request_id"] = names["request_id"]
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = names["request_id"]
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
         with bound_contextvars(**names):
             await self.app(scope, receive, send_with_id)
 
 
-def log_ids(headers: Headers) -> dict[str, str]:
+def log_ids(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The fields of every log line: `request_id`, and `trace_id` if the request has a traceparent."""
-    given = headers.get(REQUEST_ID_HEADER, "")
+    sent: dict[bytes, str] = {}
+    for name, value in headers:
+        if name in (ENCODED_HEADER, b"traceparent"):
+            # Of a repeated header the first one counts.
+            sent.setdefault(name, value.decode("latin-1"))
+    given, traceparent = sent.get(ENCODED_HEADER, ""), sent.get(b"traceparent", "")
     names = {"request_id": given if VALID_REQUEST_ID.fullmatch(given) else uuid4().hex}
-    if trace := TRACEPARENT.fullmatch(headers.get("traceparent", "")):
+    if traceparent and (trace := TRACEPARENT.fullmatch(traceparent)):
         names["trace_id"] = trace["trace_id"]
     return names
 
