@@ -29,12 +29,13 @@ from graphql import (
     is_non_null_type,
 )
 
+from db.engine.compiled_sql import LRUCache
 from db.errors import AsOfUnavailable, DatabaseError, ResponseTooLarge
 from graph.context import Batch, Context
 from graph.errors import MutationSkipped
 from graph.execution.document_cache import Document
 from graph.execution.leaf_values import serialize
-from graph.execution.plan import BoundPlan, PlannedField, Selection
+from graph.execution.plan import BoundPlan, Plan, PlannedField, Selection
 from graph.execution.replay import Records, Replay, count_fallback
 from graph.read_timestamps import ReadTimestamp, ResponsePath
 from graph.types.fields import Batched, Load, Mutating
@@ -42,9 +43,12 @@ from graph.types.fields import Batched, Load, Mutating
 # TiDB still reads by key at this length, and SQLite takes 32,766 parameters.
 LARGEST_BATCH = 10_000
 # After so many values or bytes other requests go first. A first chunk shows how large a batch's values are.
-VALUES_PER_YIELD, BYTES_PER_YIELD, FIRST_CHUNK, LARGEST_CHUNK = 5_000, 250_000, 20, 1_000
+VALUES_PER_YIELD, BYTES_PER_YIELD, FIRST_CHUNK, LARGEST_CHUNK = 5_000, 250_000, 4, 1_000
 # What a mutation's response has besides its data, and around each payload.
 RESERVED, AROUND_PAYLOAD = 2_000, 8
+
+# JSON of introspection that depends on no variable, by plan and key.
+INTROSPECTED: LRUCache[tuple[Plan, str], bytes] = LRUCache(10_000_000, len)
 
 # Gives a column of completed values, once everything below has been read.
 Column = Callable[[], list[Any]]
@@ -126,10 +130,12 @@ class Executor:
                 data[each.key] = await self._execute_mutation(each)
         else:
             data |= await self._execute_query(roots)
-        introspection = [each for each in roots.fields if each.is_introspection]
-        for each in introspection:
-            data[each.key] = self._plan.introspection.get(each.key)
-        missing = {each.key for each in introspection if data[each.key] is None}
+        missing: set[str] = set()
+        for each in roots.fields:
+            if each.is_introspection:
+                content = INTROSPECTED.get((self._plan, each.key))
+                data[each.key] = content and orjson.Fragment(content)
+                missing |= set() if content else {each.key}
         if (self._failed or missing) and not (self._budget.exceeded and not self._plan.is_mutation):
             return await self._replay(data, missing)
         return data
@@ -159,7 +165,8 @@ class Executor:
         if self._failed:
             count_fallback(self._failed, replay.located)
         if not result.errors and not self._plan.operation.variable_definitions:
-            self._plan.introspection.update({key: result.data[key] for key in introspection})
+            for key in introspection:
+                INTROSPECTED[self._plan, key] = orjson.dumps(result.data[key])
         return data | result.data
 
     # Mutations

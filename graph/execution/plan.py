@@ -12,7 +12,7 @@ variables are coerced once for all requests.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -143,8 +143,6 @@ class Plan:
     roots: Selection
     # What it counts as in a cache: the characters of its document.
     size: int = 0
-    # Results of introspection, by key, where they do not depend on variables.
-    introspection: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_mutation(self) -> bool:

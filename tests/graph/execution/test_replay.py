@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from db.engine.database import Database
-from graph.execution.replay import REPLAYED, UNEXPLAINED, fallbacks
+from graph.execution.replay import REPLAYED, UNEXPLAINED, Replay, fallbacks
 from graph.global_ids import GlobalId
 from tests.api import Api
 from tests.conftest import on_sqlite
@@ -93,3 +93,14 @@ async def test_a_null_condition_is_graphql_cores_error(api: Api) -> None:
 
     assert ({"orders": None}, ["orders", "pageInfo"]) == (below["data"], below["errors"][0]["path"])
     assert (None, 1) == (above["data"], len(above["errors"]))
+
+
+@on_sqlite
+async def test_introspection_is_executed_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second request has it from the cache, and the fields beside it from the database."""
+    query = "{ __schema { queryType { name } } orders { nodes { id } } }"
+    first = await api.data(query)
+    monkeypatch.setattr(Replay, "run", None)
+
+    assert {"queryType": {"name": "Query"}} == first["__schema"]
+    assert first == await api.data(query)
