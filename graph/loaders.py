@@ -16,7 +16,7 @@ from db.errors import ParentDeleted
 from db.models import Customer, Order, OrderLine
 from db.pagination import page_reads
 from db.pagination.filters import Condition
-from db.pagination.keyset import ConnectionSpec, Page, Slice
+from db.pagination.keyset import ConnectionSpec, Page, Parent, Slice
 from db.pagination.page_reads import Count
 from db.reader import Reader
 from db.search import customer_search
@@ -62,16 +62,14 @@ async def nodes_by_id(reader: Reader, ids: Sequence[GlobalId | None]) -> list[Cu
 
 
 async def pages(
-    reader: Reader, parents: Sequence[int | None], page: Page, selected: frozenset[str] | None = None
+    reader: Reader, parents: Sequence[Parent], page: Page, selected: frozenset[str] | None = None
 ) -> list[Slice[Any]]:
     if isinstance(page.spec, Search):
         return [await customer_search.read(reader, page.spec, page) for _ in parents]
     return await page_reads.read(reader, page, parents, selected)
 
 
-async def counts(
-    reader: Reader, parents: Sequence[int | None], scope: ConnectionSpec, limit: int
-) -> list[Count]:
+async def counts(reader: Reader, parents: Sequence[Parent], scope: ConnectionSpec, limit: int) -> list[Count]:
     if isinstance(scope, Search):
         return [await customer_search.count(reader, scope, limit) for _ in parents]
     return await page_reads.count(reader, scope, parents, limit)

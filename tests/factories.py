@@ -7,6 +7,7 @@ from typing import Any
 
 from db import customers, orders
 from db.engine.database import Database
+from db.maintenance import data_checks
 from db.models import Customer, Order
 from db.money import LineInput, Money
 from graph.global_ids import GlobalId
@@ -34,6 +35,11 @@ async def create_order(
         values["placed_at"] = placed_at
     sent = None if lines else total
     return await database.write(lambda transaction: orders.insert(transaction, values, sent, lines))
+
+
+async def count_orders(database: Database) -> None:
+    """After orders were inserted past `orders.insert`."""
+    await data_checks.check_order_counts(database)
 
 
 def line(sku: str = "MUG-01", quantity: int = 1, price: str = "12.50", currency: str = "EUR") -> LineInput:

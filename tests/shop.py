@@ -13,6 +13,7 @@ from db.engine.database import Database
 from db.money import as_text
 from graph.global_ids import GlobalId
 from graph.types.scalars import serialize_date_time
+from tests.factories import count_orders
 from tests.reference import Row
 
 TEXTS = [
@@ -69,6 +70,7 @@ async def open_shop(database: Database, seed: int = 8) -> Shop:
             values = _customer(chance, place)
             customers.append((await insert(models.customers, values), values, orders))
         stored = [(await insert(models.orders, each), each) for each in _orders(chance, customers)]
+    await count_orders(database)
     owners = {row_id: shown("Customer", row_id, values) for row_id, values, _ in customers}
     for row in owners.values():
         row["orders"] = []

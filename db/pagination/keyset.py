@@ -80,6 +80,16 @@ def codecs(table: str, sort: Sort) -> tuple[Codec, ...]:
     return tuple(cursors.codec_for(models.metadata.tables[table].c[name]) for name in sort.keys)
 
 
+class CountedParent(NamedTuple):
+    """A parent's ID, and how many children it had when its row was read."""
+
+    id: int
+    children: int
+
+
+Parent = int | CountedParent | None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """`size` rows of a scope after and before two keys, counted from the front or from the back.
@@ -133,7 +143,7 @@ class Slice(Generic[RowT]):
     """
 
     spec: ConnectionSpec
-    parent: int | None
+    parent: Parent
     rows: Sequence[RowT]
     has_next: bool | None
     has_previous: bool | None

@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from db.pagination import covering_indexes, keyset, page_sql
-from db.pagination.keyset import ConnectionSpec, Page, Slice, Snapshot
+from db.pagination.filters import MATCH_ALL
+from db.pagination.keyset import ConnectionSpec, CountedParent, Page, Parent, Slice, Snapshot
 from db.pagination.page_sql import EARLIER, LATER, SHOWN, CompileTarget
 from db.reader import Reader
 
@@ -26,7 +27,7 @@ class Count(NamedTuple):
 
 
 async def read(
-    reader: Reader, page: Page, parents: Sequence[int | None], selected: frozenset[str] | None = None
+    reader: Reader, page: Page, parents: Sequence[Parent], selected: frozenset[str] | None = None
 ) -> list[Slice[Any]]:
     """A page for each parent, in their order; the one parent of a scope without any is None.
 
@@ -41,7 +42,7 @@ async def read(
         columns = selected - PAGE_ATTRIBUTES
         if selected.isdisjoint(PAGE_ATTRIBUTES):
             return [_cut(page, parent, [], set(), snapshot) for parent in parents]
-    few, many = await _by_size(reader, page, [each for each in parents if each is not None])
+    few, many = await _by_size(reader, page, parents)
     fetched = covering_indexes.fetched_columns(page.spec, columns)
     width = len(fetched)
     row_type = covering_indexes.row_type(page.spec.table, fetched)
@@ -57,38 +58,54 @@ async def read(
                 shown[parent].append(row_type._make(found[:width]))
             else:
                 sides.add((parent, found[width]))
-    return [_cut(page, parent, shown[parent], sides, snapshot) for parent in parents]
+    return [_cut(page, parent, shown[_id(parent)], sides, snapshot) for parent in parents]
 
 
-async def count(
-    reader: Reader, spec: ConnectionSpec, parents: Sequence[int | None], limit: int
-) -> list[Count]:
+async def count(reader: Reader, spec: ConnectionSpec, parents: Sequence[Parent], limit: int) -> list[Count]:
     """How many rows each parent has, counted no further than `limit`."""
     found: dict[int | None, int] = {}
-    for statement in page_sql.count_statements(
-        spec, parents, limit, CompileTarget(reader.dialect, reader.owner)
-    ):
+    if spec.where == MATCH_ALL:
+        found.update(_known_sizes(reader, parents))
+    others = [each for each in map(_id, parents) if each not in found]
+    target = CompileTarget(reader.dialect, reader.owner)
+    for statement in page_sql.count_statements(spec, others, limit, target) if others else ():
         found.update(tuple(row) for row in await reader.fetch(statement))
-    return [Count(min(found[parent], limit), found[parent] <= limit) for parent in parents]
+    counts = [found[_id(parent)] for parent in parents]
+    return [Count(min(each, limit), each <= limit) for each in counts]
 
 
-async def _by_size(reader: Reader, page: Page, parents: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The parents that have few children, and those that have many, by a bounded look at all of them."""
-    if page.spec.parent is None or not parents:
+async def _by_size(reader: Reader, page: Page, parents: Sequence[Parent]) -> tuple[list[int], list[int]]:
+    """The IDs of parents that have few children, and of those that have many.
+
+    The sizes that the parents' rows do not say are counted, up to a limit.
+    """
+    if page.spec.parent is None:
         return [], []
     most = LARGE_PARENT_PAGES * (page.size + 1)
-    sizes: dict[int, int] = {}
-    for statement in page_sql.parent_size_statements(
-        page.spec, parents, most, CompileTarget(reader.dialect, reader.owner)
-    ):
+    sizes = _known_sizes(reader, parents)
+    ids = list(dict.fromkeys(each for each in map(_id, parents) if each is not None))
+    others = [each for each in ids if each not in sizes]
+    target = CompileTarget(reader.dialect, reader.owner)
+    for statement in page_sql.parent_size_statements(page.spec, others, most, target) if others else ():
         sizes.update(tuple(row) for row in await reader.fetch(statement))
-    few = [each for each in parents if 0 < sizes[each] < most]
-    return few, [each for each in parents if sizes[each] >= most]
+    few = [each for each in ids if 0 < sizes[each] < most]
+    return few, [each for each in ids if sizes[each] >= most]
+
+
+def _id(parent: Parent) -> int | None:
+    return parent.id if isinstance(parent, CountedParent) else parent
+
+
+def _known_sizes(reader: Reader, parents: Sequence[Parent]) -> dict[int | None, int]:
+    """By ID. A stale read trusts none: its timestamp may be earlier than the column, or the parent's read."""
+    if reader.read_timestamp is not None:
+        return {}
+    return {each.id: each.children for each in parents if isinstance(each, CountedParent)}
 
 
 def _cut(
     page: Page,
-    parent: int | None,
+    parent: Parent,
     rows: list[Any],
     sides: set[tuple[int | None, int]],
     snapshot: Snapshot | None,
@@ -99,8 +116,8 @@ def _cut(
     kept = rows[: page.size]
     if page.backward:
         kept.reverse()
-    earlier = (parent, EARLIER) in sides or (more and page.backward)
-    later = (parent, LATER) in sides or (more and not page.backward)
+    earlier = (_id(parent), EARLIER) in sides or (more and page.backward)
+    later = (_id(parent), LATER) in sides or (more and not page.backward)
     return Slice(
         page.spec,
         parent,

@@ -35,8 +35,8 @@ from graph.types.fields import Batched
 ARGUMENT_ERRORS: tuple[type[Exception], ...] = (BadUserInput, AsOfUnavailable, *CLIENT_ERRORS)
 Fragments = Mapping[str, FragmentDefinitionNode]
 DIRECTIVES = {directive.name: directive for directive in specified_directives}
-# Plans read the key of a parent's row; here only what they make of the arguments counts.
-ANY_PARENT = SimpleNamespace(id=0, parent=None, spec=None)
+# Plans read the key and the count of a parent's row; here only what they make of the arguments counts.
+ANY_PARENT = SimpleNamespace(id=0, orders_count=0, parent=None, spec=None)
 
 
 def check_arguments(bound: BoundPlan, fragments: Fragments, context: Context) -> None:

@@ -63,6 +63,7 @@ class Customer(RowType, Node):
         ORDER_ARGUMENTS,
         scope=Scope.ORDERS_READ,
         parent="customer_id",
+        children="orders_count",
         description="The customer's orders, the newest by placedAt first.",
     )
     order_stats: list[OrderStats] = order_stats(

@@ -22,6 +22,7 @@ from tests.factories import create_customer, create_order, global_id
 from tests.graph.writing import mutations
 from tests.graph.writing.mutations import run
 from tests.prepare_database import settings_of
+from tests.shared_tidb import Statements
 from tests.table_rows import changes_of, rows_of
 from tests.two_customers import TwoCustomers
 
@@ -194,3 +195,24 @@ async def test_the_count_needs_the_scope_of_orders(database: Database) -> None:
 
     assert "Customer.ordersCount requires the scope orders:read." == refused["errors"][0]["message"]
     assert {"customers": {"nodes": [{"ordersCount": 2}]}} == own["data"]
+
+
+async def test_nested_pages_and_counts_take_no_count_query(
+    database: Database, api: Api, statements: Statements
+) -> None:
+    """Without a filter; a filtered count is a statement of its own."""
+    rows = [await create_customer(database) for _ in range(3)]
+    await create_order(database, rows[0])
+    query = "{ customers { nodes { orders(first: 0 WHERE) { totalCount(limit: 1) { value exact } } } } }"
+    statements.clear()
+    unfiltered = await api.data(query.replace("WHERE", ""))
+    after_unfiltered = len(statements)
+    filtered = await api.data(query.replace("WHERE", ", where: {status: {eq: PENDING}}"))
+    after_filtered = len(statements)
+    await create_order(database, rows[0])
+    capped = await api.data(query.replace("WHERE", ", where: {}"))
+
+    assert [1, 3] == [after_unfiltered, after_filtered]
+    assert unfiltered == filtered
+    found = [each["orders"]["totalCount"] for each in capped["customers"]["nodes"]]
+    assert [{"value": 1, "exact": False}] == [each for each in found if each["value"]]

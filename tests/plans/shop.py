@@ -54,6 +54,9 @@ SELECT id, {COLUMNS} FROM (
 ) w
 """
 
+COUNT_ORDERS = """
+UPDATE customers SET orders_count = IF(username = :whale, :all, :each) WHERE username <= :last
+"""
 ADDED = """
 SELECT SUM(modify_count) FROM mysql.stats_meta JOIN information_schema.tables ON tidb_table_id = table_id
 WHERE table_schema = DATABASE() AND table_name IN ('customers', 'orders')
@@ -104,6 +107,7 @@ async def _fill(url: str) -> None:
                 await run(ORDERS_OF_BUYERS, number=number, last=f"user-{BUYERS:05}", whale=WHALE)
             for start in range(0, WHALE_ORDERS, BATCH):
                 await run(ORDERS_OF_WHALE, start=start, many=BATCH, whale=WHALE)
+            await run(COUNT_ORDERS, last=f"user-{BUYERS:05}", each=ORDERS_EACH, whale=WHALE, all=WHALE_ORDERS)
             await _analyze(connection)
 
 

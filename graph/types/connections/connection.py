@@ -8,7 +8,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from db.pagination import covering_indexes, filters, index_usage
 from db.pagination.filters import NOT_ARCHIVED, Every
-from db.pagination.keyset import ConnectionSpec, Page, Slice
+from db.pagination.keyset import ConnectionSpec, CountedParent, Page, Slice
 from db.pagination.page_reads import HAS_NEXT, HAS_PREVIOUS, ROWS
 from graph import loaders
 from graph.auth import scopes
@@ -169,8 +169,12 @@ def connection(
     scope: scopes.Scope,
     description: str,
     parent: str | None = None,
+    children: str | None = None,
 ) -> Any:
-    """A root connection, or one of a parent, whose ID is in the children's column `parent`."""
+    """A root connection, or one of a parent, whose ID is in the children's column `parent`.
+
+    The parent's column `children` counts all its children.
+    """
 
     def requested_page(sent: Mapping[str, Any]) -> Page:
         where = condition(WHERES[table], sent.get("where"))
@@ -181,7 +185,8 @@ def connection(
 
     def plan(source: Any, sent: Mapping[str, Any]) -> Load:
         page = once(requested_page, sent)
-        return Load(source.id if parent else None, (page,), read_timestamp(page.spec, sent))
+        key = CountedParent(source.id, getattr(source, children)) if children else None
+        return Load(key, (page,), read_timestamp(page.spec, sent))
 
     def cost(sent: Mapping[str, Any]) -> FieldCost:
         page = once(requested_page, sent)
@@ -198,7 +203,7 @@ def connection(
         scope=scope,
         description=description,
         cost=cost,
-        columns=("id",) if parent else (),
+        columns=("id", children) if children else (),
         rows=covering_indexes.ROWS[table].__name__,
     )
 

@@ -18,7 +18,7 @@ SELECTIONS = [
     ("customer { id } customer { name }", 1),
     ("customer { id name @skip(if: $no) }", 1),
     ("customer { ...Id ...Name }", 1),
-    ("customer { id orders(first: 0) { pageInfo { hasNextPage } } }", 3),
+    ("customer { id orders(first: 0) { pageInfo { hasNextPage } } }", 2),
 ]
 
 

@@ -10,7 +10,7 @@ from db import models
 from db.engine.database import Database
 from db.models import Customer
 from tests.api import Api
-from tests.factories import create_customer, create_order, global_id
+from tests.factories import count_orders, create_customer, create_order, global_id
 
 ORDERS = """
 query ($first: Int, $after: String, $last: Int, $before: String) {
@@ -52,6 +52,7 @@ async def create_orders(database: Database, customer: Customer, names: Sequence[
         for hours, name in enumerate(names)
     ]
     await database.write(lambda transaction: transaction.execute(models.orders.insert(), rows))
+    await count_orders(database)
 
 
 async def page_at_root(api: Api, _customer: Customer, **paging: Any) -> Any:

@@ -11,7 +11,7 @@ from db import models
 from db.engine.database import Database
 from db.models import Customer, Order
 from tests.api import Api
-from tests.factories import create_customer, global_id
+from tests.factories import count_orders, create_customer, global_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE = """
@@ -55,6 +55,7 @@ async def fill(
         return await transaction.fetch(models.orders.select())
 
     orders = [Order(*row) for row in await database.write(replace)]
+    await count_orders(database)
     orders.sort(key=lambda order: (order.placed_at, order.id), reverse=True)
     found = {
         owner.id: [global_id(each) for each in orders if each.customer_id == owner.id] for owner in owners
