@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from db import order_lines
 from db.audit import audit_log as changes
 from db.engine.database import Database
+from db.maintenance import data_checks
 from db.models import Change, Customer, Order, customers, history, idempotency_keys, orders
 from graph.global_ids import GlobalId
 from tests.faults.client import Acknowledged
@@ -35,6 +36,7 @@ async def audit(database: Database, acknowledged: Sequence[Acknowledged]) -> Aud
     ]
     wrong += await _wrong_keys(database, acknowledged)
     wrong += await _wrong_rows(database, list(changed.values()))
+    wrong += (await data_checks.check_order_counts(database, repair=False)).wrong
     lost, doubled = sorted(told.keys() - changed.keys()), list(changed.keys() - told.keys())
     return Audit(lost, doubled, wrong)
 
