@@ -19,6 +19,12 @@ from graph.types.fields import DEFINITION, Batched, Load, declaration
 Place = tuple[str, ...]
 
 
+def observed(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+    """The same future; asyncio does not log its exception if graphql-core never awaits it."""
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
+
+
 class Loaders:
     """One DataLoader for each field of each level; fields with the same parents and arguments share one."""
 
@@ -35,7 +41,7 @@ class Loaders:
             self._by_place[known] = self._parents[place] = self._shared(place, load, batch, moment)
         # graphql-core cancels the siblings of a field that fails, and others may wait for the same key.
         self.loading.append(asyncio.ensure_future(self._by_place[known].load(load.key)))
-        return asyncio.shield(self.loading[-1])
+        return observed(asyncio.shield(self.loading[-1]))
 
     def _shared(self, place: Place, load: Load, batch: Any, moment: datetime | None) -> DataLoader[Any, Any]:
         above = (self._parents.get(place[:length]) for length in range(len(place) - 1, 0, -1))
@@ -85,8 +91,8 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
     def _resolve(self, batched: Batched, field: PlannedField, source: Any, path: Any) -> Any:
         """A row, or what it is to be awaited for: loads of a level are made at once."""
         load = batched.plan(source, self._bound.arguments(field).converted())
-        if batched.identity and field.is_key_only:
-            return batched.identity(load.key)
+        if batched.id_only_row and field.is_key_only:
+            return batched.id_only_row(load.key)
         if batched.rows:
             load = load._replace(arguments=(*load.arguments, self._bound.plan.columns[batched]))
         place = tuple(key for key in path.as_list() if isinstance(key, str))
@@ -122,7 +128,8 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         if not batched.many:
             return self.loaders.load(place, load, batched.batch, moment)
         keys = [load._replace(key=key) for key in load.key]
-        return asyncio.gather(*[self.loaders.load(place, each, batched.batch, moment) for each in keys])
+        loads = [self.loaders.load(place, each, batched.batch, moment) for each in keys]
+        return observed(asyncio.gather(*loads))
 
 
 async def execute(
@@ -136,4 +143,6 @@ async def execute(
     found: ExecutionResult = await result if asyncio.iscoroutine(result) else result
     # It does not wait for the fields beside one that has failed.
     await asyncio.gather(*executor.loaders.loading, return_exceptions=True)
+    while waiting := list(executor.background_futures):
+        await asyncio.wait(waiting)
     return found
