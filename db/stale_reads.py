@@ -22,10 +22,10 @@ FIRST, LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC
 # A cluster's timestamps go in steps of 50 ms, so its present may be a little behind its own clock.
 CLOCK_SKEW_SECONDS, RETRY_SECONDS = 0.25, 0.01
 
-FUTURE = "That moment is in the future."
-NO_SCHEMA = "That moment is before the tables were as they are now."
-BEFORE_GC_SAFE_POINT = "The database no longer keeps that moment."
-NO_STALE_READS = "Only TiDB keeps the past, and this server runs on SQLite."
+FUTURE = "asOf is in the future."
+NO_SCHEMA = "asOf is before the last change of the database schema."
+BEFORE_GC_SAFE_POINT = "asOf is too old: the database no longer has that data."
+NO_STALE_READS = "asOf and snapshot require TiDB. This server runs on SQLite."
 # No such table, database, column or index; older than the garbage collection's safe point.
 REASONS = dict.fromkeys((1146, 1049, 1054, 1176), NO_SCHEMA) | dict.fromkeys(
     (8055, 9006), BEFORE_GC_SAFE_POINT

@@ -39,7 +39,7 @@ class Console:
             log.info("serving", api=f"{root}/graphql", readiness=f"{root}/readyz", database=self._database)
             return
         self.info(
-            f"Tidegraph is up, on {self._database}. Ctrl-C ends it.\n"
+            f"Tidegraph is running on {self._database}. Press Ctrl-C to stop.\n"
             f"  API        {root}/graphql  (POST)\n"
             f"  GraphiQL   {root}/graphql  (in a browser)\n"
             f"  Readiness  {root}/readyz"
@@ -50,6 +50,6 @@ class Console:
         if not self._for_people:
             log.info("stopped", signal=by.name)
         elif by == signal.SIGINT and sys.stdout.isatty():
-            self.info("\nTidegraph has ended.")
+            self.info("\nTidegraph has stopped.")
         else:
-            self.info("Tidegraph has ended.")
+            self.info("Tidegraph has stopped.")

@@ -35,18 +35,22 @@ BAD_CURSOR_MESSAGE = (
     "includeArchived, or start without a cursor."
 )
 BAD_ZONE_MESSAGE = 'timeZone must be a name of the tz database, such as "Europe/Berlin".'
-TOO_MANY_BUCKETS_MESSAGE = "These are more than 366 buckets: narrow placedAt in where, or take a longer one."
-TOO_MANY_GROUPS_MESSAGE = "These are more than 2000 groups: narrow where, group by less, or give first."
-NOT_OWNED_MESSAGE = "Your key or token is bound to one customer, and creates no other. Nothing was written."
-GONE_MESSAGE = "The order was deleted, and its customer too."
+TOO_MANY_BUCKETS_MESSAGE = (
+    "The result has more than 366 buckets. Narrow placedAt in where, or group by WEEK or MONTH."
+)
+TOO_MANY_GROUPS_MESSAGE = "The result has more than 2000 groups. Narrow where, remove a group, or set first."
+NOT_OWNED_MESSAGE = (
+    "Your key or token is restricted to one customer and cannot create others. Nothing was written."
+)
+GONE_MESSAGE = "The order and its customer were deleted."
 TOO_LARGE_MESSAGE = (
     "The response would be larger than {0:,} bytes. Ask for smaller pages, fewer fields or fewer aliases."
 )
 MUTATION_SKIPPED_MESSAGE = (
     "Not carried out, because the payload of an earlier mutation made the response too large. "
-    "Send it in a request of its own."
+    "Send this mutation in a separate request."
 )
-MASKED_MESSAGE = "Something went wrong here. The error id helps to find it in the server's log."
+MASKED_MESSAGE = "Internal error. Report the errorId: it identifies the error in the server's log."
 
 # Errors in the response to a rejected request.
 MAX_REQUEST_ERRORS = 10
@@ -56,37 +60,42 @@ MAX_FIELD_ERRORS = 100
 CLIENT_ERRORS: dict[type[Exception], str] = {
     errors.InvalidCursor: BAD_CURSOR_MESSAGE,
     errors.UnknownTimeZone: BAD_ZONE_MESSAGE,
-    errors.DateOutOfRange: "DAY, WEEK and MONTH are cut in the years 1001 to 9998 only.",
+    errors.DateOutOfRange: "DAY, WEEK and MONTH support the years 1001 to 9998. Narrow placedAt in where.",
     errors.TooManyBuckets: TOO_MANY_BUCKETS_MESSAGE,
     errors.TooManyGroups: TOO_MANY_GROUPS_MESSAGE,
 }
 
 # Code and message by exception class; the first match counts. Clients get nothing else of the exception.
 PUBLIC_ERRORS: tuple[tuple[type[Exception], str, str], ...] = (
-    (errors.DeadlineExceeded, TIMEOUT, "The request took longer than it may."),
+    (errors.DeadlineExceeded, TIMEOUT, "The request timed out. Ask for less, or try again."),
     (
         errors.Conflict,
         CONFLICT,
-        "Others are changing the same data. Nothing was written; try again.",
+        "Conflict with concurrent changes of the same data. Nothing was written. Try again.",
     ),
     (
         errors.OutcomeUnknown,
         OUTCOME_UNKNOWN,
-        "The database did not confirm the change: it may be stored or not. Send it again with this key.",
+        "The database did not confirm the change: it may or may not be stored. "
+        "Send it again with this idempotencyKey.",
     ),
     (
         errors.SchemaMismatch,
         SERVICE_UNAVAILABLE,
-        "This server and the database's schema are of different versions. Try again later.",
+        "The versions of the server and its database schema do not match. Try again later.",
     ),
-    (errors.ReadOnly, SERVICE_UNAVAILABLE, "The database takes no changes now. Try again later."),
+    (errors.ReadOnly, SERVICE_UNAVAILABLE, "The database is read-only. Try again later."),
     (errors.StorageFull, SERVICE_UNAVAILABLE, "The database has no space left. Try again later."),
     (
         errors.StatementTooLarge,
         COST_LIMIT_EXCEEDED,
-        "The database does not allow this much in one operation. Nothing was written; ask for less.",
+        "The operation exceeds a limit of the database. Nothing was written. Ask for less.",
     ),
-    (errors.MemoryExhausted, SERVICE_UNAVAILABLE, "The server's memory is used up. Try again in a moment."),
+    (
+        errors.MemoryExhausted,
+        SERVICE_UNAVAILABLE,
+        "The server is out of memory for requests. Try again in a moment.",
+    ),
     (errors.PoolExhausted, SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
     (
         errors.Unavailable,

@@ -26,59 +26,60 @@ from graph.types.root_lookups import CustomerBy, OrderBy, lookup, node, nodes
 from graph.types.scalars import SCALARS
 
 DESCRIPTION = (
-    "Customers and their orders. Lists are Relay connections, ids are global, amounts and times are strings. "
-    "A mistake that a user can correct is in a payload's userErrors; every other error has a code in "
-    "extensions.code. Where a description names a scope, the caller's API key or token must have it."
+    "Customers and their orders. Lists are Relay connections, IDs are global, amounts and times"
+    " are strings. Errors that a user can correct are in a payload's userErrors; all other "
+    "errors have a code in extensions.code. Where a description names a scope, the caller's API"
+    " key or token must have it."
 )
 # Strawberry's printer omits the descriptions of @oneOf and of the schema, so `sdl` adds them.
 ONE_OF = "directive @oneOf on INPUT_OBJECT"
 
 
-@strawberry.type(description="Everything that can be read.")
+@strawberry.type(description="All queries.")
 @with_as_of
 class Query:
     customer: Customer | None = lookup(
         loaders.customers_by_unique,
         "Customer",
         CustomerBy,
-        description="One customer by a unique key, archived or not; null where there is none.",
+        description="A customer by a unique key, archived or not; null if not found.",
     )
     customers: CustomerConnection | None = connection(
         "Query.customers",
         "customers",
         [*CUSTOMER_ARGUMENTS, SEARCH],
         scope=Scope.CUSTOMERS_READ,
-        description="All customers, the newest by createdAt first; with search, the best first.",
+        description="Customers, newest first by createdAt; with search, best match first.",
     )
     order: Order | None = lookup(
         loaders.orders_by_unique,
         "Order",
         OrderBy,
-        description="One order by a unique key; null where there is none.",
+        description="An order by a unique key; null if not found.",
     )
     orders: Connection[Order] | None = connection(
         "Query.orders",
         "orders",
         ORDER_ARGUMENTS,
         scope=Scope.ORDERS_READ,
-        description="All orders, the newest by placedAt first.",
+        description="Orders, newest first by placedAt.",
     )
     order_summary: list[OrderSummary] | None = order_summary(
-        description="Orders counted and summed up, by currency at least; what has no orders is left out."
+        description=(
+            "Counts and sums of orders, always grouped by currency. Groups without orders are omitted."
+        )
     )
     history: Connection[Change] | None = history_of(
-        description="What was changed of an object, the newest first; also of one that was deleted."
+        description="Changes of an object, newest first, also of a deleted one."
     )
-    node: Node | None = node(
-        loaders.nodes_by_id, description="Any object by its id; null where there is none."
-    )
+    node: Node | None = node(loaders.nodes_by_id, description="Any object by its ID; null if not found.")
     nodes: list[Node | None] | None = nodes(
         loaders.nodes_by_id,
-        description="Objects by their ids, in that order, null in the place of one that is not there.",
+        description="Objects by ID, in the order of the IDs, with null for those not found.",
     )
 
 
-@strawberry.type(description="Everything that can be changed.")
+@strawberry.type(description="All mutations.")
 class Mutation:
     create_customer: payloads.CreateCustomerPayload | None = mutation(
         resolver=customers.create, scope=Scope.CUSTOMERS_WRITE, description="Create a customer."
@@ -86,34 +87,34 @@ class Mutation:
     update_customer: payloads.UpdateCustomerPayload | None = mutation(
         resolver=customers.update,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Change a customer. With expectedVersion only that version, otherwise the last write "
-        "wins.",
+        description="Update a customer. Without expectedVersion the last write wins.",
     )
     archive_customer: payloads.ArchiveCustomerPayload | None = mutation(
         resolver=customers.archive,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Archive a customer, who then gets no new orders and keeps the handle.",
+        description="Archive a customer: it gets no new orders and keeps its username.",
     )
     restore_customer: payloads.RestoreCustomerPayload | None = mutation(
         resolver=customers.restore,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Take a customer out of the archive.",
+        description="Restore an archived customer.",
     )
     delete_customer: payloads.DeleteCustomerPayload | None = mutation(
         resolver=customers.delete,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Delete a customer who has no orders.",
+        description="Delete a customer without orders.",
     )
     erase_customer: payloads.EraseCustomerPayload | None = mutation(
         resolver=customers.erase,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Erase a customer's handle, name and e-mail address, in the history too, and archive it. "
-        "Orders stay, and so does the fact of every change. Of one that was deleted, erase the history.",
+        description="Erase a customer's username, name and e-mail address, also from the history, and "
+        "archive the customer. Orders stay, and the history still lists every change. For a deleted "
+        "customer, erase the history.",
     )
     upsert_customers: payloads.UpsertCustomersPayload | None = mutation(
         resolver=customers.upsert_many,
         scope=Scope.CUSTOMERS_WRITE,
-        description="Create customers, or change those that are there, by their handles.",
+        description="Create or update customers, identified by username.",
     )
     create_order: payloads.CreateOrderPayload | None = mutation(
         resolver=orders.create,
@@ -123,16 +124,16 @@ class Mutation:
     update_order: payloads.UpdateOrderPayload | None = mutation(
         resolver=orders.update,
         scope=Scope.ORDERS_WRITE,
-        description="Change an order, its lines and total only while PENDING. With expectedVersion only that "
-        "version, otherwise the last write wins.",
+        description="Update an order; lines and total only while it is PENDING. Without expectedVersion the "
+        "last write wins.",
     )
     transition_order: payloads.TransitionOrderPayload | None = mutation(
-        resolver=orders.transition, scope=Scope.ORDERS_WRITE, description="Move an order to another status."
+        resolver=orders.transition, scope=Scope.ORDERS_WRITE, description="Change the status of an order."
     )
     delete_order: payloads.DeleteOrderPayload | None = mutation(
         resolver=orders.delete,
         scope=Scope.ORDERS_WRITE,
-        description="Delete an order that is PENDING or CANCELLED.",
+        description="Delete a PENDING or CANCELLED order.",
     )
     create_orders: payloads.CreateOrdersPayload | None = mutation(
         resolver=orders.create_many,
@@ -142,12 +143,12 @@ class Mutation:
     upsert_orders: payloads.UpsertOrdersPayload | None = mutation(
         resolver=orders.upsert_many,
         scope=Scope.ORDERS_WRITE,
-        description="Create orders, or change those that are there, by their references.",
+        description="Create or update orders, identified by reference.",
     )
     transition_orders: payloads.TransitionOrdersPayload | None = mutation(
         resolver=orders.transition_many,
         scope=Scope.ORDERS_WRITE,
-        description="Move orders to other statuses.",
+        description="Change the status of orders.",
     )
 
 
@@ -163,7 +164,7 @@ def subgraph_sdl() -> str:
     return federation.subgraph_sdl(sdl())
 
 
-@strawberry.type(name="Query", description="Everything that can be read.")
+@strawberry.type(name="Query", description="All queries.")
 class SubgraphQuery(Query):
     service: federation.Service = federation.service(subgraph_sdl)
     entities: list[federation.Entity | None] = federation.entities()

@@ -55,97 +55,134 @@ class Settings(LimitSettings, BaseSettings):
         "sqlite:///tidegraph.db",
         repr=False,
         description=(
-            "The database: SQLite, `tidb://user:password@host:4000/name`, or the same by a driver of choice, "
-            "`mysql+asyncmy://…` or `mysql+aiomysql://…`."
+            "Database URL: SQLite, `tidb://user:password@host:4000/name`, or the same with a chosen "
+            "driver: `mysql+asyncmy://…` or `mysql+aiomysql://…`."
         ),
     )
     env: Literal["development", "production"] = Field(
         "production",
-        description="`development` helps: suggestions, plain logs, CORS for localhost.",
+        description=(
+            "Environment: `development` adds suggestions and query statistics to responses, plain-text "
+            "logs, and CORS for localhost."
+        ),
     )
     jwt_jwks: str = Field(
-        "", description="The public keys of tokens, as JWKS: a file, or a URL with https (http on loopback)."
+        "",
+        description=(
+            "JSON Web Key Set that verifies tokens: a file, or an https URL (http on loopback only)."
+        ),
     )
-    jwt_issuer: str = Field("", description="Tokens must have exactly this in `iss`.")
-    jwt_audience: str = Field("", description="Tokens must have exactly this in `aud`, or in its list.")
+    jwt_issuer: str = Field("", description="JWT issuer: tokens must have exactly this `iss`.")
+    jwt_audience: str = Field(
+        "", description="JWT audience: tokens must have exactly this `aud`, or a list that contains it."
+    )
     jwt_scope_claim: str = Field(
         "scope",
         min_length=1,
-        description="The claim that has a token's scopes, as text with spaces or a list.",
+        description="JWT claim holding the token's scopes, as space-separated text or as a list.",
     )
     jwt_customer_claim: str = Field(
-        "", description="The claim that has the id of the customer whom alone a token shows, or `*`."
+        "",
+        description=(
+            "JWT claim holding the customer ID that the token is restricted to, or `*` for no restriction."
+        ),
     )
     auth: Literal["none", "keys", "jwt", "keys,jwt"] = Field(
         "none",
         validate_default=True,
         description=(
-            "Who may ask: anybody, or with `keys` whoever has an API key, with `jwt` whoever has a token; "
-            "`keys,jwt` takes both."
+            "Authentication methods: `none`, `keys` (API keys), `jwt` (JSON Web Tokens), or `keys,jwt`."
         ),
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins of browsers' apps, with commas; any localhost port in development."
+        (),
+        description=(
+            "CORS origins: browser apps that may call the API, separated by commas; in development also "
+            "any localhost port."
+        ),
     )
     introspection: bool = Field(
-        True, description="Whether clients may ask for the schema, as their tools do."
+        True, description="Introspection: whether clients can query the schema, as GraphQL tools do."
     )
     federation: bool = Field(
-        False, description="Serve as a subgraph of Apollo Federation: adds `_service` and `_entities`."
+        False, description="Apollo Federation: serve a subgraph, with `_service` and `_entities`."
     )
-    request_timeout: Seconds = Field(10, description="Seconds until a request ends with TIMEOUT.")
+    request_timeout: Seconds = Field(
+        10, description="Request timeout in seconds; a slower request ends with `TIMEOUT`."
+    )
     cost_limit: int = Field(
         20_000,
         ge=1,
         le=1_000_000,
-        description="Points that an operation may cost; docs/reading-cost.md prices it.",
+        description=(
+            "Maximum cost of an operation in points; docs/reading-cost.md lists the cost of each field."
+        ),
     )
     lock_timeout: Seconds = Field(
         3,
         validate_default=True,
         description=(
-            "Seconds to wait for a row that another transaction locks, in each of two tries; whole seconds "
-            "on TiDB."
+            "Lock wait timeout in seconds, for each of two attempts; TiDB rounds it to whole seconds."
         ),
     )
     retry_attempts: int = Field(
         12,
         ge=1,
         le=100,
-        description="Runs of a transaction before CONFLICT; a request's mutations share the re-runs.",
+        description=(
+            "Maximum attempts of a transaction before `CONFLICT`; all mutations of a request share the "
+            "retries."
+        ),
     )
-    retry_timeout: Seconds = Field(8, description="Seconds from the first failed run to the last.")
+    retry_timeout: Seconds = Field(
+        8, description="Retry timeout: seconds from a transaction's first failed attempt to its last."
+    )
     idempotency_hours: float = Field(
         24,
         gt=0,
         le=24 * 365,
         allow_inf_nan=False,
-        description="Hours that an idempotency key is kept.",
+        description="Lifetime of idempotency keys in hours.",
     )
     pool_size: int = Field(
         10,
         ge=1,
         le=1000,
-        description="Connections for reading, half of them a request's, as many for writing (SQLite: 1).",
+        description=(
+            "Connection pool size for reads, and the same for writes (SQLite: 1); one request reads on at"
+            " most half of them."
+        ),
     )
-    pool_timeout: Seconds = Field(5, description="Seconds to wait for a free connection.")
+    pool_timeout: Seconds = Field(
+        5, description="Pool timeout: seconds to wait for a free database connection."
+    )
     pool_recycle: float = Field(
         300,
         gt=0,
         le=24 * 3600,
         allow_inf_nan=False,
-        description="Maximum age of a connection to TiDB in seconds; older ones are replaced when next used.",
+        description=(
+            "Maximum age of a TiDB connection in seconds; an older one is replaced at its next use."
+        ),
     )
     trusted_documents: str = Field(
-        "", description="A file of documents by their ids, which clients may send in their place."
+        "",
+        description=(
+            "Trusted documents: a JSON file of GraphQL documents by ID, so that clients can send the ID "
+            "alone."
+        ),
     )
-    only_trusted_documents: bool = Field(False, description="Whether no other document is accepted.")
+    only_trusted_documents: bool = Field(
+        False, description="Trusted documents only: reject every other document."
+    )
     shutdown_delay: float = Field(
         1,
         ge=0,
         le=300,
         allow_inf_nan=False,
-        description="Seconds between SIGTERM (not ready) and the last new connection.",
+        description=(
+            "Shutdown delay: seconds from SIGTERM, when `/readyz` starts to fail, until the listener closes."
+        ),
     )
 
     @field_validator("database_url")
@@ -160,7 +197,7 @@ class Settings(LimitSettings, BaseSettings):
         # Otherwise lock waits would end with TIMEOUT, which says less than CONFLICT. An invalid
         # request_timeout is reported on its own.
         if 2 * seconds >= info.data.get("request_timeout", inf):
-            raise ValueError(f"must be below half of {PREFIX}REQUEST_TIMEOUT, as a lock is waited for twice")
+            raise ValueError(f"must be less than half of {PREFIX}REQUEST_TIMEOUT: locks are waited for twice")
         return seconds
 
     @field_validator("jwt_jwks")
@@ -179,7 +216,7 @@ class Settings(LimitSettings, BaseSettings):
             raise ValueError(f"{auth} needs {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
         # An operator who configures JWKS expects JWTs to be required.
         if "jwt" not in auth and info.data.get("jwt_jwks"):
-            raise ValueError(f"must be jwt or keys,jwt where {PREFIX}JWT_JWKS is given")
+            raise ValueError(f"must be jwt or keys,jwt when {PREFIX}JWT_JWKS is set")
         return auth
 
     @field_validator("cors_origins", mode="before")
@@ -209,7 +246,7 @@ class Settings(LimitSettings, BaseSettings):
     @classmethod
     def _check_only_trusted_documents(cls, only: bool, info: ValidationInfo) -> bool:
         if only and not info.data.get("trusted_documents", True):
-            raise ValueError(f"needs {PREFIX}TRUSTED_DOCUMENTS")
+            raise ValueError(f"requires {PREFIX}TRUSTED_DOCUMENTS")
         return only
 
     @property

@@ -19,7 +19,7 @@ COMMANDS = ["serve", "migrate", "seed", "schema", "check", "keys"]
 OF_KEYS = ["create", "list", "revoke"]
 CLOSED_PORT = "tidb://shop:s3cret@127.0.0.1:1/shop"
 CLOSED_SHOWN = "tidb://shop:***@127.0.0.1:1/shop"
-REFUSED = f"the database cannot be reached: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"
+REFUSED = f"the database is not reachable: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"
 
 
 def one_error(done: "subprocess.CompletedProcess[str]") -> str:
@@ -171,7 +171,7 @@ def test_beyond_loopback_it_does_not_listen(host: str) -> None:
     with pytest.raises(ListenError) as caught:
         bind(host, 0, loopback_only=True)
 
-    reason = "is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure"
+    reason = "is not a loopback address: set TIDEGRAPH_AUTH, or use --insecure"
     assert f"{host!r} {reason}" == str(caught.value)
 
 
@@ -187,12 +187,12 @@ def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(ListenError) as caught:
         bind("192.0.2.1", 8000, loopback_only=False)
 
-    assert "cannot listen on 192.0.2.1, port 8000: Cannot assign requested address" == str(caught.value)
+    assert "cannot listen on 192.0.2.1:8000: Cannot assign requested address" == str(caught.value)
 
 
 def test_beyond_loopback_is_said_at_the_command_line(spawn: Spawn) -> None:
     """Nobody opens it to the world by accident."""
-    assert one_error(spawn.run("serve", "--host", "0.0.0.0")).endswith("say --insecure")
+    assert one_error(spawn.run("serve", "--host", "0.0.0.0")).endswith("use --insecure")
 
 
 def test_beyond_loopback_it_listens_when_told(spawn: Spawn) -> None:
@@ -200,7 +200,7 @@ def test_beyond_loopback_it_listens_when_told(spawn: Spawn) -> None:
     serving = spawn.serve("--host", "0.0.0.0", "--insecure")
     first = serving.output.splitlines()[0]
 
-    assert '"INSECURE: whoever reaches this server reads and changes everything"' in first
+    assert '"INSECURE: anyone who can reach this server can read and change everything"' in first
     assert '"level": "warning"' in first
 
 

@@ -51,7 +51,7 @@ async def checked(url: str) -> tuple[bool, list[str]]:
 
 async def test_check_of_what_is_not_there(url: str) -> None:
     """It names the command that creates it, and creates nothing itself."""
-    reason = "reachable   no: there is no such database yet: run `tidegraph migrate`"
+    reason = "reachable   no: the database does not exist yet: run `tidegraph migrate`"
 
     assert (False, [reason]) == await checked(url)
     assert (False, [reason]) == await checked(url)
@@ -62,7 +62,7 @@ async def test_check_of_an_old_schema(url: str) -> None:
     await bring_to(url, "0001")
     ok, (_, schema, *_) = await checked(url)
 
-    assert (False, "schema      behind: run `tidegraph migrate`") == (ok, schema)
+    assert (False, "schema      outdated: run `tidegraph migrate`") == (ok, schema)
 
 
 async def test_check_of_a_newer_schema(url: str) -> None:
@@ -70,7 +70,7 @@ async def test_check_of_a_newer_schema(url: str) -> None:
     await bring_to(url, "9999")
     ok, (_, schema, *_) = await checked(url)
 
-    assert (True, "schema      newer than this program, which serves it all the same") == (ok, schema)
+    assert (True, "schema      newer than this program, but compatible") == (ok, schema)
 
 
 INCOMPATIBLE = (
@@ -140,7 +140,7 @@ async def test_migrate_leaves_a_newer_schema_alone(url: str) -> None:
 async def test_serve_needs_the_schema_of_this_program(url: str) -> None:
     """On TiDB it refuses an old one and names the command; on SQLite it migrates by itself."""
     await bring_to(url, "0001")
-    refusal = f"{url} has a schema that is behind: run `tidegraph migrate`, or serve --migrate"
+    refusal = f"{url} has an outdated schema: run `tidegraph migrate`, or serve --migrate"
 
     if url.startswith("sqlite"):
         assert [] == await prepare(url)
@@ -153,7 +153,7 @@ async def test_serve_needs_the_schema_of_this_program(url: str) -> None:
 async def test_serve_creates_only_when_told(url: str) -> None:
     """A misspelt name on TiDB does not become a database; a new file of SQLite is what a newcomer wants."""
     if url.startswith("tidb"):
-        reason = f"{url}: there is no such database yet: run `tidegraph migrate`"
+        reason = f"{url}: the database does not exist yet: run `tidegraph migrate`"
         assert reason == await failure_of_prepare(url)
         assert reason == await failure_of_prepare(url, seed=FEW)
     await prepare(url, migrate=url.startswith("tidb"))
@@ -164,7 +164,7 @@ async def test_serve_creates_only_when_told(url: str) -> None:
 async def test_serve_takes_a_newer_schema(url: str) -> None:
     """With a warning, so that instances can be replaced one by one."""
     await bring_to(url, "9999")
-    warning = f"the schema of {url} is newer than this program; serving it all the same"
+    warning = f"the schema of {url} is newer than this program, but compatible"
 
     assert [warning] == await prepare(url)
     assert [warning] == await prepare(url, migrate=True)
@@ -203,8 +203,8 @@ async def test_seed_needs_a_schema(url: str) -> None:
     with pytest.raises(CommandError) as behind:
         await database_commands.seed(settings_of(url), FEW)
 
-    assert f"{url}: there is no such database yet: run `tidegraph migrate`" == str(absent.value)
-    assert f"{url} has a schema that is behind: run `tidegraph migrate` first" == str(behind.value)
+    assert f"{url}: the database does not exist yet: run `tidegraph migrate`" == str(absent.value)
+    assert f"{url} has an outdated schema: run `tidegraph migrate` first" == str(behind.value)
 
 
 @pytest.mark.parametrize("database_url", KINDS[:2], indirect=True)
@@ -214,5 +214,5 @@ async def test_seeding_twice_is_refused(database_url: str) -> None:
     full = f"{settings.redacted_database_url} has data already"
 
     assert "Seeded 3 customers with 6 orders." == await database_commands.seed(settings, FEW)
-    with pytest.raises(CommandError, match=f"{full}; sample data goes into an empty one only"):
+    with pytest.raises(CommandError, match=f"{full}; sample data is added to an empty database only"):
         await database_commands.seed(settings, FEW)

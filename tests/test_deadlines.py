@@ -111,7 +111,7 @@ def test_a_slow_body_ends_with_408(client: socket.socket) -> None:
     (error,) = json.loads(received.partition(b"\r\n\r\n")[2])["errors"]
 
     assert received.startswith(b"HTTP/1.1 408 Request Timeout")
-    assert ("The body did not come within 0.5 seconds.", "TIMEOUT") == (
+    assert ("The body was not received within 0.5 seconds.", "TIMEOUT") == (
         error["message"],
         error["extensions"]["code"],
     )

@@ -43,8 +43,8 @@ def test_without_authentication_other_names_are_refused(host: str, server: Servi
 
     assert [(403, ["FORBIDDEN"])] * 3 == [(each.status, each.codes) for each in answers]
     message = (
-        "Without authentication the server answers by localhost and by addresses, not by other names: "
-        "set TIDEGRAPH_AUTH, or say --insecure."
+        "This Host is not allowed. Without authentication the server accepts localhost and IP addresses: "
+        "set TIDEGRAPH_AUTH, or use --insecure."
     )
     assert message == answers[0].json()["errors"][0]["message"]
     assert 200 == page.status

@@ -65,7 +65,7 @@ def test_not_ready_without_a_database(spawn: Spawn) -> None:
     ready = serving.get("/readyz")
 
     assert 503 == ready.status_code
-    assert {"status": "unavailable", "reason": "The database cannot be reached."} == ready.json()
+    assert {"status": "unavailable", "reason": "The database is not reachable."} == ready.json()
     assert 200 == serving.get("/livez").status_code
     assert "s3cret" not in serving.output
 
@@ -83,7 +83,7 @@ async def test_a_schema_that_was_not_seen_is_looked_at(
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             answers = [await client.post("/graphql", json={"query": READ}) for _ in range(2)]
     await execute(database_url, f"UPDATE alembic_version SET version_num = '{migrate.head()}'")
-    newer = f"the schema of {database.url} is newer than this program; serving it all the same"
+    newer = f"the schema of {database.url} is newer than this program, but compatible"
 
     assert [200 if served else 503] * 2 == [answer.status_code for answer in answers]
     assert served == ("data" in answers[0].json())
@@ -192,7 +192,7 @@ async def test_a_running_server_notices_a_schema_that_is_too_new(
     """It is not ready and refuses requests, says why once, and goes on when the schema fits again."""
     app = create_app(Settings(_env_file=None), database)
     transport = httpx2.ASGITransport(app=app)
-    refusal = "This server and the database's schema are of different versions. Try again later."
+    refusal = "The versions of the server and its database schema do not match. Try again later."
     detail = (
         f"revision {migrate.head()} needs a program of revision 9999 or later, and this is {migrate.head()}"
     )
@@ -217,7 +217,7 @@ async def test_a_running_server_notices_a_schema_that_is_too_new(
         again = await seen(client)
 
     assert (200, (None, None), None) == unaware == again
-    reason = "The database's schema is too new for this server."
+    reason = "The database schema is too new for this server."
     assert (503, (refusal, "SERVICE_UNAVAILABLE"), reason) == aware
     warning = f"the schema of {database.url} is too new for this program: {detail}"
     assert [("warning", warning)] == [(line["log_level"], line["event"]) for line in logged]

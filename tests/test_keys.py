@@ -71,7 +71,7 @@ def test_a_key_is_bound_to_a_customer(database_url: str, spawn: Spawn) -> None:
     assert [ids[1]] == shown
     assert f"  {ids[1]}  customers:read\n" in listed
     for each, done in unknown.items():
-        assert f"tidegraph: there is no customer with the id {each!r}" == one_error(done)
+        assert f"tidegraph: there is no customer with the ID {each!r}" == one_error(done)
 
 
 @on_both
@@ -81,8 +81,11 @@ def test_a_name_that_was_given_out_is_refused(database_url: str, spawn: Spawn) -
     again = spawn.run("keys", "create", "web", "--scope", "admin", database_url=database_url)
     unknown = spawn.run("keys", "revoke", "app", database_url=database_url)
 
-    assert "tidegraph: there is or was a key with the name web; take another name" == one_error(again)
-    assert "tidegraph: there is no key with the name app" == one_error(unknown)
+    assert (
+        "tidegraph: the name web is taken by another key, maybe a revoked one; choose another"
+        == one_error(again)
+    )
+    assert "tidegraph: there is no key named app" == one_error(unknown)
 
 
 def test_keys_need_a_schema(spawn: Spawn) -> None:
@@ -90,7 +93,7 @@ def test_keys_need_a_schema(spawn: Spawn) -> None:
     for command in (["list"], ["revoke", "web"], ["create", "web", "--scope", "admin"]):
         error = one_error(spawn.run("keys", *command))
         assert (
-            "tidegraph: sqlite:///tidegraph.db: there is no such database yet: run `tidegraph migrate`"
+            "tidegraph: sqlite:///tidegraph.db: the database does not exist yet: run `tidegraph migrate`"
             == error
         )
 

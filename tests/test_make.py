@@ -114,12 +114,12 @@ def test_run_sets_up_once(tree: Path, port: int, address: str) -> None:
     assert f"{shown} is now at revision " in first
     assert "Seeded 1,000 customers with 10,000 orders." in first
     assert [
-        f"Tidegraph is up, on {shown}. Ctrl-C ends it.",
+        f"Tidegraph is running on {shown}. Press Ctrl-C to stop.",
         f"  API        {root}/graphql  (POST)",
         f"  GraphiQL   {root}/graphql  (in a browser)",
         f"  Readiness  {root}/readyz",
         "^C",
-        "Tidegraph has ended.",
+        "Tidegraph has stopped.",
     ] == second.splitlines()
 
 
@@ -150,7 +150,7 @@ def test_a_failed_build_is_not_tried_again_by_each_run(tree: Path) -> None:
     called = calls.read_text()
     again = make(tree, "graphiql", PATH=path)
     building = "Building GraphiQL, once (about half a minute).\n"
-    failed = "GraphiQL could not be built: /graphql shows a page that loads GraphiQL from the internet.\n"
+    failed = "GraphiQL could not be built: /graphql loads GraphiQL from the internet instead.\n"
 
     assert [building + failed, ""] == [run.stdout for run in runs]
     assert "ci\n" == called

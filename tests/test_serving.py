@@ -63,11 +63,11 @@ def test_development_speaks_to_people(database_url: str, spawn: Spawn) -> None:
 
     assert 0 == code
     assert [
-        f"Tidegraph is up, on {database_url}. Ctrl-C ends it.",
+        f"Tidegraph is running on {database_url}. Press Ctrl-C to stop.",
         f"  API        {serving.url}/graphql  (POST)",
         f"  GraphiQL   {serving.url}/graphql  (in a browser)",
         f"  Readiness  {serving.url}/readyz",
-        "Tidegraph has ended.",
+        "Tidegraph has stopped.",
     ] == serving.output.splitlines()
 
 

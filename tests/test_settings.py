@@ -8,8 +8,8 @@ from graph import settings
 from graph.settings import KUBERNETES, Settings, SettingsError
 
 FORMS = "sqlite:///file.db, tidb://user:password@host:4000/name, mysql+aiomysql://… or mysql+asyncmy://…"
-AN_ORIGIN = "takes origins such as https://app.example.com, not"
-A_SOURCE = "must be a file that is there, or begin with https://."
+AN_ORIGIN = "must list origins such as https://app.example.com, not"
+A_SOURCE = "must be an existing file or an https:// URL."
 BAD = [
     ("database_url", "postgres://db/shop", f"must look like {FORMS}."),
     ("database_url", "", f"must look like {FORMS}."),
@@ -18,7 +18,7 @@ BAD = [
     (
         "auth",
         "jwt",
-        "jwt needs TIDEGRAPH_JWT_JWKS, TIDEGRAPH_JWT_ISSUER, TIDEGRAPH_JWT_AUDIENCE.",
+        "jwt requires TIDEGRAPH_JWT_JWKS, TIDEGRAPH_JWT_ISSUER, TIDEGRAPH_JWT_AUDIENCE.",
     ),
     ("jwt_jwks", "nowhere.json", A_SOURCE),
     ("jwt_jwks", "http://id.example.com/jwks.json", A_SOURCE),
@@ -36,7 +36,7 @@ BAD = [
     ("request_timeout", "0", "must be greater than 0."),
     ("request_timeout", "nan", "must be a finite number."),
     ("lock_timeout", "-1", "must be greater than 0."),
-    ("lock_timeout", "5", "must be below half of TIDEGRAPH_REQUEST_TIMEOUT, as a lock is waited for twice."),
+    ("lock_timeout", "5", "must be less than half of TIDEGRAPH_REQUEST_TIMEOUT: locks are waited for twice."),
     ("retry_attempts", "0", "must be greater than or equal to 1."),
     ("retry_timeout", "0", "must be greater than 0."),
     ("idempotency_hours", "0", "must be greater than 0."),
@@ -47,7 +47,7 @@ BAD = [
     ("cost_limit", "0", "must be greater than or equal to 1."),
     ("trusted_documents", "/nowhere", "names a file that cannot be read: No such file or directory."),
     ("trusted_documents", __file__, "names a file that is not JSON."),
-    ("only_trusted_documents", "true", "needs TIDEGRAPH_TRUSTED_DOCUMENTS."),
+    ("only_trusted_documents", "true", "requires TIDEGRAPH_TRUSTED_DOCUMENTS."),
     ("only_trusted_documents", "perhaps", "must be a valid boolean."),
     ("body_limit", "1MB", "must be a valid integer."),
     ("bodies_limit", "1999999", "must be at least twice TIDEGRAPH_BODY_LIMIT."),
@@ -68,8 +68,8 @@ BAD = [
     ("concurrency_limit", "0", "must be greater than or equal to 1."),
     ("queue_limit", "-1", "must be greater than or equal to 0."),
     ("queue_timeout", "0", "must be greater than 0."),
-    ("rate_limit", "fast", "takes rates such as 100/second; 2000/minute."),
-    ("rate_limit", "0/second", "takes rates such as 100/second; 2000/minute."),
+    ("rate_limit", "fast", "must be rates such as 100/second; 2000/minute."),
+    ("rate_limit", "0/second", "must be rates such as 100/second; 2000/minute."),
     (
         "rate_limit_storage",
         "mysql://:s3cret@db",
@@ -153,7 +153,7 @@ def test_half_of_a_short_request_timeout_is_below_the_default(monkeypatch: pytes
     """Who shortens the one is told to shorten the other."""
     monkeypatch.setenv("TIDEGRAPH_REQUEST_TIMEOUT", "6")
 
-    assert refused().startswith("TIDEGRAPH_LOCK_TIMEOUT must be below half of TIDEGRAPH_REQUEST_TIMEOUT")
+    assert refused().startswith("TIDEGRAPH_LOCK_TIMEOUT must be less than half of TIDEGRAPH_REQUEST_TIMEOUT")
 
 
 def test_every_setting_is_checked() -> None:
@@ -183,7 +183,7 @@ def test_keys_of_tokens_are_not_given_for_nothing(auth: str | None, monkeypatch:
     if auth:
         monkeypatch.setenv("TIDEGRAPH_AUTH", auth)
 
-    assert "TIDEGRAPH_AUTH must be jwt or keys,jwt where TIDEGRAPH_JWT_JWKS is given." == refused()
+    assert "TIDEGRAPH_AUTH must be jwt or keys,jwt when TIDEGRAPH_JWT_JWKS is set." == refused()
 
 
 @pytest.mark.parametrize("name", ["TIDEGRAPH_POOLSIZE", "tidegraph_poolsize"])

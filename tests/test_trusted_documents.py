@@ -24,7 +24,7 @@ DOCUMENTS = {
 }
 ANSWER = {"data": {"orders": {"nodes": []}}}
 NO_QUERY = 'The request has no query. Send {"query": "…", "variables": {}}.'
-ONLY_TRUSTED = "Only trusted documents are accepted: send the documentId of one, and no query."
+ONLY_TRUSTED = "Only trusted documents are accepted. Send a documentId instead of a query."
 
 pytestmark = on_sqlite
 
@@ -84,10 +84,12 @@ def test_other_documents_are_run_too(serving: Serving) -> None:
 
 def test_an_unknown_id_is_refused(serving: Serving) -> None:
     """In the words on which a client that sends hashes sends its query."""
-    assert (400, "BAD_REQUEST", "No trusted document has this id.") == refusal(serving, documentId=UNKNOWN)
+    assert (400, "BAD_REQUEST", "No trusted document has this documentId.") == refusal(
+        serving, documentId=UNKNOWN
+    )
     not_found = (200, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
     assert not_found == refusal(serving, extensions=persisted(UNKNOWN))
-    assert (400, "BAD_REQUEST", "The id of a document must be a string.") == refusal(serving, documentId=1)
+    assert (400, "BAD_REQUEST", "documentId must be a string.") == refusal(serving, documentId=1)
     assert (400, "BAD_REQUEST", NO_QUERY) == refusal(serving, extensions={})
 
 
@@ -107,7 +109,9 @@ def test_nothing_but_trusted_documents_is_accepted(strict: Serving) -> None:
     ]
 
     assert [(400, "BAD_REQUEST", ONLY_TRUSTED)] * 5 == refused
-    assert (400, "BAD_REQUEST", "No trusted document has this id.") == refusal(strict, documentId=UNKNOWN)
+    assert (400, "BAD_REQUEST", "No trusted document has this documentId.") == refusal(
+        strict, documentId=UNKNOWN
+    )
     assert (200, "PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported") == refusal(
         strict, extensions=persisted(UNKNOWN)
     )

@@ -17,14 +17,14 @@ from tests.prepare_database import FEW, failure_of_prepare, prepare, settings_of
 from tests.shared_tidb import SharedTidb, execute
 
 CLOSED_PORT = "tidb://shop:s3cret@127.0.0.1:1/shop"
-REFUSED = f"the database cannot be reached: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"
+REFUSED = f"the database is not reachable: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)"
 
 
 async def test_serve_starts_before_its_database() -> None:
     """A TiDB that is still to come only makes it unready, unless there is something to do first."""
     shown = CLOSED_PORT.replace("s3cret", "***")
 
-    assert [f"{shown} does not answer yet; serving, but not ready"] == await prepare(CLOSED_PORT)
+    assert [f"{shown} does not respond yet; serving, but not ready"] == await prepare(CLOSED_PORT)
     for wanted in ({"migrate": True}, {"seed": FEW}):
         assert f"{shown}: {REFUSED}" == await failure_of_prepare(CLOSED_PORT, **wanted)
 
@@ -95,13 +95,13 @@ async def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(database_commands, "DATABASE_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = sa.make_url(CLOSED_PORT).set(port=silent.getsockname()[1])
-        reason = "it did not answer within 0.2 seconds"
+        reason = "no response within 0.2 seconds"
         settings = settings_of(url.render_as_string(hide_password=False))
         shown = settings.redacted_database_url
 
         assert f"reachable   no: {reason}" == (await database_commands.check(settings)).lines[-1]
         assert f"{shown}: {reason}" == await failure_of_prepare(settings.database_url, migrate=True)
-        assert [f"{shown} does not answer yet; serving, but not ready"] == await prepare(
+        assert [f"{shown} does not respond yet; serving, but not ready"] == await prepare(
             settings.database_url
         )
 
@@ -116,7 +116,7 @@ async def test_an_address_that_does_not_answer_is_explained(driver: str, address
     url = f"mysql+{driver}://shop:s3cret@{address}/shop"
     report = await database_commands.check(settings_of(url))
 
-    assert report.lines[-1].startswith("reachable   no: the database cannot be reached: ")
+    assert report.lines[-1].startswith("reachable   no: the database is not reachable: ")
     assert reason in report.lines[-1]
     assert "s3cret" not in "".join(report.lines)
 
@@ -125,7 +125,7 @@ async def test_an_address_that_does_not_answer_is_explained(driver: str, address
 async def test_a_server_without_tls_is_explained(database_url: str) -> None:
     """Each driver has its own word for it."""
     report = await database_commands.check(settings_of(f"{database_url}?tls=true"))
-    reason = "the server offers no TLS" if "aiomysql" in database_url else "WRONG_VERSION_NUMBER"
+    reason = "the server does not support TLS" if "aiomysql" in database_url else "WRONG_VERSION_NUMBER"
 
     assert reason in report.lines[-1]
     assert [] == [line for line in report.lines if "\n" in line]
@@ -134,7 +134,7 @@ async def test_a_server_without_tls_is_explained(database_url: str) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("no/such/f.db", "the folder no/such is not there"),
+        ("no/such/f.db", "the folder no/such does not exist"),
         (f"{'f' * 300}.db", "File name too long"),
     ],
 )

@@ -44,7 +44,7 @@ class ConnectionHealth:
             return
         connection = record.driver_connection
         if connection.is_broken:
-            raise sa.exc.DisconnectionError("it has ended while it was idle")
+            raise sa.exc.DisconnectionError("the connection was closed while idle")
         if not always_ping and idle_since > self._suspect_before:
             return
         pinged_at, answered = time.monotonic(), False
@@ -56,7 +56,7 @@ class ConnectionHealth:
                 self.suspect(pinged_at)
         if not answered:
             # The others of this pool would each take as long to be found dead.
-            raise sa.exc.InvalidatePoolError("it does not answer a ping")
+            raise sa.exc.InvalidatePoolError("no response to a ping")
 
     def _note_failure(self, context: sa.engine.ExceptionContext) -> None:
         if not context.is_disconnect or context.connection is None or context.connection.invalidated:

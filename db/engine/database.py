@@ -272,7 +272,7 @@ async def _commit(connection: AsyncConnection) -> None:
         async with asyncio.timeout(END_TIMEOUT):
             await connection.commit()
     except TimeoutError as error:
-        raise errors.OutcomeUnknown("COMMIT was not answered in time") from error
+        raise errors.OutcomeUnknown("no response to COMMIT in time") from error
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             raise errors.OutcomeUnknown("the connection was lost during COMMIT") from error

@@ -168,7 +168,7 @@ class MysqlConnection:
 
 
 class AiomysqlConnection(MysqlConnection, aiomysql.Connection):  # type: ignore[misc]
-    """aiomysql alone goes on in plain text, password and all, where the server offers no TLS."""
+    """aiomysql alone goes on in plain text, password and all, where the server does not support TLS."""
 
     driver = aiomysql
 
@@ -208,7 +208,7 @@ class AiomysqlConnection(MysqlConnection, aiomysql.Connection):  # type: ignore[
     def require_tls(self, *, offered: bool) -> None:
         """Raises OperationalError."""
         if self._ssl_context and not offered:
-            raise aiomysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
+            raise aiomysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server does not support TLS")
 
 
 async def connect_aiomysql(**arguments: Any) -> AiomysqlConnection:

@@ -33,7 +33,7 @@ class PoolQuota:
             async with asyncio.timeout(self._timeout):
                 await share.acquire()
         except TimeoutError:
-            raise self._error("the caller holds its whole share of the pool") from None
+            raise self._error("the caller has used its pool quota") from None
         try:
             yield
         finally:

@@ -50,7 +50,7 @@ class OneWriter(AsyncAdaptedQueuePool):
         try:
             return super().connect()
         except sa.exc.TimeoutError as error:
-            raise errors.Conflict("others have been writing all the time") from error
+            raise errors.Conflict("the writer was busy with other transactions") from error
 
 
 def reading(url: DatabaseUrl, limits: Limits) -> AsyncEngine:

@@ -178,7 +178,7 @@ class Attempts:
 def translate(error: sa.exc.SQLAlchemyError) -> errors.DatabaseError:
     """Ours for a driver's error that ends the work."""
     if isinstance(error, sa.exc.TimeoutError):
-        return errors.PoolExhausted("every connection is in use")
+        return errors.PoolExhausted("all connections are in use")
     if not isinstance(error, sa.exc.DBAPIError):
         return errors.StatementFailed(type(error).__name__)
     if breaks_constraint(error):
@@ -187,7 +187,7 @@ def translate(error: sa.exc.SQLAlchemyError) -> errors.DatabaseError:
     if kind is not None:
         return kind(_message(error.orig))
     if errors.driver_code(error.orig) in UNREACHABLE or error.connection_invalidated:
-        return errors.Unavailable(f"the database cannot be reached: {_reason(error.orig)}")
+        return errors.Unavailable(f"the database is not reachable: {_reason(error.orig)}")
     rule = rule_of(error)
     return rule.error() if rule else errors.StatementFailed(str(error.orig))
 

@@ -71,7 +71,7 @@ async def different(connection: AsyncConnection, wanted: Mapping[str, str | int]
     found = (await connection.execute(sa.text(f"SELECT {columns}"))).one()
     pairs = zip(wanted.items(), found, strict=True)
     return [
-        f"{name} is {is_} although it was set to {value}"
+        f"{name} is {is_} after it was set to {value}"
         for (name, value), is_ in pairs
         if _plain(value) != _plain(is_)
     ]

@@ -39,11 +39,11 @@ class DatabaseUrl:
         options = dict(url.query)
         tls, ca = options.pop("tls", "false"), options.pop("ca", None)
         if options:
-            raise BadUrl(f"does not know the option {sorted(options)[0]!r}; it takes tls and ca")
+            raise BadUrl(f"has the unknown option {sorted(options)[0]!r}; the options are tls and ca")
         if not isinstance(tls, str) or tls not in TLS_VALUES:
-            raise BadUrl("takes tls=true or tls=false")
+            raise BadUrl("must have tls=true or tls=false")
         if ca is not None and not (isinstance(ca, str) and Path(ca).is_file()):
-            raise BadUrl("names a ca file that is not there")
+            raise BadUrl("names a ca file that does not exist")
         checked = cls(_with_driver(url), TLS_VALUES[tls], ca)
         checked._require_parts()
         checked._require_certificates()
@@ -51,32 +51,34 @@ class DatabaseUrl:
 
     def _require_parts(self) -> None:
         if not self.driver_url.database:
-            raise BadUrl("names no database")
+            raise BadUrl("has no database name")
         if self.is_sqlite and self.driver_url.database == ":memory:":
-            raise BadUrl("needs a file: a database in memory is gone with its connection")
+            raise BadUrl("must name a file: in-memory databases are not supported")
         if not self.is_sqlite:
             self._require_address()
         if self.is_sqlite and (self.driver_url.host or self.driver_url.port or self.driver_url.username):
-            raise BadUrl("names a host; a file of SQLite has three slashes before it, four from the root")
+            raise BadUrl(
+                "has a host: write three slashes before a relative path, four before an absolute one"
+            )
         if self.is_sqlite and (self.tls or self.ca):
-            raise BadUrl("has no use for tls or ca with SQLite")
+            raise BadUrl("cannot have tls or ca with SQLite")
 
     def _require_address(self) -> None:
         host, port = self.driver_url.host, self.driver_url.port
         if not host:
-            raise BadUrl("names no host")
+            raise BadUrl("has no host")
         if port not in PORTS:
-            raise BadUrl(f"names a port that is not in {PORTS.start} to {PORTS.stop - 1}")
+            raise BadUrl(f"has a port outside {PORTS.start} to {PORTS.stop - 1}")
         try:
             host.encode("idna")
         except UnicodeError:
-            raise BadUrl("names a host whose name has an empty part, or one above 63 characters") from None
+            raise BadUrl("has a host name with a label that is empty or longer than 63 characters") from None
 
     def _require_certificates(self) -> None:
         try:
             _ = self.tls_context
         except ssl.SSLError as error:
-            raise BadUrl("names a ca file that holds no certificate") from error
+            raise BadUrl("names a ca file without a certificate") from error
 
     @property
     def is_sqlite(self) -> bool:
@@ -112,7 +114,7 @@ def _split(text: str) -> URL:
         raise BadUrl(f"must look like {FORMS}") from None
     # SQLAlchemy takes the first @ for the password's end: the rest of it would show in host or name.
     if url.password and "@" in f"{url.host} {url.database}":
-        raise BadUrl("has an @ too many: in a password it is written %40")
+        raise BadUrl("has an unescaped @; write %40 in a password")
     _require_text(url)
     # It drops an option without a value, and `?tls` must not mean plain text.
     options = text.rpartition("@")[2].partition("?")[2]
@@ -124,11 +126,11 @@ def _split(text: str) -> URL:
 def _require_text(url: URL) -> None:
     parts = "".join(str(part) for part in (url.username, url.password, url.database) if part)
     if "\0" in parts:
-        raise BadUrl("has a NUL character in it")
+        raise BadUrl("contains a NUL character")
     try:
         parts.encode()
     except UnicodeEncodeError:
-        raise BadUrl("is not in UTF-8") from None
+        raise BadUrl("is not UTF-8") from None
 
 
 def _with_driver(url: URL) -> URL:
@@ -140,7 +142,7 @@ def _with_driver(url: URL) -> URL:
     else:
         raise BadUrl(f"must look like {FORMS}")
     if driver == "mysql+asyncmy" and importlib.util.find_spec("asyncmy") is None:
-        raise BadUrl("needs the extra asyncmy: .venv/bin/pip install -e '.[asyncmy]'")
+        raise BadUrl("requires the extra asyncmy: .venv/bin/pip install -e '.[asyncmy]'")
     if driver.startswith("sqlite"):
         return url.set(drivername=driver, query={})
     port = 4000 if url.port is None else url.port

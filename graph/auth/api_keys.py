@@ -56,7 +56,7 @@ class ApiKeyVerifier:
         """Raises Unauthenticated, Unavailable or DeadlineExceeded."""
         key = await self._find(digest(secret), deadline)
         if key is None or key.revoked_at is not None or key.expires_at <= datetime.now(UTC):
-            raise Unauthenticated("This key is unknown, expired or revoked.")
+            raise Unauthenticated("The API key is unknown, expired or revoked.")
         return Caller(f"key:{key.name}", granted(key.scopes.split()), key.customer_id)
 
     async def _find(self, key_digest: str, deadline: Deadline) -> ApiKey | None:

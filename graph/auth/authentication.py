@@ -58,8 +58,8 @@ class Authentication:
         scheme, _, credential = (headers[0] if len(headers) == 1 else "").partition(" ")
         credential = credential.strip(" ")
         if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL_LENGTH:
-            raise Unauthenticated("Send one header Authorization: Bearer, and a key or token.")
+            raise Unauthenticated("Send one header `Authorization: Bearer …` with an API key or token.")
         for verifier in self._verifiers:
             if verifier.recognizes(credential):
                 return await verifier.caller(credential, deadline)
-        raise Unauthenticated("This is neither a key nor a token that this server takes.")
+        raise Unauthenticated("The Authorization header has no API key or token that this server accepts.")

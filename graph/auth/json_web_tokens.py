@@ -25,7 +25,7 @@ EVERY_CUSTOMER = "*"
 # Size of the cache of verified JWTs, and seconds that they stay in it.
 MAX_CACHED_JWTS, CACHE_SECONDS = 10_000, 300.0
 # One message for all reasons, so that trying JWTs out reveals nothing.
-INVALID_JWT = "This token is not valid here, or no longer."
+INVALID_JWT = "The token is invalid or expired."
 
 
 class VerifiedJwt(NamedTuple):

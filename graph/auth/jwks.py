@@ -45,7 +45,7 @@ class JwkSet:
                     await asyncio.shield(loading)
         if time.monotonic() >= self._loaded + MAX_STALE:
             raise unavailable(
-                "The server cannot check tokens now. Try again in a moment.", round(RETRY_SECONDS)
+                "The server cannot verify tokens now. Try again in a moment.", round(RETRY_SECONDS)
             )
         return self._keys.get(kid)
 
@@ -84,7 +84,7 @@ def read(source: str) -> dict[str, PyJWK]:
 def check(source: str) -> None:
     """Raises ValueError unless `source` is an existing file or a trustworthy URL."""
     if not (_is_url(source) or Path(source).is_file()):
-        raise ValueError("must be a file that is there, or begin with https://")
+        raise ValueError("must be an existing file or an https:// URL")
 
 
 def _is_url(source: str) -> bool:

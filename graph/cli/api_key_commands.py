@@ -31,7 +31,9 @@ async def create(
         try:
             await database.write(work)
         except domain_errors.Taken:
-            raise CommandError(f"there is or was a key with the name {name}; take another name") from None
+            raise CommandError(
+                f"the name {name} is taken by another key, maybe a revoked one; choose another"
+            ) from None
         except domain_errors.NotFound:
             raise _no_customer(str(customer)) from None
     return secret
@@ -51,7 +53,7 @@ async def revoke(settings: Settings, name: str) -> str:
     async with open_migrated(settings) as database:
         key = await database.write(partial(api_keys.revoke, name=name))
     if key is None:
-        raise CommandError(f"there is no key with the name {name}")
+        raise CommandError(f"there is no key named {name}")
     if key.revoked_at is not None:
         return f"{name} was already revoked."
     return f"Revoked {name}: it stops working within {CACHE_SECONDS:g} seconds."
@@ -70,7 +72,7 @@ def _customer_id(text: str) -> int:
 
 
 def _no_customer(text: str) -> CommandError:
-    return CommandError(f"there is no customer with the id {text!r}")
+    return CommandError(f"there is no customer with the ID {text!r}")
 
 
 def _state(key: ApiKey) -> str:

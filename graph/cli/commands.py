@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 HELP = """A GraphQL API server for customers and orders on TiDB.
 
-Without settings it runs on SQLite, in the file tidegraph.db. For TiDB set TIDEGRAPH_DATABASE_URL
-to tidb://user:password@host:4000/name, in the environment or in the file .env.
+By default it uses SQLite, in the file tidegraph.db. For TiDB, set TIDEGRAPH_DATABASE_URL to
+tidb://user:password@host:4000/name, in the environment or in the file .env.
 
 \b
-  tidegraph serve --seed   try it with sample data, on http://127.0.0.1:8000
-  tidegraph check          see whether the settings and the database will do
+  tidegraph serve --seed   serve sample data on http://127.0.0.1:8000
+  tidegraph check          check the settings and the database
 """
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -45,53 +45,61 @@ app.add_typer(keys, name="keys")
 def key_name(name: str) -> str:
     """Validate a key's name, which appears in logs and in the audit log."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name, re.ASCII):
-        raise typer.BadParameter("Take up to 100 letters, digits, and . _ - inside.")
+        raise typer.BadParameter("Use 1 to 100 letters, digits, or . _ - (not first).")
     return name
 
 
 Host = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback only with authentication.")
+    str,
+    typer.Option(metavar="ADDRESS", help="Address to listen on; beyond loopback only with authentication."),
 ]
-Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes a free one.")]
+Port = Annotated[
+    int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+]
 Insecure = Annotated[
     bool,
-    typer.Option("--insecure", help="Listen beyond loopback without authentication, too."),
+    typer.Option("--insecure", help="Allow listening beyond loopback without authentication."),
 ]
-Migrate = Annotated[bool, typer.Option("--migrate", help="Migrate first, as `tidegraph migrate` does.")]
-Seed = Annotated[bool, typer.Option("--seed", help="Seed first, where the database has no data yet.")]
+Migrate = Annotated[
+    bool, typer.Option("--migrate", help="Migrate the database first, like `tidegraph migrate`.")
+]
+Seed = Annotated[bool, typer.Option("--seed", help="Add sample data first if the database is empty.")]
 TrustedDocumentsFile = Annotated[
-    str, typer.Option(metavar="FILE", help="Documents by their ids, as a client's build writes them.")
+    str, typer.Option(metavar="FILE", help="JSON file of GraphQL documents by ID, as client builds write it.")
 ]
-OnlyTrusted = Annotated[
-    bool, typer.Option("--only-trusted-documents", help="Accept no document but those of the file.")
-]
-Customers = Annotated[int, typer.Option(metavar="N", min=0, help="How many customers.")]
-Orders = Annotated[int, typer.Option(metavar="N", min=0, help="How many orders for each customer.")]
+OnlyTrusted = Annotated[bool, typer.Option("--only-trusted-documents", help="Reject all other documents.")]
+Customers = Annotated[int, typer.Option(metavar="N", min=0, help="Number of customers.")]
+Orders = Annotated[int, typer.Option(metavar="N", min=0, help="Number of orders per customer.")]
 SeedValue = Annotated[
-    int, typer.Option(metavar="N", help="The same value gives the same data on the same day.")
+    int, typer.Option(metavar="N", help="Random seed: the same value gives the same data on the same day.")
 ]
 Data = Annotated[
     bool,
-    typer.Option("--data", help="Look through all rows, too; the search index is repaired where needed."),
+    typer.Option("--data", help="Also check every row, and repair the search index."),
 ]
 Federation = Annotated[
-    bool, typer.Option("--federation", help="As a subgraph of Apollo Federation, for composition.")
+    bool, typer.Option("--federation", help="Print the Apollo Federation subgraph, for composition.")
 ]
 Migration = Annotated[
-    bool, typer.Option("--migration", help="Check the grants of the user that migrates, too.")
+    bool, typer.Option("--migration", help="Also check the grants that `tidegraph migrate` needs.")
 ]
 KeyName = Annotated[
-    str, typer.Argument(metavar="NAME", callback=key_name, help="Letters, digits, and . _ - inside.")
+    str,
+    typer.Argument(
+        metavar="NAME", callback=key_name, help="Name of the key: letters, digits, or . _ - (not first)."
+    ),
 ]
 KeyScopes = Annotated[
     list[Scope],
-    typer.Option("--scope", metavar="SCOPE", help=f"One of {', '.join(Scope)}; repeat it for several."),
+    typer.Option("--scope", metavar="SCOPE", help=f"Scope to grant: {', '.join(Scope)}; repeatable."),
 ]
 BoundCustomer = Annotated[
     str | None,
-    typer.Option("--customer", metavar="ID", help="Show and change this customer's data alone, by its id."),
+    typer.Option("--customer", metavar="ID", help="Restrict the key to this customer's data, by global ID."),
 ]
-Days = Annotated[int, typer.Option("--expires-days", metavar="N", min=1, max=3650, help="For how many days.")]
+Days = Annotated[
+    int, typer.Option("--expires-days", metavar="N", min=1, max=3650, help="Days until the key expires.")
+]
 
 
 def main() -> None:
@@ -159,7 +167,7 @@ def options(
         typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Options before a command."""
 
 
 @app.command()
@@ -174,7 +182,7 @@ def serve(
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM.
 
-    On SQLite it migrates by itself; on TiDB it refuses a schema that is behind, unless --migrate.
+    It migrates SQLite automatically. On TiDB it does not start on an outdated schema without --migrate.
     """
     standard_streams.drop_unwritable_output()
     trust = {"trusted_documents": trusted_documents, "only_trusted_documents": only_trusted_documents}
@@ -189,7 +197,7 @@ def serve(
         loopback_only = not (loaded.authenticates or insecure)
         listener = server.bind(host, port, loopback_only=loopback_only)
         if not (loaded.authenticates or server.is_loopback(host)):
-            console.warning("INSECURE: whoever reaches this server reads and changes everything")
+            console.warning("INSECURE: anyone who can reach this server can read and change everything")
         seed_options = database_commands.SeedOptions() if seed else None
         fits = run(database_commands.prepare(loaded, console, migrate=migrate, seed=seed_options))
         made = create_app(loaded, schema_fits=fits, loopback_only=loopback_only)
@@ -200,9 +208,9 @@ def serve(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's schema up to date.
+    """Migrate the database schema to the latest revision.
 
-    Creates the database where there is none and the user may.
+    Creates the database if it does not exist and the user has the privilege.
     """
     loaded = load_settings()
     from graph.cli import database_commands
@@ -236,7 +244,7 @@ def schema(federation: Federation = False) -> None:
 def check(data: Data = False, migration: Migration = False) -> None:
     """Check the settings, the database, its schema and grants.
 
-    The exit code is 0 when `tidegraph serve` would serve it and nothing was wrong, 1 when not.
+    The exit code is 0 if everything is ok and `tidegraph serve` would start, otherwise 1.
     """
     loaded = load_settings()
     from graph.cli import database_commands
@@ -252,7 +260,7 @@ def create_key(
 ) -> None:
     """Create a key and print it, this once.
 
-    It goes to standard output alone, and only its SHA-256 is stored. A name is given out once.
+    Standard output has the key only; the database stores its SHA-256. Names cannot be reused.
     """
     loaded = load_settings()
     from graph.cli import api_key_commands
@@ -262,7 +270,7 @@ def create_key(
 
 @keys.command("list")
 def list_keys() -> None:
-    """List all keys: name, state, dates, customer and scopes."""
+    """List all API keys with state, dates, customer and scopes."""
     loaded = load_settings()
     from graph.cli import api_key_commands
 
@@ -271,7 +279,7 @@ def list_keys() -> None:
 
 @keys.command("revoke")
 def revoke_key(name: KeyName) -> None:
-    """Revoke a key, for good and within seconds."""
+    """Revoke an API key permanently, within seconds."""
     loaded = load_settings()
     from graph.cli import api_key_commands
 

@@ -68,7 +68,7 @@ async def prepare(settings: Settings, console: Console, *, migrate: bool, seed: 
         except (errors.Unavailable, errors.DeadlineExceeded):
             if migrate or seed:
                 raise
-            console.warning(f"{database.url} does not answer yet; serving, but not ready")
+            console.warning(f"{database.url} does not respond yet; serving, but not ready")
             return False
 
 
@@ -108,7 +108,7 @@ async def seed(settings: Settings, options: SeedOptions) -> str:
     """Seed an empty database, and return a line with the amounts. Raises CommandError."""
     async with open_migrated(settings) as database:
         if not await _is_empty(database):
-            raise CommandError(f"{database.url} has data already; sample data goes into an empty one only")
+            raise CommandError(f"{database.url} is not empty; sample data is added to an empty database only")
         with progress(options.rows) as advance:
             return await _seed(database, options, advance)
 
@@ -207,20 +207,21 @@ async def check_data(database: Database, schema: Schema) -> CheckReport:
         return CheckReport(False, ["data        not checked: the schema does not fit this program"])
     repair = schema.state is State.CURRENT
     searched = await data_checks.check_search_index(database, repair=repair)
-    drifted = "were not found by their words; they are now"
+    drifted = "had outdated search words; repaired"
     if not repair:
-        drifted = "are not found by their words; not repaired, because the schema is newer"
+        drifted = "have outdated search words; not repaired, because the schema is newer"
     counted = await data_checks.check_order_counts(database, repair=repair)
     miscounted = "had a wrong ordersCount; repaired"
     if not repair:
         miscounted = "have a wrong ordersCount; not repaired, because the schema is newer"
     totals = await data_checks.check_order_totals(database)
+    different = "have a total that differs from the sum of their lines"
     findings = [
         (searched, f"words       {_summary(searched, 'customers', drifted)}"),
         (counted, f"counts      {_summary(counted, 'customers', miscounted)}"),
         (
             totals,
-            f"totals      {_summary(totals, 'orders', 'have another total than their lines', show=True)}",
+            f"totals      {_summary(totals, 'orders', different, show=True)}",
         ),
     ]
     for child, parent in data_checks.REFERENCES:
@@ -229,7 +230,7 @@ async def check_data(database: Database, schema: Schema) -> CheckReport:
         findings.append((finding, f"orphans     {_summary(finding, kind, problem, show=True)}"))
     for kind in ("Customer", "Order"):
         finding = await data_checks.check_audit_log(database, kind)
-        objects, problem = f"{kind.lower()}s with a history", "are not as their last change left them"
+        objects, problem = f"{kind.lower()}s with a history", "differ from their history"
         findings.append((finding, f"history     {_summary(finding, objects, problem, show=True)}"))
     findings += await _without_keys(database)
     return CheckReport(not any(finding.wrong for finding, _ in findings), [line for _, line in findings])
@@ -239,8 +240,10 @@ async def _without_keys(database: Database) -> list[tuple[data_checks.Finding, s
     """Whose unique text finds another object."""
     customers = await data_checks.check_customer_keys(database)
     orders = await data_checks.check_order_keys(database)
-    of_customers = "have the username or e-mail address of an older one and are not found by it; edit them"
-    of_orders = "have the reference of an older one and are not found by it; edit them"
+    of_customers = (
+        "share a username or e-mail address with an older customer and are not found by it; edit them"
+    )
+    of_orders = "share a reference with an older order and are not found by it; edit them"
     return [
         (customers, f"keys        {_summary(customers, 'customers', of_customers, show=True)}"),
         (orders, f"keys        {_summary(orders, 'orders', of_orders, show=True)}"),
@@ -255,12 +258,12 @@ def _summary(finding: data_checks.Finding, kind: str, problem: str, *, show: boo
     return f"{len(finding.wrong):,} of {finding.checked:,} {kind} {problem}{shown}"
 
 
-SCHEMA_PROBLEMS = {State.EMPTY: "has no schema yet", State.BEHIND: "has a schema that is behind"}
+SCHEMA_PROBLEMS = {State.EMPTY: "has no schema yet", State.BEHIND: "has an outdated schema"}
 SCHEMA_STATES = {
     State.EMPTY: f"none yet: {MIGRATE_HINT}",
-    State.BEHIND: f"behind: {MIGRATE_HINT}",
+    State.BEHIND: f"outdated: {MIGRATE_HINT}",
     State.CURRENT: "current",
-    State.AHEAD: "newer than this program, which serves it all the same",
+    State.AHEAD: "newer than this program, but compatible",
     State.INCOMPATIBLE: "too new for this program: ",
     State.INCOMPLETE: "incomplete: ",
 }
@@ -277,9 +280,9 @@ async def _open_database(settings: Settings) -> AsyncIterator[Database]:
 
 def _reason(error: errors.DatabaseError) -> str:
     if isinstance(error, errors.NoSuchDatabase):
-        return f"there is no such database yet: {MIGRATE_HINT}"
+        return f"the database does not exist yet: {MIGRATE_HINT}"
     if isinstance(error, errors.DeadlineExceeded):
-        return f"it did not answer within {DATABASE_TIMEOUT:g} seconds"
+        return f"no response within {DATABASE_TIMEOUT:g} seconds"
     return str(error) or type(error).__name__
 
 
@@ -343,6 +346,6 @@ def _require_file(database: Database) -> None:
     except OSError as error:
         raise errors.InvalidFilePath(error.strerror) from error
     if not folder_there:
-        raise errors.InvalidFilePath(f"the folder {path.parent} is not there")
+        raise errors.InvalidFilePath(f"the folder {path.parent} does not exist")
     if not there:
         raise errors.NoSuchDatabase

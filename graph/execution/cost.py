@@ -35,10 +35,10 @@ def check_cost(bound: BoundPlan, limit: int) -> int:
     costs = Costs(bound)
     cost = min(costs.of_selection(bound.plan.roots, NO_COST) // VALUES_PER_POINT, LARGEST)
     if cost > limit:
-        message = f"The operation costs {cost} points, and {limit} are the limit. Ask for smaller pages."
+        message = f"The operation costs {cost} points; the limit is {limit}. Ask for smaller pages."
         if costs.unindexed:
             fields = ", ".join(costs.unindexed)
-            message += f" No index serves the filter and sort of {fields}, which costs more."
+            message += f" No index serves the filter and sort of {fields}, which makes them expensive."
         raise RequestError(coded_error(message, COST_LIMIT_EXCEEDED, cost=cost, limit=limit))
     return cost
 

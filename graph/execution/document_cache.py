@@ -67,9 +67,7 @@ class Document:
     def check_values(self, sent: Mapping[str, int], most: int) -> None:
         """Raises RequestError if the arguments hold more than `most` values. `sent` counts by variable."""
         if (count := self.values.count(sent)) > most:
-            message = (
-                f"The operation's arguments hold {count} values, variables put in, and {most} are the limit."
-            )
+            message = f"The operation's arguments have {count} values, with variables; the limit is {most}."
             raise RequestError(coded_error(message, BAD_USER_INPUT))
 
     @cached_property
@@ -101,14 +99,14 @@ class Document:
         if name is None:
             if len(operations) != 1:
                 reason = (
-                    "has no operation" if not operations else "has several operations: give operationName"
+                    "has no operation" if not operations else "has several operations: send operationName"
                 )
                 raise bad_request(f"The document {reason}.")
             return operations[0]
         for operation in operations:
             if operation.name and operation.name.value == name:
                 return operation
-        raise bad_request("The document has no operation of this name.")
+        raise bad_request("The document has no operation with this operationName.")
 
 
 # From so many characters on, parsing and validating take more than some milliseconds, and a thread does it.

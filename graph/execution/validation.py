@@ -45,7 +45,9 @@ class ShortAliases(ValidationRule):
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         if node.alias and len(node.alias.value) > MAX_ALIAS_LENGTH:
-            self.report_error(GraphQLError(f"An alias has at most {MAX_ALIAS_LENGTH} characters.", node))
+            self.report_error(
+                GraphQLError(f"An alias must have at most {MAX_ALIAS_LENGTH} characters.", node)
+            )
 
 
 def short_lists(most: int) -> type[ValidationRule]:
@@ -54,7 +56,7 @@ def short_lists(most: int) -> type[ValidationRule]:
     class ShortLists(ValidationRule):
         def enter_list_value(self, node: ListValueNode, *_: Any) -> None:
             if len(node.values) > most:
-                self.report_error(GraphQLError(f"A list has at most {most} items.", node))
+                self.report_error(GraphQLError(f"A list must have at most {most} items.", node))
 
     return ShortLists
 

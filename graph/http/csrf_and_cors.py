@@ -16,8 +16,8 @@ LOCALHOST = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 # Characters of an origin that an error message repeats.
 MAX_SHOWN = 100
 HOST_NOT_ALLOWED = (
-    "Without authentication the server answers by localhost and by addresses, not by other names: "
-    "set TIDEGRAPH_AUTH, or say --insecure."
+    "This Host is not allowed. Without authentication the server accepts localhost and IP addresses: "
+    "set TIDEGRAPH_AUTH, or use --insecure."
 )
 
 

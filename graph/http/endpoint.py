@@ -129,7 +129,7 @@ class GraphQLEndpoint:
         document.check_values(params.sizes, self.limits.value_limit)
         operation = document.operation(params.operation_name)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
-            raise method_not_allowed("Send a mutation by POST.", "POST")
+            raise method_not_allowed("Mutations require POST.", "POST")
         is_query = operation.operation is OperationType.QUERY
         reserve = partial(_reserve, reservation, len(body), is_query)
         executed = await self._execute(request, params, document, operation, caller, reserve)

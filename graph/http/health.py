@@ -23,15 +23,15 @@ from graph.errors import log_and_mask
 # Seconds within which /readyz answers, and for which a result is cached.
 READINESS_TIMEOUT = 1.0
 READINESS_TTL = 0.25
-TOO_SLOW = "The database did not answer within a second."
-UNREACHABLE = "The database cannot be reached."
+TOO_SLOW = "The database did not respond within a second."
+UNREACHABLE = "The database is not reachable."
 # Seconds between checks of the schema, which a migration may change at any time.
 SCHEMA_INTERVAL = 5.0
 SCHEMA_PROBLEMS = {
-    State.EMPTY: "The database's schema is behind.",
-    State.BEHIND: "The database's schema is behind.",
-    State.INCOMPATIBLE: "The database's schema is too new for this server.",
-    State.INCOMPLETE: "The database's schema is incomplete.",
+    State.EMPTY: "The database schema is outdated.",
+    State.BEHIND: "The database schema is outdated.",
+    State.INCOMPATIBLE: "The database schema is too new for this server.",
+    State.INCOMPLETE: "The database schema is incomplete.",
 }
 
 log = structlog.get_logger("tidegraph")
@@ -167,13 +167,13 @@ def schema_message(database: Database, schema: Schema) -> str:
         case State.CURRENT:
             return f"the schema of {database.url} fits this program"
         case State.AHEAD:
-            return f"the schema of {database.url} is newer than this program; serving it all the same"
+            return f"the schema of {database.url} is newer than this program, but compatible"
         case State.INCOMPATIBLE:
             return f"the schema of {database.url} is too new for this program: {schema.detail}"
         case State.INCOMPLETE:
             return f"the schema of {database.url} is incomplete: {schema.detail}"
         case _:
-            return f"the schema of {database.url} is behind: run `tidegraph migrate`"
+            return f"the schema of {database.url} is outdated: run `tidegraph migrate`"
 
 
 def not_ready(reason: str) -> Response:

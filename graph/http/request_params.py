@@ -57,12 +57,12 @@ class Params:
         find_persisted: Callable[[str], str | None],
     ) -> "Params":
         if not isinstance(fields, Mapping):
-            raise bad_request("The body must be one JSON object.")
+            raise bad_request('The body must be a JSON object, such as {"query": "…"}.')
         query, sha256 = trusted_documents.text(fields, find_persisted)
         variables = fields.get("variables")
         name, extensions = fields.get("operationName"), fields.get("extensions")
         if not isinstance(query, str) or not query:
-            raise bad_request(NO_QUERY if query is None else "query must be a GraphQL document.")
+            raise bad_request(NO_QUERY if query is None else "query must be a GraphQL document as a string.")
         for field, value in (("variables", variables), ("extensions", extensions)):
             if value is not None and not isinstance(value, Mapping):
                 raise bad_request(f"{field} must be a JSON object.")
@@ -71,7 +71,7 @@ class Params:
         variables = variables or {}
         sizes = {key: count_json([key, value], limits.list_limit) for key, value in variables.items()}
         if (count := sum(sizes.values())) > limits.value_limit:
-            message = f"The variables hold {count} values, and {limits.value_limit} are the limit."
+            message = f"The variables have {count} values; the limit is {limits.value_limit}."
             raise RequestError(coded_error(message, BAD_USER_INPUT))
         return cls(query, variables, name or None, sizes, sha256)
 
@@ -85,9 +85,9 @@ async def read_body(request: Request, limits: LimitSettings, reservation: Reserv
         async with asyncio.timeout(limits.body_timeout):
             return await _read(request, limits.body_limit, reservation)
     except ClientDisconnect:
-        raise bad_request("The body was cut off.") from None
+        raise bad_request("The body is shorter than its Content-Length.") from None
     except TimeoutError:
-        message = f"The body did not come within {limits.body_timeout:g} seconds."
+        message = f"The body was not received within {limits.body_timeout:g} seconds."
         raise RequestError(
             coded_error(message, TIMEOUT), status=408, headers={"Connection": "close"}
         ) from None
@@ -98,10 +98,11 @@ def _check_content_type(headers: Headers) -> None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         sent = f", not {media_type[:MAX_SHOWN]}" if media_type else ""
-        raise bad_request(f"Send Content-Type: application/json{sent}.", status=415)
+        raise bad_request(f"Send `Content-Type: application/json`{sent}.", status=415)
     codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
     if not {each.strip() for each in codings} <= {"", "identity"}:
-        error = coded_error("Send the body as it is: it must not be compressed.", BAD_REQUEST)
+        message = "Send the body without Content-Encoding: compressed bodies are not supported."
+        error = coded_error(message, BAD_REQUEST)
         raise RequestError(error, status=415, headers={"Accept-Encoding": "identity"})
 
 

@@ -58,7 +58,7 @@ def bind(host: str, port: int, *, loopback_only: bool) -> socket.socket:
     Raises ListenError, also for other addresses than loopback with `loopback_only`.
     """
     if loopback_only and not is_loopback(host):
-        raise ListenError(f"{host!r} is beyond loopback: set TIDEGRAPH_AUTH, or say --insecure")
+        raise ListenError(f"{host!r} is not a loopback address: set TIDEGRAPH_AUTH, or use --insecure")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return _bind(*found[0])
@@ -82,9 +82,9 @@ def _bind(family: int, kind: int, protocol: int, _name: str, address: Any) -> so
 
 def _listen_error(error: OSError, host: str, port: int) -> ListenError:
     if error.errno != errno.EADDRINUSE:
-        return ListenError(f"cannot listen on {host}, port {port}: {error.strerror}")
+        return ListenError(f"cannot listen on {host}:{port}: {error.strerror}")
     other = port % 65535 + 1
-    return ListenError(f"port {port} of {host} is in use: take --port {other}, or make run PORT={other}")
+    return ListenError(f"port {port} of {host} is in use: use --port {other}, or make run PORT={other}")
 
 
 class Server(uvicorn.Server):

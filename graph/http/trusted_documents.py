@@ -8,7 +8,7 @@ from typing import Any
 from graph.errors import bad_request
 from graph.http.persisted_queries import not_supported, requested_hash, text_of
 
-ONLY_TRUSTED_DOCUMENTS = "Only trusted documents are accepted: send the documentId of one, and no query."
+ONLY_TRUSTED_DOCUMENTS = "Only trusted documents are accepted. Send a documentId instead of a query."
 
 
 class TrustedDocuments:
@@ -28,13 +28,13 @@ class TrustedDocuments:
         query, sha256 = fields.get("query"), requested_hash(fields.get("extensions"))
         by_id = sha256 if fields.get("documentId") is None else fields["documentId"]
         if by_id is not None and not isinstance(by_id, str):
-            raise bad_request("The id of a document must be a string.")
+            raise bad_request("documentId must be a string.")
         if self._only and (query is not None or by_id is None):
             raise bad_request(ONLY_TRUSTED_DOCUMENTS)
         if query is None and by_id in self._documents:
             return self._documents[by_id], None
         if query is None and by_id is not sha256:
-            raise bad_request("No trusted document has this id.")
+            raise bad_request("No trusted document has this documentId.")
         if self._only:
             raise not_supported()
         return text_of(query, sha256, find_persisted)
@@ -49,5 +49,5 @@ def load(path: str) -> dict[str, str]:
     except (ValueError, RecursionError):
         raise ValueError("names a file that is not JSON") from None
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise ValueError("names a file that is not one JSON object from ids to documents")
+        raise ValueError("names a file that is not a JSON object of documents by ID")
     return found

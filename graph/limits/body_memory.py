@@ -13,7 +13,7 @@ FREE_BYTES = 16_384
 # Validating and executing leave reference cycles that refer to a request's texts. The garbage collector
 # counts objects, not bytes, and would run too late: it is run after so many released bytes.
 COLLECT_EVERY, COLLECT_DELAY = 16_000_000, 0.01
-USED_UP = "The server's memory for large requests and responses is used up. Try again in a moment."
+USED_UP = "The server is out of memory for request and response bodies. Try again in a moment."
 
 
 class BodyMemoryLimit:

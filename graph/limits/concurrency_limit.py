@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from graph.errors import RequestError, too_many_requests
 from graph.limits.limit_settings import LimitSettings
 
-QUEUE_FULL = "Too many of your requests are waiting already."
-QUEUE_TIMEOUT = "All slots were taken by your other requests."
+QUEUE_FULL = "The queue of your requests is full."
+QUEUE_TIMEOUT = "Your request timed out in the queue behind your other requests."
 
 
 @dataclass(slots=True)

@@ -65,9 +65,9 @@ class DocumentSize:
                 SelectionSize._fields, self._of_definition(definition), maxima, strict=True
             ):
                 if count > limit:
-                    return f"The operation has {count} {what}, fragments expanded, and {limit} are the limit."
+                    return f"The operation has {count} {what}, with fragments expanded; the limit is {limit}."
         if not self.is_circular and self._repeats():
-            return "The document repeats fields and fragments too often."
+            return "The document repeats fields or fragments too often. Remove the repetitions."
         return None
 
     def _of_definition(self, node: ExecutableDefinitionNode) -> SelectionSize:

@@ -14,59 +14,102 @@ class LimitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    body_limit: int = Field(1_000_000, ge=1, le=100_000_000, description="Bytes of a request's body.")
+    body_limit: int = Field(
+        1_000_000, ge=1, le=100_000_000, description="Maximum size of a request body in bytes."
+    )
     bodies_limit: int = Field(
         50_000_000,
         le=100_000_000_000,
         validate_default=True,
         description=(
-            "Bytes of memory for all request and response bodies in flight, beyond the first 16 kB of each; "
-            "at least twice the body's limit."
+            "Memory for all request and response bodies in flight, in bytes, at least twice "
+            "`TIDEGRAPH_BODY_LIMIT`; the first 16 kB of each is free."
         ),
     )
     document_limit: int = Field(
-        100_000, ge=1, le=100_000_000, description="Characters of a document, without its variables."
+        100_000,
+        ge=1,
+        le=100_000_000,
+        description="Maximum length of a GraphQL document in characters, without variables.",
     )
     response_limit: int = Field(
-        10_000_000, ge=10_000, le=1_000_000_000, description="Bytes of a response as JSON, uncompressed."
+        10_000_000,
+        ge=10_000,
+        le=1_000_000_000,
+        description="Maximum size of a response in bytes, as uncompressed JSON.",
     )
-    token_limit: int = Field(10_000, ge=1, le=1_000_000, description="Tokens of a document.")
-    # With a list at every level the answer is twice as deep, and orjson writes 254 levels.
-    depth_limit: int = Field(50, ge=1, le=100, description="Levels in which an operation nests fields.")
-    field_limit: int = Field(2_000, ge=1, le=100_000, description="Fields of an operation, all levels.")
-    alias_limit: int = Field(200, ge=0, le=100_000, description="Aliases of an operation, all levels.")
-    directive_limit: int = Field(100, ge=0, le=100_000, description="Directives of an operation.")
+    token_limit: int = Field(
+        10_000, ge=1, le=1_000_000, description="Maximum number of lexical tokens in a document."
+    )
+    # With a list at every level the response is twice as deep, and orjson serializes at most 254 levels.
+    depth_limit: int = Field(50, ge=1, le=100, description="Maximum nesting depth of fields.")
+    field_limit: int = Field(
+        2_000, ge=1, le=100_000, description="Maximum number of fields in an operation, at all levels."
+    )
+    alias_limit: int = Field(
+        200, ge=0, le=100_000, description="Maximum number of aliases in an operation, at all levels."
+    )
+    directive_limit: int = Field(
+        100, ge=0, le=100_000, description="Maximum number of directives in an operation."
+    )
     list_limit: int = Field(
-        1_000, ge=1, le=1_000_000, description="Items of each list in an operation's variables and arguments."
+        1_000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of items in each list of an operation's arguments and variables.",
     )
     value_limit: int = Field(
-        50_000, ge=1, le=10_000_000, description="Values in an operation's arguments, its variables put in."
+        50_000,
+        ge=1,
+        le=10_000_000,
+        description="Maximum number of values in an operation's arguments, with variables filled in.",
     )
-    header_timeout: Seconds = Field(10, description="Seconds for a request's line and headers to come.")
-    body_timeout: Seconds = Field(10, description="Seconds for a request's body to come.")
+    header_timeout: Seconds = Field(
+        10, description="Header timeout: seconds to receive the request line and headers."
+    )
+    body_timeout: Seconds = Field(10, description="Body timeout: seconds to receive a request body.")
     write_timeout: Seconds = Field(
-        10, description="Seconds in which a client must accept a byte of its response, or it is disconnected."
+        10,
+        description=(
+            "Write timeout: seconds without the client accepting a byte of its response, after which it "
+            "is disconnected."
+        ),
     )
     keep_alive_timeout: Seconds = Field(
-        75, description="Seconds until an idle connection is closed; more than a proxy in front keeps it."
+        75,
+        description=(
+            "Keep-alive timeout: seconds until an idle client connection is closed, more than the idle "
+            "timeout of a proxy in front."
+        ),
     )
     connection_limit: int = Field(
-        5_000, ge=1, le=1_000_000, description="Connections at a time; a request on one more gets 503."
+        5_000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of client connections; a request on a further one gets 503.",
     )
     concurrency_limit: int = Field(
-        64, ge=1, le=10_000, description="Requests of one principal that run at once; the others wait."
+        64,
+        ge=1,
+        le=10_000,
+        description=(
+            "Concurrency limit: requests of one caller that run at once; further ones wait in a queue."
+        ),
     )
     queue_limit: int = Field(
-        256, ge=0, le=100_000, description="Requests of one principal that wait; the next is refused."
+        256, ge=0, le=100_000, description="Maximum length of a caller's queue; a further request gets 429."
     )
-    queue_timeout: Seconds = Field(5, description="Seconds that a request waits for its turn.")
-    rate_limit: str = Field(
-        "", description="Requests of one principal by time, such as `100/second; 2000/minute`."
+    queue_timeout: Seconds = Field(
+        5, description="Queue timeout: seconds that a request waits in the queue before it gets 429."
     )
+    rate_limit: str = Field("", description="Rate limit of each caller, such as `100/second; 2000/minute`.")
     rate_limit_storage: str = Field(
         "memory://",
         repr=False,
-        description="Where they are counted: here, or by all instances at a URL of the library `limits`.",
+        description=(
+            "Rate limit storage: `memory://` counts in each process, a URL of the library `limits` counts"
+            " for all instances."
+        ),
     )
 
     @field_validator("rate_limit")
@@ -75,7 +118,7 @@ class LimitSettings(BaseModel):
         try:
             rate_limit.parse(text)
         except ValueError:
-            raise ValueError("takes rates such as 100/second; 2000/minute") from None
+            raise ValueError("must be rates such as 100/second; 2000/minute") from None
         return text
 
     @field_validator("rate_limit_storage")
@@ -84,7 +127,7 @@ class LimitSettings(BaseModel):
         try:
             rate_limit.storage(url)
         except ValueError as error:
-            raise ValueError(f"takes memory:// or a URL that `limits` knows: {error}") from None
+            raise ValueError(f"must be memory:// or a URL that `limits` supports: {error}") from None
         return url
 
     @field_validator("bodies_limit")

@@ -65,7 +65,7 @@ class RateLimiter:
         if exceeded:
             rate, reset = exceeded
             seconds = max(1, math.ceil(reset - time.time()))
-            raise too_many_requests(f"You may send {rate}. Try again in {seconds} s.", seconds)
+            raise too_many_requests(f"Rate limit of {rate} exceeded. Try again in {seconds} s.", seconds)
 
     async def _exceeded(
         self, limiter: SlidingWindowCounterRateLimiter, principal: str

@@ -110,7 +110,9 @@ def count_json(waiting: list[Any], list_limit: int = sys.maxsize) -> int:
                 count += VALUES_PER_OBJECT - 1 + len(mapping)
                 waiting += [*mapping, *mapping.values()]
             case list(items) if len(items) > list_limit:
-                raise RequestError(coded_error(f"A list has at most {list_limit} items.", BAD_USER_INPUT))
+                raise RequestError(
+                    coded_error(f"A list must have at most {list_limit} items.", BAD_USER_INPUT)
+                )
             case list(items):
                 count += len(items)
                 waiting += items

@@ -18,23 +18,29 @@ from graph.mutations.user_errors import UserError, UserErrorCode, to_user_error
 MAX_ITEMS, MAX_TOTAL_LINES = 200, 1_000
 
 
-@strawberry.enum(description="What becomes of a batch when some of its items have mistakes.")
+@strawberry.enum(description="How a batch treats items with user errors.")
 class BatchMode(Enum):
-    ALL_OR_NOTHING = strawberry.enum_value("ALL_OR_NOTHING", description="Nothing is stored.")
-    EACH = strawberry.enum_value("EACH", description="The others are stored, all in one transaction.")
+    ALL_OR_NOTHING = strawberry.enum_value(
+        "ALL_OR_NOTHING", description="If any item has user errors, nothing is stored."
+    )
+    EACH = strawberry.enum_value(
+        "EACH", description="Items without user errors are stored, in one transaction."
+    )
 
 
-@strawberry.enum(description="What was done with an item of a batch.")
+@strawberry.enum(description="What a batch did with an item.")
 class ItemOutcome(Enum):
-    CREATED = strawberry.enum_value(item_results.CREATED, description="Its object is new.")
-    UPDATED = strawberry.enum_value(item_results.UPDATED, description="Its object was changed.")
-    UNCHANGED = strawberry.enum_value(item_results.UNCHANGED, description="Its object was like that already.")
+    CREATED = strawberry.enum_value(item_results.CREATED, description="The object was created.")
+    UPDATED = strawberry.enum_value(item_results.UPDATED, description="The object was changed.")
+    UNCHANGED = strawberry.enum_value(
+        item_results.UNCHANGED, description="The object had these values already."
+    )
 
 
 @strawberry.input
 class BatchInput(MutationInput):
     mode: BatchMode = strawberry.field(
-        default=BatchMode.ALL_OR_NOTHING, description="What to do when some items have mistakes."
+        default=BatchMode.ALL_OR_NOTHING, description="How to treat items with user errors."
     )
 
 
@@ -108,7 +114,9 @@ def check_batch_size(sent: Sequence[Any]) -> None:
     if not sent:
         validator.add(UserErrorCode.REQUIRED, "A batch has at least one item.", "items")
     if len(sent) > MAX_ITEMS:
-        validator.add(UserErrorCode.TOO_LONG, f"At most {MAX_ITEMS} items.", "items")
+        validator.add(UserErrorCode.TOO_LONG, f"A batch must have at most {MAX_ITEMS} items.", "items")
     if sum(len(getattr(item, "lines", None) or ()) for item in sent) > MAX_TOTAL_LINES:
-        validator.add(UserErrorCode.TOO_LONG, f"At most {MAX_TOTAL_LINES} lines in all.", "items")
+        validator.add(
+            UserErrorCode.TOO_LONG, f"A batch must have at most {MAX_TOTAL_LINES} lines in total.", "items"
+        )
     validator.raise_errors()

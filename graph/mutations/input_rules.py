@@ -82,9 +82,9 @@ class InputValidator:
     def text(self, value: str | None, field: str, longest: int) -> str:
         """Text of 1 to `longest` characters, stored as it was sent."""
         if not value:
-            self.add(UserErrorCode.REQUIRED, "This cannot be null or empty.", field)
+            self.add(UserErrorCode.REQUIRED, "The value must not be null or empty.", field)
         elif len(value) > longest:
-            self.add(UserErrorCode.TOO_LONG, f"At most {longest} characters.", field)
+            self.add(UserErrorCode.TOO_LONG, f"The text must have at most {longest} characters.", field)
         return value or ""
 
     def username(self, value: str | None, field: str = "username") -> str:
@@ -104,7 +104,7 @@ class InputValidator:
             self.add(UserErrorCode.INVALID_EMAIL, "Invalid e-mail address.", field)
             return address
         if len(unique_text.email_key(address)) > MAX_EMAIL_LENGTH >= len(address):
-            message = f"At most {MAX_EMAIL_LENGTH} characters without case."
+            message = f"The text must have at most {MAX_EMAIL_LENGTH} characters after case folding."
             self.add(UserErrorCode.TOO_LONG, message, field)
         return self.text(address, field, MAX_EMAIL_LENGTH)
 
@@ -125,14 +125,14 @@ class InputValidator:
             message = f"The amount must be from 0 to {money.MAX_AMOUNT:,}."
             self.add(UserErrorCode.AMOUNT_OUT_OF_RANGE, message, f"{field}.amount")
         if not currencies.is_known_currency(value.currency):
-            message = f"ISO 4217 knows no currency {value.currency}."
+            message = f"ISO 4217 has no currency {value.currency}."
             self.add(UserErrorCode.UNKNOWN_CURRENCY, message, f"{field}.currency")
         return Money(amount, value.currency)
 
     def key(self, value: str | None, field: str = "idempotency_key") -> str:
         text = self.text(value, field, MAX_IDEMPOTENCY_KEY_LENGTH)
         if not text.isprintable():
-            self.add(UserErrorCode.NOT_PRINTABLE, "Printable characters only.", field)
+            self.add(UserErrorCode.NOT_PRINTABLE, "The key must have printable characters only.", field)
         return text
 
     def version(self, value: int | None, field: str = "expected_version") -> int | None:
@@ -153,7 +153,7 @@ class InputValidator:
         if unique_text.CONTROL.search(value):
             self.add(UserErrorCode.NOT_PRINTABLE, "Control characters are not allowed.", field)
         if unique_text.has_too_many_marks(value):
-            message = f"At most {unique_text.MAX_MARKS} combining marks in a row."
+            message = f"The text must have at most {unique_text.MAX_MARKS} combining marks in a row."
             self.add(UserErrorCode.TOO_LONG, message, field)
         return value
 

@@ -20,23 +20,25 @@ from graph.mutations.user_errors import UserErrorCode
 from graph.types.order_status import OrderStatus
 from graph.types.scalars import CurrencyCode
 
-ITEMS = f"What to do, 1 to {MAX_ITEMS} items."
-ORDERS = f"The orders, 1 to {MAX_ITEMS} of them, with at most {MAX_TOTAL_LINES} lines in all."
-EXPECTED = "The version that you know; any other is the user error VERSION_CONFLICT of this item."
+ITEMS = f"The items, 1 to {MAX_ITEMS}."
+ORDERS = f"The orders, 1 to {MAX_ITEMS}, with at most {MAX_TOTAL_LINES} lines in total."
+EXPECTED = (
+    "The version that you have read. If the object has another version, the item gets VERSION_CONFLICT."
+)
 
 
 @strawberry.input(description="An amount of money.")
 class MoneyInput:
-    amount: Decimal = strawberry.field(description="The amount, from 0 to 99999999999.9999.")
-    currency: CurrencyCode = strawberry.field(description="A currency of ISO 4217, which may be withdrawn.")
+    amount: Decimal = strawberry.field(description="The amount, 0 to 99999999999.9999.")
+    currency: CurrencyCode = strawberry.field(description="A currency of ISO 4217, current or withdrawn.")
 
 
-@strawberry.input(description="One line of an order; its position is its place in the list.")
+@strawberry.input(description="One line of an order; its position is its index in the list plus 1.")
 class OrderLineInput:
-    sku: str = strawberry.field(description="The article's number, 1 to 64 characters.")
-    name: str = strawberry.field(description="The article's name, 1 to 250 characters.")
-    quantity: int = strawberry.field(description="How many, from 1 to 1,000,000.")
-    unit_price: MoneyInput = strawberry.field(description="The price of one.")
+    sku: str = strawberry.field(description="Article number, 1 to 64 characters.")
+    name: str = strawberry.field(description="Article name, 1 to 250 characters.")
+    quantity: int = strawberry.field(description="The quantity, 1 to 1,000,000.")
+    unit_price: MoneyInput = strawberry.field(description="The price of one unit.")
 
     def decode(self, validator: InputValidator, field: str) -> LineInput:
         return LineInput(
@@ -47,15 +49,15 @@ class OrderLineInput:
         )
 
 
-@strawberry.input(description="Who the new customer is.")
+@strawberry.input(description="Input of createCustomer.")
 class CreateCustomerInput(MutationInput):
     username: str = strawberry.field(
-        description="The unique handle, 1 to 250 characters in NFC, trimmed, without invisible ones."
+        description=(
+            "Unique username, 1 to 250 characters; normalized to NFC, trimmed, invisible characters removed."
+        )
     )
     name: str = strawberry.field(description="The name, 1 to 250 characters.")
-    email: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The unique e-mail address, if there is one."
-    )
+    email: str | None = strawberry.field(default=strawberry.UNSET, description="Unique e-mail address.")
 
     def decode(self) -> dict[str, Any]:
         validator = InputValidator()
@@ -64,13 +66,11 @@ class CreateCustomerInput(MutationInput):
         return values
 
 
-@strawberry.input(description="What to change of a customer: a field left out is kept.")
+@strawberry.input(description="Input of updateCustomer. Omitted fields are kept.")
 class UpdateCustomerInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The customer's id.")
-    username: strawberry.Maybe[str | None] = strawberry.field(
-        description="The new handle; it cannot be cleared."
-    )
-    name: strawberry.Maybe[str | None] = strawberry.field(description="The new name; it cannot be cleared.")
+    id: strawberry.ID = strawberry.field(description="The customer's ID.")
+    username: strawberry.Maybe[str | None] = strawberry.field(description="The new username; cannot be null.")
+    name: strawberry.Maybe[str | None] = strawberry.field(description="The new name; cannot be null.")
     email: strawberry.Maybe[str | None] = strawberry.field(
         description="The new e-mail address; null clears it."
     )
@@ -89,34 +89,34 @@ class UpdateCustomerInput(VersionedInput):
         return customer_id, values, expected
 
 
-@strawberry.input(description="Which customer to archive.")
+@strawberry.input(description="Input of archiveCustomer.")
 class ArchiveCustomerInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The customer's id.")
+    id: strawberry.ID = strawberry.field(description="The customer's ID.")
 
     def decode(self) -> tuple[int, int | None]:
         return decode_id("Customer", self, partial(customers.find_update_errors, values={}))
 
 
-@strawberry.input(description="Which customer to take out of the archive.")
+@strawberry.input(description="Input of restoreCustomer.")
 class RestoreCustomerInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The customer's id.")
+    id: strawberry.ID = strawberry.field(description="The customer's ID.")
 
     def decode(self) -> tuple[int, int | None]:
         return decode_id("Customer", self, partial(customers.find_update_errors, values={}))
 
 
-@strawberry.input(description="Which customer to delete; it must have no orders.")
+@strawberry.input(description="Input of deleteCustomer. The customer must have no orders.")
 class DeleteCustomerInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The customer's id.")
+    id: strawberry.ID = strawberry.field(description="The customer's ID.")
 
     def decode(self) -> tuple[int, int | None]:
         return decode_id("Customer", self, customers.find_delete_errors)
 
 
-@strawberry.input(description="Which customer's personal data to erase.")
+@strawberry.input(description="Input of eraseCustomer.")
 class EraseCustomerInput(VersionedInput):
     id: strawberry.ID = strawberry.field(
-        description="The customer's id, or that of a deleted one, of which no version can be expected."
+        description="The customer's ID, or the ID of a deleted customer, without expectedVersion."
     )
 
     def decode(self) -> tuple[int, int | None]:
@@ -135,15 +135,15 @@ class OrderContent(NamedTuple):
 class NewOrder:
     """Fields shared by createOrder and the items of createOrders and upsertOrders."""
 
-    customer_id: strawberry.ID = strawberry.field(description="Who places the order.")
+    customer_id: strawberry.ID = strawberry.field(description="The ID of the customer who places the order.")
     total: MoneyInput | None = strawberry.field(
-        default=strawberry.UNSET, description="What the order costs, where it has no lines."
+        default=strawberry.UNSET, description="The total of an order without lines."
     )
     lines: list[OrderLineInput] | None = strawberry.field(
-        default=strawberry.UNSET, description="The order's lines, 1 to 200, in one currency."
+        default=strawberry.UNSET, description="The order's lines, 1 to 200, all in one currency."
     )
     placed_at: datetime | None = strawberry.field(
-        default=strawberry.UNSET, description="When it was placed: now, if left out."
+        default=strawberry.UNSET, description="The time when the order was placed; now, if omitted."
     )
 
     def content(self, validator: InputValidator, reference: str | None) -> OrderContent:
@@ -156,7 +156,7 @@ class NewOrder:
         total = None if is_unset(self.total) else validator.money(self.total, "total")
         lines = () if is_unset(self.lines) else decode_lines(validator, self.lines)
         if is_unset(self.total) == is_unset(self.lines):
-            validator.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
+            validator.add(UserErrorCode.TOTAL_OR_LINES, "Send either total or lines, not both.", "total")
         return OrderContent(values, total, lines)
 
 
@@ -164,7 +164,9 @@ class NewOrder:
 class CreateOrderInput(NewOrder, MutationInput):
     reference: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
+        description=(
+            "Unique reference, 1 to 64 characters; normalized to NFC, trimmed, invisible characters removed."
+        ),
     )
 
     def decode(self) -> OrderContent:
@@ -176,20 +178,20 @@ class CreateOrderInput(NewOrder, MutationInput):
         return content
 
 
-@strawberry.input(description="What to change of an order: a field left out is kept.")
+@strawberry.input(description="Input of updateOrder. Omitted fields are kept.")
 class UpdateOrderInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The order's id.")
+    id: strawberry.ID = strawberry.field(description="The order's ID.")
     total: strawberry.Maybe[MoneyInput | None] = strawberry.field(
-        description="The new total of a PENDING order without lines; it cannot be cleared."
+        description="The new total of a PENDING order without lines; cannot be null."
     )
     lines: strawberry.Maybe[list[OrderLineInput] | None] = strawberry.field(
-        description="All lines of a PENDING order, 1 to 200; they cannot be cleared."
+        description="The new lines of a PENDING order, 1 to 200, replacing all lines; cannot be null."
     )
     reference: strawberry.Maybe[str | None] = strawberry.field(
-        description="The new unique key; null clears it."
+        description="The new reference; null clears it."
     )
     placed_at: strawberry.Maybe[datetime | None] = strawberry.field(
-        description="The new time of placing; it cannot be cleared."
+        description="The new time when the order was placed; cannot be null."
     )
 
     def decode(self) -> tuple[int, OrderContent, int | None]:
@@ -212,7 +214,7 @@ class UpdateOrderInput(VersionedInput):
 
     def _decode_content(self, validator: InputValidator) -> tuple[Money | None, tuple[LineInput, ...]]:
         if self.total and self.lines:
-            validator.add(UserErrorCode.TOTAL_OR_LINES, "Give either total or lines.", "total")
+            validator.add(UserErrorCode.TOTAL_OR_LINES, "Send either total or lines, not both.", "total")
         total: Money | None = None
         lines: tuple[LineInput, ...] = ()
         if self.total and required(validator, self.total.value, "total"):
@@ -222,18 +224,18 @@ class UpdateOrderInput(VersionedInput):
         return total, lines
 
 
-@strawberry.input(description="Which order to move, and to which status.")
+@strawberry.input(description="Input of transitionOrder.")
 class TransitionOrderInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The order's id.")
-    to: OrderStatus = strawberry.field(description="The status to move to.")
+    id: strawberry.ID = strawberry.field(description="The order's ID.")
+    to: OrderStatus = strawberry.field(description="The new status.")
 
     def decode(self) -> tuple[int, int | None]:
         return decode_id("Order", self, partial(orders.find_transition_errors, to=str(self.to.value)))
 
 
-@strawberry.input(description="Which order to delete; it must be PENDING or CANCELLED.")
+@strawberry.input(description="Input of deleteOrder. The order must be PENDING or CANCELLED.")
 class DeleteOrderInput(VersionedInput):
-    id: strawberry.ID = strawberry.field(description="The order's id.")
+    id: strawberry.ID = strawberry.field(description="The order's ID.")
 
     def decode(self) -> tuple[int, int | None]:
         return decode_id("Order", self, orders.find_delete_errors)
@@ -248,14 +250,16 @@ class VersionedItem:
         return None if validator.has_error("expected_version") else expected
 
 
-@strawberry.input(description="A customer by the handle: created, or changed where there is one.")
+@strawberry.input(description="A customer to create or update, identified by username.")
 class UpsertCustomerItem(VersionedItem):
     username: str = strawberry.field(
-        description="The unique handle, 1 to 250 characters in NFC, trimmed, without invisible ones."
+        description=(
+            "Unique username, 1 to 250 characters; normalized to NFC, trimmed, invisible characters removed."
+        )
     )
     name: str = strawberry.field(description="The name, 1 to 250 characters.")
     email: strawberry.Maybe[str | None] = strawberry.field(
-        description="The unique e-mail address; left out it is kept, null clears it."
+        description="Unique e-mail address. If omitted it is kept; null clears it."
     )
 
     def decode(self, validator: InputValidator) -> CustomerUpsert:
@@ -264,7 +268,7 @@ class UpsertCustomerItem(VersionedItem):
         return CustomerUpsert(validator.valid_values(values), expected, bool(validator.errors))
 
 
-@strawberry.input(description="Customers to create or change, by their handles.")
+@strawberry.input(description="Input of upsertCustomers.")
 class UpsertCustomersInput(BatchInput):
     items: list[UpsertCustomerItem] = strawberry.field(description=ITEMS)
 
@@ -273,7 +277,9 @@ class UpsertCustomersInput(BatchInput):
 class CreateOrderItem(NewOrder):
     reference: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="A unique key of your own, 1 to 64 characters in NFC, trimmed, without invisible ones.",
+        description=(
+            "Unique reference, 1 to 64 characters; normalized to NFC, trimmed, invisible characters removed."
+        ),
     )
 
     def decode(self, validator: InputValidator) -> OrderInput:
@@ -293,17 +299,22 @@ def order_input(
     return OrderInput(validator.valid_values(content.values), total, lines, expected, True, invalid_content)
 
 
-@strawberry.input(description="Orders to create.")
+@strawberry.input(description="Input of createOrders.")
 class CreateOrdersInput(BatchInput):
     items: list[CreateOrderItem] = strawberry.field(description=ORDERS)
 
 
 @strawberry.input(
-    description="An order by its reference: created, or changed where there is one, as updateOrder may."
+    description=(
+        "An order to create or update, identified by reference; updates follow the rules of updateOrder."
+    )
 )
 class UpsertOrderItem(NewOrder, VersionedItem):
     reference: str = strawberry.field(
-        description="The order's unique key, 1 to 64 characters in NFC, trimmed, without invisible ones."
+        description=(
+            "Unique reference that identifies the order, 1 to 64 characters; normalized to NFC, "
+            "trimmed, invisible characters removed."
+        )
     )
 
     def decode(self, validator: InputValidator) -> OrderInput:
@@ -311,15 +322,15 @@ class UpsertOrderItem(NewOrder, VersionedItem):
         return order_input(validator, self.content(validator, self.reference), self, expected)
 
 
-@strawberry.input(description="Orders to create or change, by their references.")
+@strawberry.input(description="Input of upsertOrders.")
 class UpsertOrdersInput(BatchInput):
     items: list[UpsertOrderItem] = strawberry.field(description=ORDERS)
 
 
-@strawberry.input(description="An order, and the status to move it to.")
+@strawberry.input(description="An order and its new status.")
 class TransitionOrderItem(VersionedItem):
-    id: strawberry.ID = strawberry.field(description="The order's id.")
-    to: OrderStatus = strawberry.field(description="The status to move to.")
+    id: strawberry.ID = strawberry.field(description="The order's ID.")
+    to: OrderStatus = strawberry.field(description="The new status.")
 
     def decode(self, validator: InputValidator) -> OrderTransition:
         row_id, expected = validator.row_id("Order", self.id), self.valid_version(validator)
@@ -327,14 +338,14 @@ class TransitionOrderItem(VersionedItem):
         return OrderTransition(order_id, str(self.to.value), expected, bool(validator.errors))
 
 
-@strawberry.input(description="Orders to move to other statuses.")
+@strawberry.input(description="Input of transitionOrders.")
 class TransitionOrdersInput(BatchInput):
     items: list[TransitionOrderItem] = strawberry.field(description=ITEMS)
 
 
 def required(validator: InputValidator, value: Any, field: str) -> Any:
     if value is None:
-        validator.add(UserErrorCode.REQUIRED, "This cannot be null.", field)
+        validator.add(UserErrorCode.REQUIRED, "The value must not be null.", field)
     return value
 
 
@@ -363,7 +374,7 @@ def decode_lines(validator: InputValidator, lines: list[OrderLineInput] | None) 
     if not lines:
         validator.add(UserErrorCode.REQUIRED, "An order has at least one line.", "lines")
     elif len(lines) > MAX_LINES:
-        validator.add(UserErrorCode.TOO_LONG, f"At most {MAX_LINES} lines.", "lines")
+        validator.add(UserErrorCode.TOO_LONG, f"An order must have at most {MAX_LINES} lines.", "lines")
         return ()
     decoded = tuple(line.decode(validator, f"lines.{index}") for index, line in enumerate(lines or ()))
     validator.check_lines(decoded)

@@ -25,13 +25,13 @@ OPTIONS = ("mode", "expected_version", *KEY_AND_DRY_RUN)
 class MutationInput:
     idempotency_key: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="A key of your own, 1 to 128 printable characters. Sent again with it and an equivalent "
-        "input, within 24 hours, the mutation is not carried out again and answers as it did. If left out, "
-        "the server makes one.",
+        description="Idempotency key, 1 to 128 printable characters. The same key with an equivalent input "
+        "within 24 hours is carried out once, and returns the first result again. If omitted, the "
+        "server generates one.",
     )
     dry_run: bool = strawberry.field(
         default=False,
-        description="Check and carry out everything, answer what would be, and then undo it.",
+        description="Dry run: carry out the mutation, return its payload, and roll back.",
     )
 
 
@@ -39,8 +39,8 @@ class MutationInput:
 class VersionedInput(MutationInput):
     expected_version: int | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The version that you know; any other is the user error VERSION_CONFLICT, which says "
-        "what was changed since. If left out, the last writer wins.",
+        description="The version that you have read. If the object has another version, the result is the "
+        "user error VERSION_CONFLICT, with the changes since. If omitted, the last write wins.",
     )
 
 

@@ -46,7 +46,7 @@ def mutation(*, resolver: Callable[..., Awaitable[Any]], scope: Scope, descripti
     """A mutation field with the single argument `input`, typed like the resolver's."""
     input_type = get_type_hints(resolver)["input"]
     sort_options_last(input_type)
-    input_argument = argument("input", input_type, "What to change, and how.")
+    input_argument = argument("input", input_type, "The input of the mutation.")
     return mutating(as_payload(resolver), [input_argument], scope=scope, description=description)
 
 
@@ -58,7 +58,7 @@ def deleted(kind: str) -> Any:
     def deleted_id(answer: PayloadRow) -> strawberry.ID | None:
         return None if answer.row is None else GlobalId(kind, answer.row).encode()
 
-    return computed(deleted_id, description="The id of what was deleted, null if nothing was.")
+    return computed(deleted_id, description="The ID of the deleted object; null if nothing was deleted.")
 
 
 def erased(answer: PayloadRow) -> CustomerRow | None:
@@ -72,69 +72,72 @@ def erased_id(answer: PayloadRow) -> strawberry.ID | None:
 
 
 def user_errors() -> Any:
-    return column("Why nothing was written; empty if it was.")
+    return column("The reasons why nothing was written; empty on success.")
 
 
-@strawberry.type(description="What createCustomer did.")
+@strawberry.type(description="Result of createCustomer.")
 class CreateCustomerPayload:
     customer: Customer | None = row("The new customer.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What updateCustomer did.")
+@strawberry.type(description="Result of updateCustomer.")
 class UpdateCustomerPayload:
-    customer: Customer | None = row("The customer as it is now.")
+    customer: Customer | None = row("The customer after the mutation.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What archiveCustomer did.")
+@strawberry.type(description="Result of archiveCustomer.")
 class ArchiveCustomerPayload:
-    customer: Customer | None = row("The customer as it is now.")
+    customer: Customer | None = row("The customer after the mutation.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What restoreCustomer did.")
+@strawberry.type(description="Result of restoreCustomer.")
 class RestoreCustomerPayload:
-    customer: Customer | None = row("The customer as it is now.")
+    customer: Customer | None = row("The customer after the mutation.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What deleteCustomer did.")
+@strawberry.type(description="Result of deleteCustomer.")
 class DeleteCustomerPayload:
     deleted_id: strawberry.ID | None = deleted("Customer")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What eraseCustomer did.")
+@strawberry.type(description="Result of eraseCustomer.")
 class EraseCustomerPayload:
     customer: Customer | None = computed(
-        erased, description="The customer as it is now, null if it was deleted."
+        erased, description="The customer after the mutation; null if it was deleted before."
     )
     erased_id: strawberry.ID | None = computed(
-        erased_id, description="The id of who was erased, also if deleted before; null if nobody was."
+        erased_id,
+        description=(
+            "The ID of the erased customer, also if it was deleted before; null if nothing was erased."
+        ),
     )
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What createOrder did.")
+@strawberry.type(description="Result of createOrder.")
 class CreateOrderPayload:
     order: Order | None = row("The new order.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What updateOrder did.")
+@strawberry.type(description="Result of updateOrder.")
 class UpdateOrderPayload:
-    order: Order | None = row("The order as it is now.")
+    order: Order | None = row("The order after the mutation.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What transitionOrder did.")
+@strawberry.type(description="Result of transitionOrder.")
 class TransitionOrderPayload:
-    order: Order | None = row("The order as it is now.")
+    order: Order | None = row("The order after the mutation.")
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What deleteOrder did.")
+@strawberry.type(description="Result of deleteOrder.")
 class DeleteOrderPayload:
     deleted_id: strawberry.ID | None = deleted("Order")
     user_errors: list[UserError] = user_errors()
@@ -143,7 +146,9 @@ class DeleteOrderPayload:
 def results() -> Any:
     return computed(
         lambda answer: answer.row or [],
-        description="One for each item, in their order; none where the batch itself was refused.",
+        description=(
+            "One result per item, in the order of the items; empty if the batch as a whole was rejected."
+        ),
     )
 
 
@@ -152,55 +157,55 @@ def every_error(answer: PayloadRow) -> list[UserError]:
 
 
 def all_user_errors() -> Any:
-    return computed(every_error, description="All that is wrong with the batch and with its items.")
+    return computed(every_error, description="All user errors of the batch and its items.")
 
 
 def object_of_item(kind: str) -> Any:
-    description = f"The {kind} as it is now; null if it has mistakes, or if nothing was stored."
+    description = f"The {kind} after the mutation; null if the item has user errors or nothing was stored."
     return computed(lambda result: result.row, description=description)
 
 
 def outcome() -> Any:
-    return column("What was done; null if nothing was.")
+    return column("What was done with the item; null if nothing was stored.")
 
 
 def errors_of_item() -> Any:
-    return column("What is wrong with this item, with its place in the path.")
+    return column("The item's user errors; their paths contain its index.")
 
 
-@strawberry.type(description="What became of one item.")
+@strawberry.type(description="The result of one item of a batch.")
 class CustomerResult:
     customer: Customer | None = object_of_item("customer")
     outcome: ItemOutcome | None = outcome()
     user_errors: list[UserError] = errors_of_item()
 
 
-@strawberry.type(description="What became of one item.")
+@strawberry.type(description="The result of one item of a batch.")
 class OrderResult:
     order: Order | None = object_of_item("order")
     outcome: ItemOutcome | None = outcome()
     user_errors: list[UserError] = errors_of_item()
 
 
-@strawberry.type(description="What upsertCustomers did.")
+@strawberry.type(description="Result of upsertCustomers.")
 class UpsertCustomersPayload:
     results: list[CustomerResult] = results()
     user_errors: list[UserError] = all_user_errors()
 
 
-@strawberry.type(description="What upsertOrders did.")
+@strawberry.type(description="Result of upsertOrders.")
 class UpsertOrdersPayload:
     results: list[OrderResult] = results()
     user_errors: list[UserError] = all_user_errors()
 
 
-@strawberry.type(description="What createOrders did.")
+@strawberry.type(description="Result of createOrders.")
 class CreateOrdersPayload:
     results: list[OrderResult] = results()
     user_errors: list[UserError] = all_user_errors()
 
 
-@strawberry.type(description="What transitionOrders did.")
+@strawberry.type(description="Result of transitionOrders.")
 class TransitionOrdersPayload:
     results: list[OrderResult] = results()
     user_errors: list[UserError] = all_user_errors()

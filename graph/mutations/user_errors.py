@@ -18,102 +18,100 @@ from graph.types.objects import Node
 from graph.types.order_status import OrderStatus
 
 
-@strawberry.enum(description="What a user error is about; programs decide by it, people read the message.")
+@strawberry.enum(
+    description="The code of a user error. Programs decide by the code; the message is for people."
+)
 class UserErrorCode(Enum):
-    REQUIRED = strawberry.enum_value("REQUIRED", description="This cannot be null or empty.")
+    REQUIRED = strawberry.enum_value("REQUIRED", description="The value must not be null or empty.")
     TOO_LONG = strawberry.enum_value("TOO_LONG", description="The text or list is too long.")
-    INVALID_EMAIL = strawberry.enum_value("INVALID_EMAIL", description="This is no e-mail address.")
-    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="The number is out of its range.")
+    INVALID_EMAIL = strawberry.enum_value("INVALID_EMAIL", description="Invalid e-mail address.")
+    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="The number is out of range.")
     AMOUNT_OUT_OF_RANGE = strawberry.enum_value(
         "AMOUNT_OUT_OF_RANGE",
         description="The amount, product or total is below 0 or above 99999999999.9999.",
     )
-    UNKNOWN_CURRENCY = strawberry.enum_value(
-        "UNKNOWN_CURRENCY", description="ISO 4217 knows no such currency."
-    )
+    UNKNOWN_CURRENCY = strawberry.enum_value("UNKNOWN_CURRENCY", description="ISO 4217 has no such currency.")
     MIXED_CURRENCIES = strawberry.enum_value(
-        "MIXED_CURRENCIES", description="The lines of one order have one currency."
+        "MIXED_CURRENCIES", description="The lines of an order must have one currency."
     )
     TOTAL_OR_LINES = strawberry.enum_value(
         "TOTAL_OR_LINES", description="An order takes either a total or lines."
     )
     NOT_PRINTABLE = strawberry.enum_value(
-        "NOT_PRINTABLE", description="The text has characters that cannot be printed."
+        "NOT_PRINTABLE", description="The text contains control characters."
     )
     KEY_REUSED = strawberry.enum_value(
-        "KEY_REUSED", description="The idempotency key was used before, for another mutation or input."
+        "KEY_REUSED", description="The idempotency key was used for another mutation or input."
     )
     VERSION_CONFLICT = strawberry.enum_value(
-        "VERSION_CONFLICT", description="The object has another version than the one that is expected."
+        "VERSION_CONFLICT", description="The object has changed since expectedVersion."
     )
     TAKEN = strawberry.enum_value("TAKEN", description="Another object has this unique value.")
     REPEATED = strawberry.enum_value(
-        "REPEATED", description="An earlier item of the same batch, with no mistake, has this unique value."
+        "REPEATED", description="An earlier valid item of the same batch has this unique value."
     )
     OTHER_CUSTOMER = strawberry.enum_value(
-        "OTHER_CUSTOMER", description="An order stays with the customer that it has."
+        "OTHER_CUSTOMER", description="An upsert cannot move an order to another customer."
     )
-    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is no object with this id.")
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="No object has this ID.")
     CUSTOMER_ARCHIVED = strawberry.enum_value(
         "CUSTOMER_ARCHIVED", description="An archived customer gets no new orders."
     )
     CUSTOMER_HAS_ORDERS = strawberry.enum_value(
         "CUSTOMER_HAS_ORDERS",
-        description="A customer with orders cannot be deleted, only archived.",
+        description="A customer with orders cannot be deleted. Archive it instead.",
     )
     ILLEGAL_TRANSITION = strawberry.enum_value(
-        "ILLEGAL_TRANSITION", description="The order's status does not lead there."
+        "ILLEGAL_TRANSITION", description="The order's status does not allow this transition."
     )
     NOT_EDITABLE = strawberry.enum_value(
-        "NOT_EDITABLE", description="Lines and total change only while the order is PENDING."
+        "NOT_EDITABLE", description="Lines and total can be changed only while the order is PENDING."
     )
     NOT_DELETABLE = strawberry.enum_value(
-        "NOT_DELETABLE", description="An order is deleted only while PENDING or CANCELLED."
+        "NOT_DELETABLE", description="An order can be deleted only while it is PENDING or CANCELLED."
     )
-    HAS_LINES = strawberry.enum_value(
-        "HAS_LINES", description="The order has lines, and its total follows from them."
-    )
+    HAS_LINES = strawberry.enum_value("HAS_LINES", description="The order has lines; its total is their sum.")
 
 
-@strawberry.interface(description="A mistake in the input that its sender can mend; nothing was written.")
+@strawberry.interface(description="An error that the user can correct; nothing was written.")
 class UserError:
-    code: UserErrorCode = strawberry.field(description="What is wrong, for programs.")
-    message: str = strawberry.field(description="What is wrong, for people.")
-    path: list[str] = strawberry.field(description="Where in the arguments, from input down.")
+    code: UserErrorCode = strawberry.field(description="Error code, for programs.")
+    message: str = strawberry.field(description="Error message, for people.")
+    path: list[str] = strawberry.field(description="Path of the invalid value, from input down.")
 
 
-@strawberry.type(description="A value that is not allowed, or a rule that forbids the change.")
+@strawberry.type(description="An invalid value, or a rule that forbids the change.")
 class InvalidInputError(UserError):
     pass
 
 
-@strawberry.type(description="A value that must be unique and that another object has.")
+@strawberry.type(description="Another object has this unique value.")
 class ValueTakenError(UserError):
     value: str = strawberry.field(description="The value that is taken.")
 
 
-@strawberry.type(description="An id in the input that names no object.")
+@strawberry.type(description="The input has an ID of no object.")
 class NotFoundError(UserError):
     # Not `id`: clients' caches would take the error for the object.
-    missing: strawberry.ID = strawberry.field(description="The id as it was sent.")
+    missing: strawberry.ID = strawberry.field(description="The ID as it was sent.")
 
 
-@strawberry.type(description="A status that the order cannot go to.")
+@strawberry.type(description="The order's status does not allow this transition.")
 class IllegalTransitionError(UserError):
-    status: OrderStatus = strawberry.field(description="The order's status.")
-    allowed: list[OrderStatus] = strawberry.field(description="Where the order can go now.")
+    status: OrderStatus = strawberry.field(description="The order's current status.")
+    allowed: list[OrderStatus] = strawberry.field(description="The transitions that are allowed now.")
 
 
-@strawberry.type(description="An idempotency key that belongs to another change.")
+@strawberry.type(description="The idempotency key was used for another mutation or input.")
 class KeyReusedError(UserError):
-    mutation: str = strawberry.field(description="The mutation that it was used for.")
+    mutation: str = strawberry.field(description="The mutation that the key was used for.")
 
 
-@strawberry.type(description="Somebody else has changed the object since it was read.")
+@strawberry.type(description="The object has changed since the expected version.")
 class VersionConflictError(UserError):
-    current: Node = strawberry.field(description="The object as it is now.")
+    current: Node = strawberry.field(description="The current object.")
     changes: list[Change] = column(
-        "What was changed since that version, by whom and when, the oldest first; at most 20.",
+        "Changes since the expected version, oldest first; at most 20.",
         items=CHANGES_SINCE,
     )
 
@@ -138,28 +136,43 @@ class InvalidInput(Exception):
 
 
 RULE_VIOLATIONS: dict[type[domain_errors.DomainError], tuple[UserErrorCode, str]] = {
-    domain_errors.CustomerArchived: (UserErrorCode.CUSTOMER_ARCHIVED, "This customer is archived."),
-    domain_errors.CustomerHasOrders: (UserErrorCode.CUSTOMER_HAS_ORDERS, "This customer has orders."),
+    domain_errors.CustomerArchived: (
+        UserErrorCode.CUSTOMER_ARCHIVED,
+        "The customer is archived and gets no new orders. Restore it first.",
+    ),
+    domain_errors.CustomerHasOrders: (
+        UserErrorCode.CUSTOMER_HAS_ORDERS,
+        "The customer has orders and cannot be deleted. Archive it instead.",
+    ),
     domain_errors.ExpectedVersionNotFound: (
         UserErrorCode.NOT_FOUND,
-        "There is no object of any version with this key.",
+        "There is no object with this key, so it has no version to expect.",
     ),
-    domain_errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same."),
+    domain_errors.Repeated: (UserErrorCode.REPEATED, "An earlier item of this batch has the same value."),
     domain_errors.OtherCustomer: (
         UserErrorCode.OTHER_CUSTOMER,
-        "This order belongs to another customer.",
+        "The order belongs to another customer. An upsert cannot move it.",
     ),
-    domain_errors.NotEditable: (UserErrorCode.NOT_EDITABLE, "This order is no longer PENDING."),
+    domain_errors.NotEditable: (
+        UserErrorCode.NOT_EDITABLE,
+        "The order is no longer PENDING: its lines and total cannot be changed.",
+    ),
     domain_errors.NotDeletable: (
         UserErrorCode.NOT_DELETABLE,
-        "This order is neither PENDING nor CANCELLED.",
+        "The order is neither PENDING nor CANCELLED, so it cannot be deleted.",
     ),
-    domain_errors.HasLines: (UserErrorCode.HAS_LINES, "This order has lines: change those."),
+    domain_errors.HasLines: (
+        UserErrorCode.HAS_LINES,
+        "The order has lines, and its total is their sum. Change the lines.",
+    ),
     domain_errors.AmountOutOfRange: (
         UserErrorCode.AMOUNT_OUT_OF_RANGE,
-        "The result is more than 99999999999.9999.",
+        "The result is above 99,999,999,999.9999.",
     ),
-    domain_errors.MixedCurrencies: (UserErrorCode.MIXED_CURRENCIES, "The lines have several currencies."),
+    domain_errors.MixedCurrencies: (
+        UserErrorCode.MIXED_CURRENCIES,
+        "The lines have several currencies. Use one.",
+    ),
 }
 
 
@@ -184,13 +197,13 @@ def to_user_error(refused: domain_errors.DomainError, sent: Any, prefix: str = "
         case domain_errors.IllegalTransition(current=current, wanted=wanted, allowed=allowed):
             return IllegalTransitionError(
                 code=UserErrorCode.ILLEGAL_TRANSITION,
-                message=f"An order that is {current} cannot become {wanted}.",
+                message=f"An order that is {current} cannot become {wanted}. {_allowed(allowed)}",
                 path=path,
                 status=OrderStatus(current),
                 allowed=[OrderStatus(each) for each in allowed],
             )
         case domain_errors.KeyReused(mutation=mutation):
-            message = f"This key was used for another input of {mutation}."
+            message = f"This key was used for {mutation} with another input. Use a new key."
             return KeyReusedError(
                 code=UserErrorCode.KEY_REUSED, message=message, path=path, mutation=mutation
             )
@@ -204,6 +217,10 @@ def to_user_error(refused: domain_errors.DomainError, sent: Any, prefix: str = "
             )
     code, message = RULE_VIOLATIONS[type(refused)]
     return InvalidInputError(code=code, message=message, path=path)
+
+
+def _allowed(statuses: Sequence[str]) -> str:
+    return f"It can become {' or '.join(statuses)}." if statuses else "This status is final."
 
 
 def _kind(row: Any) -> str:
@@ -221,7 +238,7 @@ def not_found_error(kind: str, sent: str, path: list[str]) -> UserError:
     What is longer than any id comes back cut.
     """
     missing = sent if len(sent) <= global_ids.MAX_ID_LENGTH else f"{sent[: global_ids.MAX_ID_LENGTH - 1]}…"
-    message = f"There is no {kind.lower()} with this id."
+    message = f"There is no {kind.lower()} with this ID."
     return NotFoundError(
         code=UserErrorCode.NOT_FOUND, message=message, path=path, missing=strawberry.ID(missing)
     )

@@ -17,8 +17,9 @@ QueryT = TypeVar("QueryT", bound=type)
 AS_OF = argument(
     "as_of",
     datetime | None,
-    "Read this field and all below it as it was then, to the millisecond; the present if left out. Only TiDB "
-    "keeps the past, by default for 10 minutes; what cannot be read is refused with AS_OF_UNAVAILABLE.",
+    "Stale read: read this field and everything below it as of this time, truncated to "
+    "milliseconds. Latest data if omitted. TiDB only, by default up to 10 minutes back; "
+    "otherwise AS_OF_UNAVAILABLE.",
 )
 
 
@@ -43,5 +44,5 @@ def plan_as_of(plan: Callable[..., Load], root: Any, arguments: Mapping[str, Any
         return load
     moment = stale_reads.truncate_to_millisecond(moment)
     if load.timestamp and load.timestamp.moment not in (None, moment):
-        raise BadUserInput("asOf and the cursor name two moments: leave one of them out.")
+        raise BadUserInput("asOf and the cursor have different read timestamps. Leave one of them out.")
     return load._replace(timestamp=ReadTimestamp(moment))

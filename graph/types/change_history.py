@@ -26,15 +26,17 @@ from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.requires_scope import scope_directives, scopes_of_ids
 
 TABLE = "history"
-NODE = argument("node", strawberry.ID, "The id of the object, which may have been deleted.")
+NODE = argument("node", strawberry.ID, "The ID of the object, which may have been deleted.")
 
 
-@strawberry.enum(description="What a change did to its object.")
+@strawberry.enum(description="The kind of a change.")
 class ChangeAction(Enum):
-    CREATED = strawberry.enum_value("CREATED", description="It was created.")
-    UPDATED = strawberry.enum_value("UPDATED", description="Its fields, status or lines were changed.")
-    DELETED = strawberry.enum_value("DELETED", description="It was deleted.")
-    ERASED = strawberry.enum_value("ERASED", description="Its personal data were erased, here too.")
+    CREATED = strawberry.enum_value("CREATED", description="The object was created.")
+    UPDATED = strawberry.enum_value("UPDATED", description="Fields, status or lines were changed.")
+    DELETED = strawberry.enum_value("DELETED", description="The object was deleted.")
+    ERASED = strawberry.enum_value(
+        "ERASED", description="Personal data was erased, from the history as well."
+    )
 
 
 class FieldChangeRow(NamedTuple):
@@ -64,28 +66,25 @@ def _shown(name: str, value: Any) -> Any:
     return value
 
 
-@strawberry.type(description="A field of an object, before a change and after it.")
+@strawberry.type(description="A field before and after a change.")
 class FieldChange:
     field: str = column("The field's name in the schema.")
-    before: JSON | None = column(
-        "Its value before, as the schema shows it; null if there was none.", items=JSON_VALUES
-    )
-    after: JSON | None = column(
-        "Its value after, as the schema shows it; null if there is none.", items=JSON_VALUES
-    )
+    before: JSON | None = column("The value before the change; null if there was none.", items=JSON_VALUES)
+    after: JSON | None = column("The value after the change; null if there is none.", items=JSON_VALUES)
 
 
 @strawberry.type(
-    description="One change of an object.", directives=scope_directives(scopes.Scope.HISTORY_READ)
+    description=("One change of an object, from the audit log."),
+    directives=scope_directives(scopes.Scope.HISTORY_READ),
 )
 class Change:
     version: int = column("The object's version after the change.")
-    action: ChangeAction = column("What was done.")
-    at: datetime = column("When it was done.")
-    principal: str = column("Who did it: the caller, or system for a command of the operator's.")
-    request_id: str | None = column("The id of the request that did it.")
+    action: ChangeAction = column("The kind of change.")
+    at: datetime = column("The time of the change.")
+    principal: str = column("The caller who made the change, or system for a command line command.")
+    request_id: str | None = column("The ID of the request that made the change.")
     fields: list[FieldChange] = computed(
-        fields_of, "fields", description="What it changed.", items=CHANGED_FIELDS
+        fields_of, "fields", description="The changed fields.", items=CHANGED_FIELDS
     )
 
 
@@ -120,7 +119,7 @@ def history_of(*, description: str) -> Any:
         [NODE, *PAGING],
         scope=scopes.Scope.HISTORY_READ,
         scopes_of=scopes_of_ids("node"),
-        description=f"{description} It needs the scope to read such an object, too.",
+        description=f"{description} Also requires the scope to read such an object.",
         cost=cost,
         rows="Change",
     )

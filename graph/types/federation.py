@@ -50,9 +50,11 @@ class ServiceRow(NamedTuple):
     sdl: str
 
 
-@strawberry.type(name="_Service", description="This subgraph, as a gateway composes it.")
+@strawberry.type(name="_Service", description="This subgraph, for composition by a gateway.")
 class Service:
-    sdl: str = column("The schema of this subgraph with its federation directives, without these fields.")
+    sdl: str = column(
+        "The schema of this subgraph with federation directives, without the federation fields."
+    )
 
 
 def decode_representations(representations: Any) -> list[GlobalId | None]:
@@ -107,7 +109,7 @@ def entities() -> Any:
         [representations],
         scope=None,
         scopes_of=_scopes_of,
-        description="Entities by their keys, for a gateway; it needs the scope to read each type.",
+        description="Entities by their keys, for a gateway. Requires the scope to read each type.",
         many=True,
         cost=_cost,
     )

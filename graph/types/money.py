@@ -10,5 +10,5 @@ from graph.types.scalars import CurrencyCode
 
 @strawberry.type(description="An exact amount of money in one currency.")
 class Money:
-    amount: Decimal = column("The amount: from 0 to 99999999999.9999, and more where orders are summed up.")
-    currency: CurrencyCode = column("The currency that the amount is in.")
+    amount: Decimal = column("The amount: 0 to 99999999999.9999; sums can be larger.")
+    currency: CurrencyCode = column("The currency of the amount.")

@@ -21,12 +21,12 @@ from graph.types.order_status import OrderStatus
 from graph.types.requires_scope import scope_directives
 
 
-@strawberry.interface(description="An object with an id, which `node` finds again.")
+@strawberry.interface(description="An object with a global ID, which node looks up.")
 class Node:
     id: strawberry.ID = computed(
         lambda row: GlobalId(type(row).__name__, row.id).encode(),
         "id",
-        description="The opaque id of this object, unique among all objects.",
+        description="Opaque global ID, unique among all objects.",
     )
 
     @classmethod
@@ -42,21 +42,23 @@ class RowType:
         return type(row).__name__ == cls.__name__
 
 
-@strawberry.type(description="Somebody who places orders.", directives=scope_directives(Scope.CUSTOMERS_READ))
+@strawberry.type(
+    description=("A customer, who places orders."), directives=scope_directives(Scope.CUSTOMERS_READ)
+)
 class Customer(RowType, Node):
-    username: str = column("The unique handle, case-sensitive, 1 to 250 characters.")
-    name: str = column("The name as it was sent, 1 to 250 characters.")
+    username: str = column("Unique username, case-sensitive, 1 to 250 characters.")
+    name: str = column("The name as entered, 1 to 250 characters.")
     email: str | None = computed(
         lambda customer: customer.shown_email,
         "email",
         "entered_email",
-        description="The e-mail address as it was entered, unique without case; null where there is none.",
+        description="The e-mail address as entered, unique ignoring case.",
     )
-    version: int = column("It starts at 1 and every change raises it by 1.")
-    created_at: datetime = column("When the customer was created.")
-    updated_at: datetime = column("When the customer was last changed.")
-    archived_at: datetime | None = column("When the customer was archived, null while active.")
-    orders_count: int = column("How many orders the customer has, of any status.", scope=Scope.ORDERS_READ)
+    version: int = column("Version number: starts at 1, and every change raises it by 1.")
+    created_at: datetime = column("The time when the customer was created.")
+    updated_at: datetime = column("The time of the customer's last change.")
+    archived_at: datetime | None = column("The time when the customer was archived; null if active.")
+    orders_count: int = column("The number of the customer's orders, of any status.", scope=Scope.ORDERS_READ)
     orders: "Connection[Order]" = connection(
         "Customer.orders",
         "orders",
@@ -64,27 +66,25 @@ class Customer(RowType, Node):
         scope=Scope.ORDERS_READ,
         parent="customer_id",
         children="orders_count",
-        description="The customer's orders, the newest by placedAt first.",
+        description="The customer's orders, newest first by placedAt.",
     )
     order_stats: list[OrderStats] = order_stats(
-        description="The customer's orders summed up, one entry a currency by its code; empty without orders."
+        description="Count and sum of the customer's orders, one entry per currency; empty without orders."
     )
-    history: Connection[Change] = history(
-        "Customer", description="What was changed of the customer, the newest first."
-    )
+    history: Connection[Change] = history("Customer", description="Changes of the customer, newest first.")
 
 
 @strawberry.type(description="One line of an order.")
 class OrderLine:
-    position: int = column("The line's place in its order, from 1 on.")
-    sku: str = column("The article's number as it was sent, 1 to 64 characters.")
-    name: str = column("The article's name as it was sent, 1 to 250 characters.")
-    quantity: int = column("How many, from 1 to 1,000,000.")
+    position: int = column("The line's position in its order, from 1.")
+    sku: str = column("Article number as entered, 1 to 64 characters.")
+    name: str = column("Article name as entered, 1 to 250 characters.")
+    quantity: int = column("The quantity, 1 to 1,000,000.")
     unit_price: Money = computed(
         lambda row: MoneyRow(row.unit_price, row.currency),
         "unit_price",
         "currency",
-        description="The price of one.",
+        description="The price of one unit.",
     )
     total: Money = computed(
         lambda row: MoneyRow(row.total, row.currency),
@@ -102,32 +102,32 @@ class Order(RowType, Node):
         key="customer_id",
         scope=Scope.CUSTOMERS_READ,
         id_only_row=id_only_row("Customer"),
-        description="Who placed the order.",
+        description="The customer who placed the order.",
     )
-    reference: str | None = column("The unique key of imports, null where there is none.")
-    status: OrderStatus = column("Where the order stands.")
+    reference: str | None = column("Unique reference, such as the key of an import.")
+    status: OrderStatus = column("The order's current status.")
     total: Money = computed(
         lambda row: MoneyRow(row.total, row.currency),
         "total",
         "currency",
-        description="What the order costs: the sum of its lines where it has any.",
+        description="The order's total: the sum of its lines, if it has lines.",
     )
-    placed_at: datetime = column("When the order was placed.")
+    placed_at: datetime = column("The time when the order was placed.")
     lines: list[OrderLine] = relation(
         loaders.lines_by_order_id,
         key="id",
         scope=Scope.ORDERS_READ,
         cost=LINES,
-        description="The order's lines by position, empty where only a total was given.",
+        description="The order's lines by position; empty if the order has a total only.",
     )
     allowed_transitions: list[OrderStatus] = computed(
         lambda row: TRANSITIONS[row.status],
         "status",
-        description="Where transitionOrder can move this order now.",
+        description="The statuses that transitionOrder can set now.",
     )
-    version: int = column("It starts at 1 and every change raises it by 1.")
-    created_at: datetime = column("When the order was created here.")
-    updated_at: datetime = column("When the order was last changed.")
+    version: int = column("Version number: starts at 1, and every change raises it by 1.")
+    created_at: datetime = column("The time when the order was created in this system.")
+    updated_at: datetime = column("The time of the order's last change.")
     history: Connection[Change] = history(
-        "Order", description="What was changed of the order and its lines, the newest first."
+        "Order", description="Changes of the order and its lines, newest first."
     )

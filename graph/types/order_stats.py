@@ -18,15 +18,15 @@ from graph.types.field_costs import FieldCost
 from graph.types.fields import Load, argument, batched, column, computed
 from graph.types.money import Money
 
-COUNT = "How many orders these are."
-TOTAL = "The exact sum of their totals."
+COUNT = "The number of orders."
+TOTAL = "The exact sum of the totals."
 
 
 def total(group: Group) -> MoneyRow:
     return MoneyRow(group.amount, group.currency)
 
 
-@strawberry.type(description="The orders of one customer in one currency.")
+@strawberry.type(description="Count and sum of a customer's orders in one currency.")
 class OrderStats:
     count: int = column(COUNT)
     total: Money = computed(total, "amount", "currency", description=TOTAL)
@@ -46,7 +46,7 @@ def where_condition(arguments: Mapping[str, Any]) -> Condition:
 
 def order_stats(*, description: str) -> Any:
     """The field `orderStats`: one statement for all customers of a level."""
-    where = argument("where", OrderWhere | None, "Only the orders that meet these conditions.")
+    where = argument("where", OrderWhere | None, "Include only orders that match this filter.")
     return batched(
         loaders.order_stats_by_customer_id,
         stats_plan,

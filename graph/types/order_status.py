@@ -7,14 +7,14 @@ import strawberry
 from db.orders import OrderStatus as OrderStatus
 
 DESCRIPTIONS = {
-    OrderStatus.PENDING: "Placed and not paid; it can still change.",
+    OrderStatus.PENDING: "Placed and not paid; lines and total can still change.",
     OrderStatus.PAID: "Paid and not yet delivered.",
     OrderStatus.FULFILLED: "Delivered to the customer.",
-    OrderStatus.CANCELLED: "Called off before it was paid; final.",
-    OrderStatus.REFUNDED: "Paid back to the customer; final.",
+    OrderStatus.CANCELLED: "Cancelled before payment; final.",
+    OrderStatus.REFUNDED: "Refunded to the customer; final.",
 }
 
-strawberry.enum(OrderStatus, description="Where an order stands; transitionOrder moves it.")
+strawberry.enum(OrderStatus, description="The status of an order; transitionOrder changes it.")
 definition: Any = OrderStatus.__strawberry_definition__  # type: ignore[attr-defined]
 for value in definition.values:
     value.description = DESCRIPTIONS[value.value]

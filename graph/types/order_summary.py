@@ -26,44 +26,50 @@ from graph.types.order_stats import COUNT, TOTAL, total
 from graph.types.order_status import OrderStatus
 
 
-@strawberry.enum(description="What orders can be grouped by; at most one of DAY, WEEK and MONTH.")
+@strawberry.enum(description="Groups of orders; at most one of DAY, WEEK and MONTH.")
 class OrderGroup(Enum):
-    STATUS = strawberry.enum_value("STATUS", description="Where the orders stand.")
-    CURRENCY = strawberry.enum_value("CURRENCY", description="The currency, as always, named or not.")
-    CUSTOMER = strawberry.enum_value("CUSTOMER", description="Who placed the orders.")
+    STATUS = strawberry.enum_value("STATUS", description="The status of the orders.")
+    CURRENCY = strawberry.enum_value("CURRENCY", description="The currency. Orders are always grouped by it.")
+    CUSTOMER = strawberry.enum_value("CUSTOMER", description="The customer who placed the orders.")
     DAY = strawberry.enum_value("DAY", description="The day of placedAt in timeZone.")
-    WEEK = strawberry.enum_value("WEEK", description="The ISO week of placedAt, from Monday on, in timeZone.")
+    WEEK = strawberry.enum_value(
+        "WEEK", description="The ISO week of placedAt in timeZone, starting on Monday."
+    )
     MONTH = strawberry.enum_value("MONTH", description="The month of placedAt in timeZone.")
 
 
-@strawberry.enum(description="What groups of orders can be sorted by.")
+@strawberry.enum(description="Values that groups of orders can be sorted by.")
 class OrderSummarySortField(Enum):
-    COUNT = strawberry.enum_value("COUNT", description="How many orders the group has.")
-    TOTAL = strawberry.enum_value("TOTAL", description="The sum; where must then name one currency by eq.")
+    COUNT = strawberry.enum_value("COUNT", description="The number of orders.")
+    TOTAL = strawberry.enum_value(
+        "TOTAL", description="The sum of the totals; requires one currency by eq in where."
+    )
 
 
-@strawberry.input(description="One part of a sort of groups of orders.")
+@strawberry.input(description="A sort key for groups of orders.")
 class OrderSummaryOrder:
-    field: OrderSummarySortField = strawberry.field(description="What to sort by.")
-    direction: SortDirection = strawberry.field(default=SortDirection.ASC, description="Which way.")
+    field: OrderSummarySortField = strawberry.field(description="The field to sort by.")
+    direction: SortDirection = strawberry.field(default=SortDirection.ASC, description="The direction.")
 
 
-@strawberry.type(description="A day, week or month of a time zone.")
+@strawberry.type(description="A day, week or month in a time zone.")
 class Bucket:
-    start: datetime = column("Its first moment.")
-    end: datetime = column("The first moment after it.")
+    start: datetime = column("The start, inclusive.")
+    end: datetime = column("The end, exclusive.")
 
 
-@strawberry.type(description="One group of orders, all in one currency.")
+@strawberry.type(description="A group of orders in one currency.")
 class OrderSummary:
-    status: OrderStatus | None = column("Where the orders stand, null unless grouped by STATUS.")
+    status: OrderStatus | None = column("The status of the orders; null unless grouped by STATUS.")
     customer: Customer | None = relation(
         loaders.customers_by_id,
         key="customer_id",
         scope=Scope.CUSTOMERS_READ,
-        description="Who placed the orders, null unless grouped by CUSTOMER.",
+        description="The customer who placed the orders; null unless grouped by CUSTOMER.",
     )
-    bucket: Bucket | None = column("When they were placed, null unless grouped by DAY, WEEK or MONTH.")
+    bucket: Bucket | None = column(
+        "The day, week or month of placedAt; null unless grouped by DAY, WEEK or MONTH."
+    )
     count: int = column(COUNT)
     total: Money = computed(total, "amount", "currency", description=TOTAL)
 
@@ -81,31 +87,31 @@ SORTED_BY = {
 MOST_FIRST = ((order_aggregates.COUNT, True),)
 
 ARGUMENTS = [
-    argument("where", OrderWhere | None, "Only the orders that meet these conditions."),
+    argument("where", OrderWhere | None, "Include only orders that match this filter."),
     argument(
         "group_by",
         list[OrderGroup] | None,
-        "What to group by besides the currency; by the currency alone if left out. At most one of DAY, WEEK "
-        "and MONTH, and 366 days, weeks or months: from the placedAt that where begins with to the one that "
-        "it ends with, or the oldest and newest order's.",
+        "Groups besides the currency. At most one of DAY, WEEK and MONTH, and at most 366 buckets, "
+        "counted from the first placedAt that where allows to the last, or from the oldest order to"
+        " the newest.",
     ),
     argument(
         "time_zone",
         str | None,
-        'Whose days, weeks and months: a name of the tz database, such as "Europe/Berlin".',
+        'Time zone of days, weeks and months: a name of the tz database, such as "Europe/Berlin".',
         default="UTC",
     ),
     argument(
         "order_by",
         list[OrderSummaryOrder] | None,
-        "If left out, groups by CUSTOMER have the largest count first. Groups that are equal in this go by "
-        "bucket, status, customer and currency.",
+        "Sort order of the groups. If omitted, groups by CUSTOMER have the largest count first. "
+        "Ties are sorted by bucket, status, customer and currency.",
     ),
     argument(
         "first",
         int | None,
-        "How many groups: 100 at most. If left out, 20 of groups by CUSTOMER, and of others all; "
-        "more than 2000 are then an error.",
+        "Maximum number of groups: 100 at most. If omitted, 20 groups by CUSTOMER, and all groups "
+        "otherwise; more than 2000 are an error.",
     ),
 ]
 
@@ -150,7 +156,7 @@ def time_unit(groups: set[OrderGroup]) -> str | None:
     """DAY, WEEK or MONTH, if grouped by one. Raises BadUserInput for two of them."""
     units = [name for group, name in UNITS.items() if group in groups]
     if len(units) > 1:
-        raise BadUserInput("groupBy takes one of DAY, WEEK and MONTH.")
+        raise BadUserInput("groupBy must have at most one of DAY, WEEK and MONTH.")
     return units[0] if units else None
 
 
@@ -161,9 +167,9 @@ def parse_sort(
     parts = tuple((SORTED_BY[each.field], each.direction is SortDirection.DESC) for each in order_by or ())
     names = [name for name, _ in parts]
     if len(set(names)) < len(names):
-        raise BadUserInput("orderBy names each field once.")
+        raise BadUserInput("orderBy must not repeat a field.")
     if order_aggregates.TOTAL in names and "currency" not in filters.columns_compared_by_eq(where):
-        raise BadUserInput("To sort by TOTAL, where must name one currency by eq.")
+        raise BadUserInput("To sort by TOTAL, where must have one currency by eq.")
     return parts
 
 

@@ -16,9 +16,9 @@ ScopesOf: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Scope]]
 @strawberry.schema_directive(
     name="requiresScope",
     locations=[Location.FIELD_DEFINITION, Location.OBJECT, Location.INPUT_FIELD_DEFINITION],
-    description="Only callers with this scope may ask for the field, for any field of the type but id, or "
-    "by this condition; others get FORBIDDEN, and nothing is read or changed. "
-    "The scope admin is all scopes.",
+    description="The scope required to select the field, to select any field of the type except id, or to "
+    "filter by the condition. Without it the operation is rejected as a whole with FORBIDDEN. "
+    "The scope admin includes all scopes.",
 )
 class RequiresScope:
     scope: str

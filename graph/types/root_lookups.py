@@ -16,25 +16,26 @@ from graph.types.fields import Load, argument, batched
 from graph.types.requires_scope import READ_SCOPES, scopes_of_ids
 
 MAX_IDS = 100
-SCOPE_HINT = "It needs the scope to read what the id is of: customers:read or orders:read."
+SCOPE_HINT = "Requires the scope to read the object: customers:read or orders:read."
 
 
 @strawberry.input(one_of=True, description="Exactly one unique key of a customer.")
 class CustomerBy:
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The customer's id.")
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The customer's ID.")
     username: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The handle in any spelling, compared with its case."
+        default=strawberry.UNSET, description="The username, case-sensitive; normalized before the lookup."
     )
     email: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The e-mail address in any spelling, without case."
+        default=strawberry.UNSET,
+        description="The e-mail address, ignoring case; normalized before the lookup.",
     )
 
 
 @strawberry.input(one_of=True, description="Exactly one unique key of an order.")
 class OrderBy:
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The order's id.")
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The order's ID.")
     reference: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The key that its import gave it, in any spelling."
+        default=strawberry.UNSET, description="The reference; normalized before the lookup."
     )
 
 
@@ -44,7 +45,7 @@ def lookup(batch: Batch, kind: str, by: type, *, description: str) -> Any:
     def plan(_root: Any, arguments: Mapping[str, Any]) -> Load:
         return Load(unique(kind, arguments["by"]))
 
-    by_argument = argument("by", by, "The one key to look the object up by.")
+    by_argument = argument("by", by, "The unique key to look up.")
     return batched(batch, plan, [by_argument], scope=READ_SCOPES[kind], description=description, cost=ONE)
 
 
@@ -72,13 +73,13 @@ def sent_ids(arguments: Mapping[str, Any]) -> list[strawberry.ID]:
     """Raises BadUserInput for more than MAX_IDS."""
     sent: list[strawberry.ID] = arguments["ids"]
     if len(sent) > MAX_IDS:
-        raise BadUserInput(f"At most {MAX_IDS} ids.")
+        raise BadUserInput(f"ids must have at most {MAX_IDS} IDs.")
     return sent
 
 
 def node(batch: Batch, *, description: str) -> Any:
     """`node(id:)`: null for an unknown ID."""
-    ids_argument = argument("id", strawberry.ID, "The id of the object.")
+    ids_argument = argument("id", strawberry.ID, "The ID of the object.")
     return batched(
         batch,
         node_plan,
@@ -92,7 +93,7 @@ def node(batch: Batch, *, description: str) -> Any:
 
 def nodes(batch: Batch, *, description: str) -> Any:
     """`nodes(ids:)`: in the order of the IDs, with null for an unknown ID."""
-    ids_argument = argument("ids", list[strawberry.ID], f"At most {MAX_IDS} ids.")
+    ids_argument = argument("ids", list[strawberry.ID], f"The IDs, at most {MAX_IDS}.")
     return batched(
         batch,
         nodes_plan,

@@ -99,8 +99,8 @@ SCALARS: dict[Any, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
         description=(
-            "An exact decimal number as a string, never a JSON number: an optional minus, digits without "
-            "a leading zero, and up to four decimal places. It comes back without trailing zeros."
+            "Exact decimal number as a string, never a JSON number: an optional minus sign, digits "
+            "without leading zeros, up to four decimal places. Returned without trailing zeros."
         ),
         serialize=money.as_text,
         parse_value=parse_decimal,
@@ -109,8 +109,8 @@ SCALARS: dict[Any, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description=(
-            "A moment as RFC 3339 with an offset, cut to microseconds; a leap second counts as the second "
-            'after it. It comes back in UTC, as in "2026-02-28T09:30:00.000000Z".'
+            "Timestamp as in RFC 3339, with an offset, truncated to microseconds; a leap second counts "
+            'as the next second. Returned in UTC, such as "2026-02-28T09:30:00.000000Z".'
         ),
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
         serialize=serialize_date_time,
@@ -119,7 +119,7 @@ SCALARS: dict[Any, ScalarDefinition] = {
     ),
     CurrencyCode: strawberry.scalar(
         name="CurrencyCode",
-        description="Three capital letters. Inputs take the currencies of ISO 4217, withdrawn ones too.",
+        description="Currency code of ISO 4217: three capital letters. Withdrawn currencies are accepted.",
         specified_by_url="https://www.iso.org/iso-4217-currency-codes.html",
         serialize=str,
         parse_value=parse_currency,

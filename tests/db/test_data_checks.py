@@ -82,7 +82,7 @@ async def test_check_says_what_it_found(database_url: str, spawn: Spawn) -> None
     second = spawn.run("check", "--data", database_url=database_url)
 
     assert 1 == first.returncode
-    assert "of 5 customers were not found by their words; they are now" in first.stdout
+    assert "of 5 customers had outdated search words; repaired" in first.stdout
     assert 0 == second.returncode
     assert [
         "words       ok (5 customers)",
@@ -185,7 +185,7 @@ async def test_a_newer_schema_is_checked_without_repairs(database: Database) -> 
     report = await database_commands.check_data(database, Schema(State.AHEAD))
     unfit = await database_commands.check_data(database, Schema(State.INCOMPATIBLE))
 
-    not_repaired = "are not found by their words; not repaired, because the schema is newer"
+    not_repaired = "have outdated search words; not repaired, because the schema is newer"
     assert (False, f"words       1 of 1 customers {not_repaired}") == (report.ok, report.lines[0])
     assert before == await stored_rows(database)
     assert (False, ["data        not checked: the schema does not fit this program"]) == (

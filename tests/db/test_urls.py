@@ -18,10 +18,10 @@ FORMS = (
     "must look like sqlite:///file.db, tidb://user:password@host:4000/name, "
     "mysql+aiomysql://… or mysql+asyncmy://…"
 )
-NO_PORT = "names a port that is not in 1 to 65535"
-NO_HOST = "names a host whose name has an empty part, or one above 63 characters"
-NUL = "has a NUL character in it"
-HOST_IN_SQLITE = "names a host; a file of SQLite has three slashes before it, four from the root"
+NO_PORT = "has a port outside 1 to 65535"
+NO_HOST = "has a host name with a label that is empty or longer than 63 characters"
+NUL = "contains a NUL character"
+HOST_IN_SQLITE = "has a host: write three slashes before a relative path, four before an absolute one"
 WITHOUT_ASYNCMY = """
 import sys
 from importlib.machinery import PathFinder
@@ -68,7 +68,7 @@ def test_each_form_leads_to_its_driver(text: str, driver_url: str) -> None:
     [
         ("tidb://user@host/name", "mysql+aiomysql"),
         ("mysql+aiomysql://user@host/name", "mysql+aiomysql"),
-        ("mysql+asyncmy://u@host/name", "needs the extra asyncmy: .venv/bin/pip install -e '.[asyncmy]'"),
+        ("mysql+asyncmy://u@host/name", "requires the extra asyncmy: .venv/bin/pip install -e '.[asyncmy]'"),
     ],
 )
 def test_without_asyncmy_the_driver_is_aiomysql(text: str, answer: str) -> None:
@@ -90,8 +90,8 @@ def test_without_asyncmy_the_driver_is_aiomysql(text: str, answer: str) -> None:
         (f"postgresql://user:{PASSWORD}@host/name", FORMS),
         (f"mysql+pymysql://user:{PASSWORD}@host/name", FORMS),
         (f"tidb://user:{PASSWORD}@host:port/name", FORMS),
-        (f"tidb://user:{PASSWORD}@host", "names no database"),
-        (f"tidb://user:{PASSWORD}@host:4000/", "names no database"),
+        (f"tidb://user:{PASSWORD}@host", "has no database name"),
+        (f"tidb://user:{PASSWORD}@host:4000/", "has no database name"),
         (f"tidb://user:{PASSWORD}@host:0/name", NO_PORT),
         (f"tidb://user:{PASSWORD}@host:65536/name", NO_PORT),
         (f"mysql+aiomysql://user:{PASSWORD}@host:-1/name", NO_PORT),
@@ -100,31 +100,31 @@ def test_without_asyncmy_the_driver_is_aiomysql(text: str, answer: str) -> None:
         (f"tidb://user:%00{PASSWORD}@host/name", NUL),
         (f"tidb://us%00er:{PASSWORD}@host/name", NUL),
         (f"tidb://user:{PASSWORD}@host/na%00me", NUL),
-        (f"tidb://user:\udcff{PASSWORD}@host/name", "is not in UTF-8"),
-        ("tidb:///name", "names no host"),
-        ("mysql+aiomysql:///name", "names no host"),
-        (f"tidb://user:p@{PASSWORD}@host/name", "has an @ too many: in a password it is written %40"),
-        (f"tidb://user:p@s/{PASSWORD}@host/name", "has an @ too many: in a password it is written %40"),
-        ("sqlite://", "names no database"),
-        ("sqlite:///", "names no database"),
-        ("sqlite://file.db", "names no database"),
+        (f"tidb://user:\udcff{PASSWORD}@host/name", "is not UTF-8"),
+        ("tidb:///name", "has no host"),
+        ("mysql+aiomysql:///name", "has no host"),
+        (f"tidb://user:p@{PASSWORD}@host/name", "has an unescaped @; write %40 in a password"),
+        (f"tidb://user:p@s/{PASSWORD}@host/name", "has an unescaped @; write %40 in a password"),
+        ("sqlite://", "has no database name"),
+        ("sqlite:///", "has no database name"),
+        ("sqlite://file.db", "has no database name"),
         ("sqlite://folder/file.db", HOST_IN_SQLITE),
         ("sqlite://:4000/file.db", HOST_IN_SQLITE),
         (f"sqlite://user:{PASSWORD}@/file.db", HOST_IN_SQLITE),
         ("sqlite:///a%00b.db", NUL),
-        ("sqlite:///:memory:", "needs a file: a database in memory is gone with its connection"),
-        ("sqlite:///file.db?tls=true", "has no use for tls or ca with SQLite"),
-        ("sqlite:///file.db?mode=ro", "does not know the option 'mode'; it takes tls and ca"),
+        ("sqlite:///:memory:", "must name a file: in-memory databases are not supported"),
+        ("sqlite:///file.db?tls=true", "cannot have tls or ca with SQLite"),
+        ("sqlite:///file.db?mode=ro", "has the unknown option 'mode'; the options are tls and ca"),
         (
             f"tidb://user:{PASSWORD}@host/name?ssl=true",
-            "does not know the option 'ssl'; it takes tls and ca",
+            "has the unknown option 'ssl'; the options are tls and ca",
         ),
-        (f"tidb://user:{PASSWORD}@host/name?tls=yes", "takes tls=true or tls=false"),
+        (f"tidb://user:{PASSWORD}@host/name?tls=yes", "must have tls=true or tls=false"),
         (f"tidb://user:{PASSWORD}@host/name?tls=", "has an option without a value"),
         (f"tidb://user:{PASSWORD}@host/name?tls", "has an option without a value"),
-        (f"tidb://user:{PASSWORD}@host/name?tls=true&tls=false", "takes tls=true or tls=false"),
-        (f"tidb://user:{PASSWORD}@host/name?tls=true&ca=/none.pem", "names a ca file that is not there"),
-        (f"tidb://user:{PASSWORD}@host/name?ca={__file__}", "names a ca file that holds no certificate"),
+        (f"tidb://user:{PASSWORD}@host/name?tls=true&tls=false", "must have tls=true or tls=false"),
+        (f"tidb://user:{PASSWORD}@host/name?tls=true&ca=/none.pem", "names a ca file that does not exist"),
+        (f"tidb://user:{PASSWORD}@host/name?ca={__file__}", "names a ca file without a certificate"),
     ],
 )
 def test_a_bad_url_gets_one_clear_message(text: str, message: str) -> None:

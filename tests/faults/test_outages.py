@@ -70,7 +70,7 @@ async def test_a_stalled_database_is_noticed(url: str, mortal: TidbServer, spawn
         mortal.resume()
     await asyncio.to_thread(wait_until, lambda: ready(serving) == (200, ""))
 
-    assert (503, "The database did not answer within a second.") == answered
+    assert (503, "The database did not respond within a second.") == answered
     assert 1 <= took < 2.5
     assert 200 == alive.status_code
     assert [{"data": {"orders": {"nodes": []}}}] * 4 == await requests
@@ -113,8 +113,8 @@ async def test_a_late_database_needs_its_schema(url: str, mortal: TidbServer, sp
     async with Database(DatabaseUrl.parse(late)) as database:
         await migrate.upgrade(database)
 
-    assert (503, "The database cannot be reached.") == without_it
-    assert (503, "The database's schema is behind.") == without_schema
+    assert (503, "The database is not reachable.") == without_it
+    assert (503, "The database schema is outdated.") == without_schema
     assert ["SERVICE_UNAVAILABLE"] == [error["extensions"]["code"] for error in refused["errors"]]
     assert "Traceback" not in serving.output
     answer = await asyncio.to_thread(serving.post, "{ orders { nodes { id } } }")
@@ -153,7 +153,7 @@ async def restart_under(clients: list[Client], serving: Serving, mortal: TidbSer
     await until(lambda: all(client.done for client in clients))
     await asyncio.to_thread(mortal.kill)
     await until(lambda: all(client.codes for client in clients))
-    assert (503, "The database cannot be reached.") == await asyncio.to_thread(ready, serving)
+    assert (503, "The database is not reachable.") == await asyncio.to_thread(ready, serving)
     await asyncio.to_thread(mortal.start)
     await until(lambda: ready(serving) == (200, ""))
     before = [client.done for client in clients]

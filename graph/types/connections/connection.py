@@ -26,41 +26,41 @@ NodeT = TypeVar("NodeT")
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_COUNT = 20, 100, 10_000
 
 BOUND = (
-    "It must be of the same field, with the same sort and where, and of customers the same search and "
-    "includeArchived."
+    "It must come from the same field with the same orderBy and where, and for customers the same search "
+    "and includeArchived."
 )
-UNINDEXED = "What no index serves costs more, and may end with TIMEOUT."
+UNINDEXED = "Filters without an index cost more, and may end with TIMEOUT."
 
 PAGING = [
-    argument("first", int | None, "How many from the front: 20 by default, 100 at most."),
-    argument("after", str | None, f"Only what comes after this cursor. {BOUND}"),
-    argument("last", int | None, "How many from the back, 100 at most; not together with first."),
-    argument("before", str | None, f"Only what comes before this cursor. {BOUND}"),
+    argument("first", int | None, "Page size, from the front: 20 by default, 100 at most."),
+    argument("after", str | None, f"Return objects after this cursor. {BOUND}"),
+    argument("last", int | None, "Page size, from the back: 100 at most; not together with first."),
+    argument("before", str | None, f"Return objects before this cursor. {BOUND}"),
     SNAPSHOT,
 ]
 CUSTOMER_ARGUMENTS = [
     *PAGING,
-    argument("where", CustomerWhere | None, f"Only the customers that meet these conditions. {UNINDEXED}"),
+    argument("where", CustomerWhere | None, f"Return only customers that match this filter. {UNINDEXED}"),
     argument(
         "order_by",
         list[CustomerOrder] | None,
-        "One of [CREATED_AT], [USERNAME] and [NAME]; the newest by createdAt first if left out.",
+        "Sort order: [CREATED_AT], [USERNAME] or [NAME]. Newest first by createdAt if omitted.",
     ),
     argument(
         "include_archived",
         bool | None,
-        "Whether archived customers are shown too.",
+        "Whether to include archived customers.",
         default=False,
     ),
 ]
 ORDER_ARGUMENTS = [
     *PAGING,
-    argument("where", OrderWhere | None, f"Only the orders that meet these conditions. {UNINDEXED}"),
+    argument("where", OrderWhere | None, f"Return only orders that match this filter. {UNINDEXED}"),
     argument(
         "order_by",
         list[OrderOrder] | None,
-        "One of [PLACED_AT], [CREATED_AT], [TOTAL] with one currency in where, and [STATUS, PLACED_AT]; "
-        "the newest by placedAt first if left out.",
+        "Sort order: [PLACED_AT], [CREATED_AT], [STATUS, PLACED_AT], or [TOTAL] with one currency "
+        "in where. Newest first by placedAt if omitted.",
     ),
 ]
 
@@ -84,38 +84,38 @@ def end_cursor(slice_: Slice[Any]) -> str | None:
     return slice_.cursor(slice_.rows[-1]) if slice_.rows else None
 
 
-@strawberry.type(description="Where a page stands in its connection.")
+@strawberry.type(description="Cursors of a page, and whether there are more pages.")
 class PageInfo:
     has_next_page: bool = computed(
-        lambda slice_: slice_.has_next, HAS_NEXT, description="Whether there is more after this page."
+        lambda slice_: slice_.has_next, HAS_NEXT, description="Whether there are objects after this page."
     )
     has_previous_page: bool = computed(
         lambda slice_: slice_.has_previous,
         HAS_PREVIOUS,
-        description="Whether there is more before this page.",
+        description="Whether there are objects before this page.",
     )
     start_cursor: str | None = computed(
-        start_cursor, ROWS, description="The cursor of the first edge, null on an empty page."
+        start_cursor, ROWS, description="The cursor of the first object; null on an empty page."
     )
     end_cursor: str | None = computed(
-        end_cursor, ROWS, description="The cursor of the last edge, null on an empty page."
+        end_cursor, ROWS, description="The cursor of the last object; null on an empty page."
     )
     snapshot: Snapshot | None = computed(
         lambda slice_: slice_.snapshot,
-        description="When the page was read, where snapshot is PINNED; null otherwise.",
+        description="The read timestamp of the page if snapshot is PINNED, otherwise null.",
     )
 
 
-@strawberry.type(description="One object in a connection, and its place there.")
+@strawberry.type(description="An object of a connection with its cursor.")
 class Edge(Generic[NodeT]):
-    cursor: str = column("The opaque place of this edge, to be sent as after or before.")
-    node: NodeT = column("The object itself.")
+    cursor: str = column("Opaque cursor of this object, for after or before.")
+    node: NodeT = column("The object.")
 
 
-@strawberry.type(description="How many objects a connection has in all, counted up to a limit.")
+@strawberry.type(description="The number of objects of a connection, counted up to a limit.")
 class Count:
-    value: int = column("How many were counted: the limit, if there are more.")
-    exact: bool = column("Whether that is all of them.")
+    value: int = column("The count, or the limit if there are more objects.")
+    exact: bool = column("Whether value is the exact number.")
 
 
 def count_plan(slice_: Slice[Any], arguments: Mapping[str, Any]) -> Load:
@@ -130,7 +130,7 @@ def count_limit(arguments: Mapping[str, Any]) -> int:
     return limit
 
 
-@strawberry.type(description="A page of objects, each with its cursor.")
+@strawberry.type(description="A page of a list, as Relay defines connections.")
 class Connection(Generic[NodeT]):
     edges: list[Edge[NodeT]] = computed(
         edges, ROWS, description="The objects of this page with their cursors."
@@ -138,10 +138,10 @@ class Connection(Generic[NodeT]):
     nodes: list[NodeT] = computed(
         lambda slice_: slice_.rows,
         ROWS,
-        description="The objects of this page, where no cursor is needed.",
+        description="The objects of this page without cursors.",
     )
     page_info: PageInfo = computed(
-        lambda slice_: slice_, description="Where this page stands in its connection."
+        lambda slice_: slice_, description="Cursors of this page, and whether there are more pages."
     )
     total_count: Count = batched(
         loaders.counts,
@@ -156,7 +156,7 @@ class Connection(Generic[NodeT]):
         ],
         # The connection that this field belongs to requires a scope already.
         scope=None,
-        description="How many objects there are on all pages, counted only when it is asked for.",
+        description="The number of objects on all pages, counted only when selected.",
         cost=lambda arguments: counted(count_limit(arguments)),
     )
 
@@ -213,7 +213,7 @@ def parse_page(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> Page:
     first, last = arguments.get("first"), arguments.get("last")
     after, before = arguments.get("after"), arguments.get("before")
     if first is not None and last is not None:
-        raise BadUserInput("Give first or last, not both.")
+        raise BadUserInput("first and last cannot be used together.")
     for name, number in (("first", first), ("last", last)):
         if number is not None and not 0 <= number <= MAX_PAGE_SIZE:
             raise BadUserInput(f"{name} must be from 0 to {MAX_PAGE_SIZE}.")

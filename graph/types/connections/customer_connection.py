@@ -8,10 +8,10 @@ from graph.types.fields import computed
 from graph.types.objects import Customer
 
 
-@strawberry.type(description="A page of customers, each with its cursor.")
+@strawberry.type(description="A page of customers, as Relay defines connections.")
 class CustomerConnection(Connection[Customer]):
     best_first: bool | None = computed(
         lambda slice_: best_first(slice_.spec),
-        description="Whether the best matches of search come first; false where there are too many to rank "
-        "and the newest do; null without search.",
+        description="Whether search results are ranked, best match first. False if there are too many "
+        "matches to rank: newest first. Null without search.",
     )

@@ -26,17 +26,19 @@ LARGEST_AMOUNT = Decimal(10**11)
 TEXT_PART_OPERATORS = {"starts_with", "contains"}
 
 DESCRIPTIONS = {
-    "eq": "Equal to this; null is refused, as in every operator.",
-    "ne": "Different from this; a null is not.",
-    "in_": "One of these, at most 100; an empty list finds nothing.",
-    "not_in": "None of these, at most 100; a null is not, unless the list is empty, which finds everything.",
-    "gt": "Greater than this.",
-    "gte": "Greater than this or equal to it.",
-    "lt": "Less than this.",
-    "lte": "Less than this or equal to it.",
-    "is_null": "Whether there is no value, which no other operator can ask for.",
-    "starts_with": "Begins with this text, with its case.",
-    "contains": "Has this text in it, with its case.",
+    "eq": "Equal to this value. Null is not allowed, as in every operator.",
+    "ne": "Not equal to this value. Null values do not match.",
+    "in_": "One of these values, at most 100. An empty list matches nothing.",
+    "not_in": (
+        "None of these values, at most 100. Null values do not match. An empty list matches everything."
+    ),
+    "gt": "Greater than this value.",
+    "gte": "Greater than or equal to this value.",
+    "lt": "Less than this value.",
+    "lte": "Less than or equal to this value.",
+    "is_null": "Whether the value is null; the only operator that matches null.",
+    "starts_with": "Starts with this text, case-sensitive.",
+    "contains": "Contains this text, case-sensitive.",
 }
 
 
@@ -49,7 +51,7 @@ def operator(name: str) -> Any:
     )
 
 
-@strawberry.input(description="Conditions on an id, all of which must hold.")
+@strawberry.input(description="Filter on an ID; all operators must match.")
 class IDFilter:
     eq: strawberry.ID | None = operator("eq")
     ne: strawberry.ID | None = operator("ne")
@@ -57,7 +59,7 @@ class IDFilter:
     not_in: list[strawberry.ID] | None = operator("not_in")
 
 
-@strawberry.input(description="Conditions on a text by code point, all of which must hold.")
+@strawberry.input(description="Filter on text, compared by code point; all operators must match.")
 class StringFilter:
     eq: str | None = operator("eq")
     ne: str | None = operator("ne")
@@ -72,7 +74,7 @@ class StringFilter:
     contains: str | None = operator("contains")
 
 
-@strawberry.input(description="Conditions on a whole number, all of which must hold.")
+@strawberry.input(description="Filter on an integer; all operators must match.")
 class IntFilter:
     eq: int | None = operator("eq")
     ne: int | None = operator("ne")
@@ -84,7 +86,7 @@ class IntFilter:
     lte: int | None = operator("lte")
 
 
-@strawberry.input(description="Conditions on a moment, all of which must hold.")
+@strawberry.input(description="Filter on a time; all operators must match.")
 class DateTimeFilter:
     eq: datetime | None = operator("eq")
     ne: datetime | None = operator("ne")
@@ -97,7 +99,7 @@ class DateTimeFilter:
     is_null: bool | None = operator("is_null")
 
 
-@strawberry.input(description="Conditions on a decimal number, all of which must hold.")
+@strawberry.input(description="Filter on a decimal number; all operators must match.")
 class DecimalFilter:
     eq: Decimal | None = operator("eq")
     ne: Decimal | None = operator("ne")
@@ -109,7 +111,7 @@ class DecimalFilter:
     lte: Decimal | None = operator("lte")
 
 
-@strawberry.input(description="Conditions on a currency, all of which must hold.")
+@strawberry.input(description="Filter on a currency; all operators must match.")
 class CurrencyCodeFilter:
     eq: CurrencyCode | None = operator("eq")
     ne: CurrencyCode | None = operator("ne")
@@ -117,7 +119,7 @@ class CurrencyCodeFilter:
     not_in: list[CurrencyCode] | None = operator("not_in")
 
 
-@strawberry.input(description="Conditions on an order's status, all of which must hold.")
+@strawberry.input(description="Filter on an order's status; all operators must match.")
 class OrderStatusFilter:
     eq: OrderStatus | None = operator("eq")
     ne: OrderStatus | None = operator("ne")
@@ -125,13 +127,13 @@ class OrderStatusFilter:
     not_in: list[OrderStatus] | None = operator("not_in")
 
 
-@strawberry.input(description="Conditions on an amount of money, on either part of it or both.")
+@strawberry.input(description="Filter on an amount of money: on the amount, the currency, or both.")
 class MoneyFilter:
     amount: DecimalFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="Conditions on the amount."
+        default=strawberry.UNSET, description="Filter on the amount."
     )
     currency: CurrencyCodeFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="Conditions on the currency."
+        default=strawberry.UNSET, description="Filter on the currency."
     )
 
 
@@ -177,7 +179,7 @@ def _null_message(column: str, operator: str, *, has_null: bool) -> str:
 def check_list_length(values: list[T]) -> list[T]:
     """The same list. Raises BadUserInput if it is too long."""
     if len(values) > MAX_LIST_LENGTH:
-        raise BadUserInput(f"A list of a filter has at most {MAX_LIST_LENGTH} values.")
+        raise BadUserInput(f"A list in where must have at most {MAX_LIST_LENGTH} values.")
     return values
 
 

@@ -12,40 +12,40 @@ from db.pagination.sorts import CUSTOMER_SORTS, ORDER_SORTS, Sort
 from graph.errors import BadUserInput
 
 
-@strawberry.enum(description="Which way a sort goes; null counts as the smallest value.")
+@strawberry.enum(description="Sort direction; null is the smallest value.")
 class SortDirection(Enum):
-    ASC = strawberry.enum_value("ASC", description="The smallest first.")
-    DESC = strawberry.enum_value("DESC", description="The greatest first.")
+    ASC = strawberry.enum_value("ASC", description="Ascending: smallest first.")
+    DESC = strawberry.enum_value("DESC", description="Descending: largest first.")
 
 
-@strawberry.enum(description="What customers can be sorted by.")
+@strawberry.enum(description="Fields that customers can be sorted by.")
 class CustomerSortField(Enum):
-    CREATED_AT = strawberry.enum_value("CREATED_AT", description="When the customer was created.")
-    USERNAME = strawberry.enum_value("USERNAME", description="The handle, by code point.")
+    CREATED_AT = strawberry.enum_value("CREATED_AT", description="The time when the customer was created.")
+    USERNAME = strawberry.enum_value("USERNAME", description="The username, by code point.")
     NAME = strawberry.enum_value("NAME", description="The name, by code point.")
 
 
-@strawberry.enum(description="What orders can be sorted by.")
+@strawberry.enum(description="Fields that orders can be sorted by.")
 class OrderSortField(Enum):
-    PLACED_AT = strawberry.enum_value("PLACED_AT", description="When the order was placed.")
-    CREATED_AT = strawberry.enum_value("CREATED_AT", description="When the order was created.")
-    TOTAL = strawberry.enum_value("TOTAL", description="The total; where must then name one currency by eq.")
-    STATUS = strawberry.enum_value("STATUS", description="The status by name; PLACED_AT must follow.")
+    PLACED_AT = strawberry.enum_value("PLACED_AT", description="The time when the order was placed.")
+    CREATED_AT = strawberry.enum_value("CREATED_AT", description="The time when the order was created.")
+    TOTAL = strawberry.enum_value("TOTAL", description="The total; requires one currency by eq in where.")
+    STATUS = strawberry.enum_value("STATUS", description="The status by name; must be followed by PLACED_AT.")
 
 
-@strawberry.input(description="One part of a sort of customers.")
+@strawberry.input(description="A sort key for customers.")
 class CustomerOrder:
-    field: CustomerSortField = strawberry.field(description="What to sort by.")
+    field: CustomerSortField = strawberry.field(description="The field to sort by.")
     direction: SortDirection = strawberry.field(
-        default=SortDirection.ASC, description="Which way; the same in every part of a sort."
+        default=SortDirection.ASC, description="The direction, the same for every sort key."
     )
 
 
-@strawberry.input(description="One part of a sort of orders.")
+@strawberry.input(description="A sort key for orders.")
 class OrderOrder:
-    field: OrderSortField = strawberry.field(description="What to sort by.")
+    field: OrderSortField = strawberry.field(description="The field to sort by.")
     direction: SortDirection = strawberry.field(
-        default=SortDirection.ASC, description="Which way; the same in every part of a sort."
+        default=SortDirection.ASC, description="The direction, the same for every sort key."
     )
 
 
@@ -65,5 +65,5 @@ def sort(table: str, order_by: Sequence[Any] | None, where: Condition) -> Sort:
         raise BadUserInput(message)
     missing = set(found.pinned) - filters.columns_compared_by_eq(where)
     if missing:
-        raise BadUserInput(f"To sort by {fields[0]}, where must name one {missing.pop()} by eq.")
+        raise BadUserInput(f"To sort by {fields[0]}, where must have one {missing.pop()} by eq.")
     return found.towards(descending=directions == {SortDirection.DESC})

@@ -16,12 +16,11 @@ MAX_SEARCH_LENGTH, MAX_WORDS = 254, 16
 SEARCH = argument(
     "search",
     str | None,
-    "Only customers who have words in handle, name or e-mail that begin with each word of this, whatever the "
-    "case and the accents; in scripts without spaces, such as Chinese, also inside words. A blank text is as "
-    f"if absent. It has at most {MAX_SEARCH_LENGTH} characters and {MAX_WORDS} words or parts of words, as "
-    "a-b has two, and excludes orderBy: the best come first, exact words before beginnings, "
-    f"then the newest; past {customer_search.MAX_RANKED} matches the newest, and totalCount counts no "
-    "further.",
+    "Prefix search in username, name and e-mail, ignoring case and accents: every word of this text must "
+    "match the start of a word; in scripts without spaces, such as Chinese, also inside words. Blank text "
+    f"means no search. At most {MAX_SEARCH_LENGTH} characters and {MAX_WORDS} words (a-b has two). Not "
+    "together with orderBy: exact words rank before prefixes, then newest first. Above "
+    f"{customer_search.MAX_RANKED} matches, newest first, and totalCount stops there.",
 )
 
 
@@ -31,12 +30,12 @@ def apply_search(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> Connect
     if not query:
         return scope
     if arguments.get("order_by"):
-        raise BadUserInput("Give search or orderBy, not both: search has an order of its own.")
+        raise BadUserInput("search and orderBy cannot be used together: search ranks its results.")
     if len(query) > MAX_SEARCH_LENGTH:
         raise BadUserInput(f"search must have at most {MAX_SEARCH_LENGTH} characters.")
     found = Search.of(scope, query)
     if len(prefixes(found.terms)) > MAX_WORDS:
-        raise BadUserInput(f"search must have at most {MAX_WORDS} words or parts of words.")
+        raise BadUserInput(f"search must have at most {MAX_WORDS} words (a-b has two).")
     return found
 
 

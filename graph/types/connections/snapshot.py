@@ -13,28 +13,33 @@ from graph.read_timestamps import ReadTimestamp
 from graph.types.fields import argument, column
 
 
-@strawberry.enum(description="As of when the pages of a connection are read.")
+@strawberry.enum(description="The read timestamp of the pages of a connection.")
 class SnapshotMode(Enum):
-    LATEST = strawberry.enum_value("LATEST", description="Each page as it is when it is read.")
+    LATEST = strawberry.enum_value("LATEST", description="Each page shows the latest data.")
     PINNED = strawberry.enum_value(
         "PINNED",
-        description="The first page at the present, all that follow by its cursors at the same moment.",
+        description=(
+            "The first page shows the latest data; pages by its cursors show the data of the same time."
+        ),
     )
 
 
-@strawberry.type(description="The moment that a page and all below it was read at.")
+@strawberry.type(description="The read timestamp of a page and everything below it.")
 class Snapshot:
-    at: datetime | None = column("The moment, a whole millisecond; null when the page shows the present.")
+    at: datetime | None = column(
+        "The read timestamp, in whole milliseconds; null if the page shows the latest data."
+    )
     pinned: bool = column(
-        "Whether the page shows its moment; false when that is no longer kept, and the present was read."
+        "Whether the page was read as of that time; false if the database no longer has it, and the"
+        " latest data was read."
     )
 
 
 SNAPSHOT = argument(
     "snapshot",
     SnapshotMode | None,
-    "PINNED reads all pages at the moment of the first, which pageInfo.snapshot states; send it with every "
-    "page. On SQLite it is refused with AS_OF_UNAVAILABLE.",
+    "PINNED reads all pages as of the first page's read timestamp, shown in pageInfo.snapshot; "
+    "send it with every page. TiDB only: SQLite returns AS_OF_UNAVAILABLE.",
     default=SnapshotMode.LATEST,
 )
 
@@ -50,5 +55,7 @@ def read_timestamp(scope: ConnectionSpec, arguments: Mapping[str, Any]) -> ReadT
     cursors = [arguments[name] for name in ("after", "before") if arguments.get(name) is not None]
     moments = {moment for moment in map(scope.moment, cursors) if moment}
     if len(moments) > 1:
-        raise BadUserInput("after and before are of two snapshots.")
+        raise BadUserInput(
+            "after and before have different read timestamps. Use cursors of the same snapshot."
+        )
     return ReadTimestamp(moments.pop() if moments else None, pinned=True)

@@ -40,7 +40,7 @@ from graph.types.connections.operators import (
 from graph.types.requires_scope import scope_directives
 
 MAX_DEPTH, MAX_CONDITIONS, MAX_OBJECTS = 5, 50, 500
-TOO_MANY_OBJECTS = f"where has at most {MAX_OBJECTS} objects, empty ones included."
+TOO_MANY_OBJECTS = f"where must have at most {MAX_OBJECTS} objects, including empty ones."
 
 
 KindT = TypeVar("KindT", bound=type)
@@ -49,7 +49,7 @@ KindT = TypeVar("KindT", bound=type)
 def condition_field(what: str, scope: Scope | None = None) -> Any:
     """The input field for conditions on one column, without effect if left out or null."""
     return strawberry.field(
-        default=strawberry.UNSET, description=f"Conditions on {what}.", directives=scope_directives(scope)
+        default=strawberry.UNSET, description=f"Filter on {what}.", directives=scope_directives(scope)
     )
 
 
@@ -57,13 +57,10 @@ def combinator_field(name: str, description: str) -> Any:
     return strawberry.field(name=name, default=strawberry.UNSET, description=description)
 
 
-ALL = "All of these hold, at most 100; an empty list asks for nothing."
-ANY = "At least one of these holds, at most 100; none does in an empty list, which finds nothing."
-NONE = "This does not hold; an empty object always holds, so its opposite finds nothing."
-BOUNDS = (
-    "At most 5 levels deep with 50 conditions and 500 objects in all. "
-    "Null or an empty object asks for nothing."
-)
+ALL = "Matches if all of these filters match, at most 100. An empty list matches everything."
+ANY = "Matches if at least one of these filters matches, at most 100. An empty list matches nothing."
+NONE = "Negates the filter. `not: {}` matches nothing."
+BOUNDS = "At most 5 levels, 50 conditions and 500 objects in total. Null and {} match everything."
 
 
 def with_column_filters(table: str) -> Callable[[KindT], KindT]:
@@ -105,15 +102,15 @@ FILTERS: dict[Any, Any] = {
 @strawberry.input(description=f"Conditions on customers, all of which must hold. {BOUNDS}")
 @with_column_filters("customers")
 class CustomerWhere:
-    id: IDFilter | None = condition_field("the id")
-    username: StringFilter | None = condition_field("the handle")
+    id: IDFilter | None = condition_field("the ID")
+    username: StringFilter | None = condition_field("the username")
     name: StringFilter | None = condition_field("the name")
-    email: StringFilter | None = condition_field("the e-mail address, compared without case")
+    email: StringFilter | None = condition_field("the e-mail address, ignoring case")
     version: IntFilter | None = condition_field("the version")
-    created_at: DateTimeFilter | None = condition_field("when it was created")
-    updated_at: DateTimeFilter | None = condition_field("when it was last changed")
+    created_at: DateTimeFilter | None = condition_field("the creation time")
+    updated_at: DateTimeFilter | None = condition_field("the time of the last change")
     archived_at: DateTimeFilter | None = condition_field(
-        "when it was archived; customers finds archived ones only with includeArchived, whatever this says"
+        "the archiving time; archived customers are found only with includeArchived: true"
     )
     orders: "OrdersFilter | None" = condition_field("the customer's orders", Scope.ORDERS_READ)
     and_: "list[CustomerWhere] | None" = combinator_field("and", ALL)
@@ -121,25 +118,27 @@ class CustomerWhere:
     not_: "CustomerWhere | None" = combinator_field("not", NONE)
 
 
-@strawberry.input(description="Conditions on the orders of a customer.")
+@strawberry.input(description="Filter on the orders of a customer.")
 class OrdersFilter:
     some: "OrderWhere | None" = combinator_field(
-        "some", "At least one order meets this, or is there if it is empty."
+        "some", "The customer has at least one order matching this filter; `{}` matches any order."
     )
-    none: "OrderWhere | None" = combinator_field("none", "No order meets this, or is there if it is empty.")
+    none: "OrderWhere | None" = combinator_field(
+        "none", ("The customer has no order matching this filter; `{}` matches any order.")
+    )
 
 
 @strawberry.input(description=f"Conditions on orders, all of which must hold. {BOUNDS}")
 @with_column_filters("orders")
 class OrderWhere:
-    id: IDFilter | None = condition_field("the id")
+    id: IDFilter | None = condition_field("the ID")
     reference: StringFilter | None = condition_field("the reference")
     status: OrderStatusFilter | None = condition_field("the status")
     total: MoneyFilter | None = condition_field("the total")
-    placed_at: DateTimeFilter | None = condition_field("when it was placed")
+    placed_at: DateTimeFilter | None = condition_field("the time when the order was placed")
     version: IntFilter | None = condition_field("the version")
-    created_at: DateTimeFilter | None = condition_field("when it was created")
-    updated_at: DateTimeFilter | None = condition_field("when it was last changed")
+    created_at: DateTimeFilter | None = condition_field("the creation time")
+    updated_at: DateTimeFilter | None = condition_field("the time of the last change")
     customer: CustomerWhere | None = condition_field("the customer", Scope.CUSTOMERS_READ)
     and_: "list[OrderWhere] | None" = combinator_field("and", ALL)
     or_: "list[OrderWhere] | None" = combinator_field("or", ANY)
@@ -161,7 +160,7 @@ def condition(kind: type, where: Mapping[str, Any] | None) -> Condition:
         raise BadUserInput(TOO_MANY_OBJECTS)
     decoded = decode(kind, where, 1)
     if count_conditions(decoded) > MAX_CONDITIONS:
-        raise BadUserInput(f"where has at most {MAX_CONDITIONS} conditions.")
+        raise BadUserInput(f"where must have at most {MAX_CONDITIONS} conditions.")
     return decoded
 
 
@@ -181,7 +180,7 @@ def count_objects(where: Mapping[str, Any]) -> int:
 def decode(kind: type, where: Mapping[str, Any], depth: int) -> Condition:
     """All conditions of a filter. Their order is fixed, because cursors contain its fingerprint."""
     if depth > MAX_DEPTH:
-        raise BadUserInput(f"where is at most {MAX_DEPTH} levels deep.")
+        raise BadUserInput(f"where must be at most {MAX_DEPTH} levels deep.")
     return Every(tuple(parts(kind, where, depth)))
 
 

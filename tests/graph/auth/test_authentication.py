@@ -65,7 +65,7 @@ async def test_without_a_key_nothing_is_read(database: Database, statements: Sta
         assert [] == statements
         probes = [await api.client.get(path) for path in ("/ping", "/livez", "/readyz")]
 
-    assert {"Send one header Authorization: Bearer, and a key or token."} == {*map(refused, answers)}
+    assert {"Send one header `Authorization: Bearer …` with an API key or token."} == {*map(refused, answers)}
     assert [200] * 3 == [probe.status_code for probe in probes]
 
 
@@ -109,7 +109,7 @@ async def test_an_unknown_key_is_refused(database: Database) -> None:
     async with Api.of(database, auth="keys") as api:
         message = refused(await api.client.post("/graphql", json=READ, headers=bearer(new_secret())))
 
-    assert "This key is unknown, expired or revoked." == message
+    assert "The API key is unknown, expired or revoked." == message
 
 
 async def test_an_expired_key_is_refused(database: Database) -> None:
@@ -118,7 +118,7 @@ async def test_an_expired_key_is_refused(database: Database) -> None:
     async with Api.of(database, auth="keys") as api:
         message = refused(await api.client.post("/graphql", json=READ, headers=bearer(secret)))
 
-    assert "This key is unknown, expired or revoked." == message
+    assert "The API key is unknown, expired or revoked." == message
 
 
 class Tomorrow(datetime):

@@ -70,7 +70,7 @@ async def test_a_bound_token_is_told_why_it_creates_nobody(two: TwoCustomers, so
 
     assert (
         "FORBIDDEN",
-        "Your key or token is bound to one customer, and creates no other. Nothing was written.",
+        "Your key or token is restricted to one customer and cannot create others. Nothing was written.",
     ) == (
         error["extensions"]["code"],
         error["message"],

@@ -100,7 +100,7 @@ async def test_a_bound_key_makes_no_customer(
         (error,) = answer["errors"]
         assert {"code": "FORBIDDEN"} == error["extensions"]
         assert (
-            "Your key or token is bound to one customer, and creates no other. Nothing was written."
+            "Your key or token is restricted to one customer and cannot create others. Nothing was written."
             == error["message"]
         )
     assert before == await stored_rows(database)

@@ -148,7 +148,7 @@ async def test_no_other_token_is(name: str, database: Database, source: str, sta
     assert 401 == answer.status_code
     assert 'Bearer realm="tidegraph"' == answer.headers["www-authenticate"]
     (error,) = answer.json()["errors"]
-    expected = "This token is not valid here, or no longer."
+    expected = "The token is invalid or expired."
     assert (expected, "UNAUTHENTICATED") == (error["message"], error["extensions"]["code"])
     assert [] == statements
 

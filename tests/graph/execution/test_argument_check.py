@@ -34,7 +34,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("customer { ...F @include(if: $flag) }", {"flag": None}, "provided to non-null type"),
     ("customer { ... @include(if: $flag) { id } }", {"flag": None}, "provided to non-null type"),
     ("customer { orders(first: $first) { nodes { id } } }", {"first": 101}, "first must be from 0 to 100."),
-    ("customer { orders(first: 1, last: 1) { nodes { id } } }", {}, "Give first or last, not both."),
+    (
+        "customer { orders(first: 1, last: 1) { nodes { id } } }",
+        {},
+        "first and last cannot be used together.",
+    ),
     ("customer { orders(after: $after) { nodes { id } } }", {"after": "bad"}, "cursor"),
     ("customer { history(before: $after) { nodes { at } } }", {"after": "bad"}, "cursor"),
     ("customer { ...F }", {"after": "bad"}, "cursor"),

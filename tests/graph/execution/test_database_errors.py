@@ -105,7 +105,7 @@ async def test_a_lock_held_past_the_deadline_is_a_timeout(database: Database) ->
         after = await stored_rows(database)
         renamed = await api.data(RENAME, id=global_id(customer))
 
-    assert ("TIMEOUT", "The request took longer than it may.") == timeout
+    assert ("TIMEOUT", "The request timed out. Ask for less, or try again.") == timeout
     assert 0.3 <= took < 3
     assert before == after
     assert {"name": "New", "version": 2} == renamed["updateCustomer"]["customer"]
@@ -137,7 +137,7 @@ async def test_a_lock_held_past_the_wait_is_a_conflict(database_url: str) -> Non
         after = await stored_rows(database)
         renamed = await api.data(RENAME, id=global_id(customer))
 
-    message = "Others are changing the same data. Nothing was written; try again."
+    message = "Conflict with concurrent changes of the same data. Nothing was written. Try again."
     assert ("CONFLICT", message) == conflict
     assert before == after
     assert {"name": "New", "version": 2} == renamed["updateCustomer"]["customer"]

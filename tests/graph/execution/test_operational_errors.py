@@ -26,16 +26,16 @@ READ = "{ customers { nodes { name } } }"
 CREATE = 'mutation { createCustomer(input: { username: "new", name: "%s" }) { customer { id } } }'
 MANY = ", ".join(f'{{ username: "u{number}", name: "{"x" * 200}" }}' for number in range(100))
 LONG = f"mutation {{ upsertCustomers(input: {{ items: [{MANY}] }}) {{ userErrors {{ code }} }} }}"
-READ_ONLY = ("SERVICE_UNAVAILABLE", "The database takes no changes now. Try again later.")
+READ_ONLY = ("SERVICE_UNAVAILABLE", "The database is read-only. Try again later.")
 FULL = ("SERVICE_UNAVAILABLE", "The database has no space left. Try again later.")
 AWAY = ("SERVICE_UNAVAILABLE", "The database is not available. Try again in a moment.")
 TOO_LARGE = (
     "COST_LIMIT_EXCEEDED",
-    "The database does not allow this much in one operation. Nothing was written; ask for less.",
+    "The operation exceeds a limit of the database. Nothing was written. Ask for less.",
 )
 MISMATCH = (
     "SERVICE_UNAVAILABLE",
-    "This server and the database's schema are of different versions. Try again later.",
+    "The versions of the server and its database schema do not match. Try again later.",
 )
 
 

@@ -177,7 +177,7 @@ async def test_several_operations_need_a_name(api: Api) -> None:
     """The message says so."""
     (error,) = (await post(api, {"query": TWO})).json()["errors"]
 
-    assert "The document has several operations: give operationName." == error["message"]
+    assert "The document has several operations: send operationName." == error["message"]
 
 
 @pytest.mark.parametrize("name", ["empty", "truncated", "UTF-16", "100,000 lists deep", "5,000 digits"])

@@ -63,7 +63,7 @@ async def test_a_query_needs_memory_while_it_is_executed(database: Database) -> 
     (error,) = answer["errors"]
     assert {"customers": None, "order": None} == answer["data"]
     assert "SERVICE_UNAVAILABLE" == error["extensions"]["code"]
-    assert "The server's memory is used up. Try again in a moment." == error["message"]
+    assert "The server is out of memory for requests. Try again in a moment." == error["message"]
     assert 0 == of(app).used
 
 

@@ -132,7 +132,7 @@ async def test_a_request_over_the_rate_is_429(database: Database) -> None:
     wait = int(refused.headers["Retry-After"])
 
     assert [200, 200, 200, 429] == [answer.status_code for answer in (*answers, refused)]
-    assert f"You may send 3 per 1 hour. Try again in {wait} s." == error["message"]
+    assert f"Rate limit of 3 per 1 hour exceeded. Try again in {wait} s." == error["message"]
     assert ("TOO_MANY_REQUESTS", wait * 1000) == tuple(
         error["extensions"][key] for key in ("code", "retryAfterMs")
     )

@@ -96,7 +96,7 @@ async def test_a_limit_counts_what_fragments_bring(
     async with Api.of(database, **{f"{name}_limit": 3}) as api:
         accepted = await api.send(query)
 
-    expected = f"The operation has {message}, fragments expanded, and 2 are the limit."
+    expected = f"The operation has {message}, with fragments expanded; the limit is 2."
     assert [expected] == [error["message"] for error in refused["errors"]]
     assert expected not in json.dumps(accepted)
 
@@ -115,7 +115,7 @@ async def test_a_long_list_in_variables_is_refused(sqlite_api: Api, variables: d
     query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     answer = await sqlite_api.send(query, **variables)
 
-    assert [("A list has at most 1000 items.", "BAD_USER_INPUT")] == [
+    assert [("A list must have at most 1000 items.", "BAD_USER_INPUT")] == [
         (error["message"], error["extensions"]["code"]) for error in answer["errors"]
     ]
 
@@ -153,9 +153,7 @@ async def test_values_count_wherever_their_variable_is_used(
     async with Api.of(database, value_limit=count) as api:
         accepted = await api.send(query, **sent)
 
-    expected = (
-        f"The operation's arguments hold {count} values, variables put in, and {count - 1} are the limit."
-    )
+    expected = f"The operation's arguments have {count} values, with variables; the limit is {count - 1}."
     assert [(expected, "BAD_USER_INPUT")] == [
         (error["message"], error["extensions"]["code"]) for error in refused["errors"]
     ]
@@ -166,7 +164,7 @@ async def test_variables_that_nothing_uses_count_too(sqlite_api: Api) -> None:
     """They lie in memory while the operation runs."""
     answer = await sqlite_api.send("{ __typename }", x=[[0] * 1_000] * 50)
 
-    assert [("The variables hold 50051 values, and 50000 are the limit.", "BAD_USER_INPUT")] == [
+    assert [("The variables have 50051 values; the limit is 50000.", "BAD_USER_INPUT")] == [
         (error["message"], error["extensions"]["code"]) for error in answer["errors"]
     ]
 
@@ -179,7 +177,7 @@ async def test_a_filter_that_no_field_takes_is_refused_as_a_whole(sqlite_api: Ap
     query = "query ($x: OrderWhere) { a: orders(where: $x) { nodes { id } } b: orders { nodes { id } } }"
     answer = await sqlite_api.send(query, x=FILTER)
 
-    assert [("The arguments of orders hold more than 15000 values.", "BAD_USER_INPUT")] == [
+    assert [("The arguments of orders have more than 15000 values.", "BAD_USER_INPUT")] == [
         (error["message"], error["extensions"]["code"]) for error in answer["errors"]
     ]
     assert "data" not in answer

@@ -138,7 +138,7 @@ async def test_too_many_marks_are_refused(api: Api) -> None:
     """30 in a row are stored, as Unicode's Stream-Safe Text Format has them; one more is too long."""
     stored = await api.data(document("new username"), s="a" + "\u0334" * 30)
     refused = await api.data(document("new username"), s="b" + "\u0334" * 31)
-    error = {"code": "TOO_LONG", "message": "At most 30 combining marks in a row."}
+    error = {"code": "TOO_LONG", "message": "The text must have at most 30 combining marks in a row."}
 
     assert {"createCustomer": {"userErrors": []}} == stored
     assert {"createCustomer": {"userErrors": [error]}} == refused

@@ -100,6 +100,6 @@ async def test_the_message_names_what_no_index_serves(sqlite_api: Api) -> None:
     (error,) = (await sqlite_api.send(query))["errors"]
 
     assert (
-        "The operation costs 118422 points, and 20000 are the limit. Ask for smaller pages. "
-        "No index serves the filter and sort of Query.orders, Customer.orders, which costs more."
+        "The operation costs 118422 points; the limit is 20000. Ask for smaller pages. "
+        "No index serves the filter and sort of Query.orders, Customer.orders, which makes them expensive."
     ) == error["message"]

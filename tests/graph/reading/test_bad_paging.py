@@ -56,9 +56,9 @@ def encoded(value: object) -> str:
         ({"first": 2**31 - 1}, "first must be from 0 to 100."),
         ({"last": -1}, "last must be from 0 to 100."),
         ({"last": 101}, "last must be from 0 to 100."),
-        ({"first": 1, "last": 1}, "Give first or last, not both."),
-        ({"first": 0, "last": 0}, "Give first or last, not both."),
-        ({"first": -1, "last": 101}, "Give first or last, not both."),
+        ({"first": 1, "last": 1}, "first and last cannot be used together."),
+        ({"first": 0, "last": 0}, "first and last cannot be used together."),
+        ({"first": -1, "last": 101}, "first and last cannot be used together."),
     ],
 )
 async def test_a_bad_number_of_rows_is_refused(

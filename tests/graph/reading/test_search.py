@@ -145,7 +145,7 @@ async def test_parts_of_words_count(api: Api) -> None:
     """A word of many parts is as long to look for as many words."""
     (error,) = (await api.send(SEARCH, search="-".join("abcdefghijklmnopq")))["errors"]
 
-    assert "search must have at most 16 words or parts of words." == error["message"]
+    assert "search must have at most 16 words (a-b has two)." == error["message"]
     assert [] == await found(api, "-".join("abcdefghijklmnop"))
 
 

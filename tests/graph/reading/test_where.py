@@ -189,10 +189,10 @@ def nested(levels: int) -> dict[str, Any]:
 async def test_depth_is_bounded(api: Api) -> None:
     """Five levels are read, the sixth is refused, whatever makes it."""
     assert [] == await found(api, nested(5))
-    assert "where is at most 5 levels deep." == await refusal(api, nested(6))
+    assert "where must be at most 5 levels deep." == await refusal(api, nested(6))
     negated = {"not": {"not": {"not": {"not": {"not": {}}}}}}
-    assert "where is at most 5 levels deep." == await refusal(api, negated)
-    assert "where is at most 5 levels deep." == await refusal(api, {"customer": nested(5)}, ORDERS)
+    assert "where must be at most 5 levels deep." == await refusal(api, negated)
+    assert "where must be at most 5 levels deep." == await refusal(api, {"customer": nested(5)}, ORDERS)
 
 
 async def test_size_is_bounded(api: Api) -> None:
@@ -201,14 +201,14 @@ async def test_size_is_bounded(api: Api) -> None:
     related = {"orders": {"some": {"or": [one] * 30}}}
 
     assert [] == await found(api, {"and": [one] * 50})
-    assert "where has at most 50 conditions." == await refusal(api, {"and": [one] * 51})
+    assert "where must have at most 50 conditions." == await refusal(api, {"and": [one] * 51})
     assert [] == await found(api, {**related, "or": [one] * 19})
-    assert "where has at most 50 conditions." == await refusal(api, {**related, "or": [one] * 20})
+    assert "where must have at most 50 conditions." == await refusal(api, {**related, "or": [one] * 20})
 
 
 async def test_objects_are_bounded(api: Api) -> None:
     """Five hundred in one filter: empty ones, operators, relations and the filter itself."""
-    refused = "where has at most 500 objects, empty ones included."
+    refused = "where must have at most 500 objects, including empty ones."
     empty = {"and": [{"and": [{}] * 98}] * 5}
     mixed = {"or": [{"name": {}, "orders": {"some": {"total": {"amount": {}}}}}] * 83}
     orders = {"or": [{"not": {"not": {"total": {"amount": {}, "currency": {}}}}}] * 84}
@@ -216,7 +216,7 @@ async def test_objects_are_bounded(api: Api) -> None:
     assert [] == await found(api, {**empty, "or": [{}] * 4})
     assert refused == await refusal(api, {**empty, "or": [{}] * 5})
     assert refused == await refusal(api, {"and": [{"and": [{}] * 98}] * 50})
-    assert "where has at most 50 conditions." == await refusal(api, mixed)
+    assert "where must have at most 50 conditions." == await refusal(api, mixed)
     assert refused == await refusal(api, {**mixed, "and": [{}] * 2})
     assert refused == await refusal(api, orders, ORDERS)
 
@@ -278,7 +278,7 @@ async def test_texts_longer_than_any_that_is_stored_are_compared(api: Api, datab
 
 async def test_lists_are_bounded(api: Api) -> None:
     """A hundred values in one list, and a hundred parts of `and` and `or`."""
-    refused = "A list of a filter has at most 100 values."
+    refused = "A list in where must have at most 100 values."
 
     assert [] == await found(api, {"username": {"in": ["x"] * 100}})
     assert refused == await refusal(api, {"username": {"in": ["x"] * 101}})

@@ -62,6 +62,7 @@ OBJECTS = CONNECTIONS | {
         "createdAt": "DateTime!",
         "updatedAt": "DateTime!",
         "archivedAt": "DateTime",
+        "ordersCount": "Int!",
         "orders": "OrderConnection!",
         "orderStats": "[OrderStats!]!",
         "history": "ChangeConnection!",

@@ -93,7 +93,7 @@ async def test_an_order_that_outlives_its_customer_is_told_by_a_code(database: D
     assert {"createOrder": {"order": None, "userErrors": []}} == answer["data"]
     (error,) = answer["errors"]
     assert ["createOrder", "order", "customer"] == error["path"]
-    assert "The order was deleted, and its customer too." == error["message"]
+    assert "The order and its customer were deleted." == error["message"]
     assert {"code": "NOT_FOUND"} == error["extensions"]
 
 
