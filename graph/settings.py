@@ -213,7 +213,7 @@ class Settings(LimitSettings, BaseSettings):
         # An invalid setting is reported on its own.
         missing = [name for name in ("jwt_jwks", "jwt_issuer", "jwt_audience") if info.data.get(name) == ""]
         if "jwt" in auth and missing:
-            raise ValueError(f"{auth} needs {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
+            raise ValueError(f"{auth} requires {', '.join(f'{PREFIX}{name.upper()}' for name in missing)}")
         # An operator who configures JWKS expects JWTs to be required.
         if "jwt" not in auth and info.data.get("jwt_jwks"):
             raise ValueError(f"must be jwt or keys,jwt when {PREFIX}JWT_JWKS is set")
@@ -231,7 +231,7 @@ class Settings(LimitSettings, BaseSettings):
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
-                raise ValueError(f"takes origins such as https://app.example.com, not {origin!r}")
+                raise ValueError(f"must list origins such as https://app.example.com, not {origin!r}")
         # Browsers send origins in lower case.
         return tuple(origin.lower() for origin in origins)
 

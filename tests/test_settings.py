@@ -73,7 +73,7 @@ BAD = [
     (
         "rate_limit_storage",
         "mysql://:s3cret@db",
-        "takes memory:// or a URL that `limits` knows: unknown kind of storage.",
+        "must be memory:// or a URL that `limits` supports: unknown kind of storage.",
     ),
     ("shutdown_delay", "-1", "must be greater than or equal to 0."),
     ("shutdown_delay", "inf", "must be a finite number."),
