@@ -211,7 +211,7 @@ async def test_seed_needs_a_schema(url: str) -> None:
 async def test_seeding_twice_is_refused(database_url: str) -> None:
     """Sample data never mixes with what is there."""
     settings = settings_of(database_url)
-    full = f"{settings.redacted_database_url} has data already"
+    full = f"{settings.redacted_database_url} is not empty"
 
     assert "Seeded 3 customers with 6 orders." == await database_commands.seed(settings, FEW)
     with pytest.raises(CommandError, match=f"{full}; sample data is added to an empty database only"):

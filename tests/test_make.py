@@ -131,7 +131,7 @@ def test_run_on_a_busy_port_is_one_line(tree: Path) -> None:
     line, failed = done.stderr.splitlines()
 
     assert (2, "") == (done.returncode, done.stdout)
-    hint = f"take --port {port + 1}, or make run PORT={port + 1}"
+    hint = f"use --port {port + 1}, or make run PORT={port + 1}"
     assert f"tidegraph: port {port} of 127.0.0.1 is in use: {hint}" == line
     assert failed.endswith(" Error 1")
     assert not (tree / "tidegraph.db").exists()

@@ -108,7 +108,7 @@ def _cost_of_arguments(
     if count_objects(sent.get(WHERE) or {}) > MAX_OBJECTS:
         raise RequestError(coded_error(TOO_MANY_OBJECTS, BAD_USER_INPUT))
     if count_json([sent]) > MAX_ARGUMENT_VALUES:
-        message = f"The arguments of {field.name} hold more than {MAX_ARGUMENT_VALUES} values."
+        message = f"The arguments of {field.name} have more than {MAX_ARGUMENT_VALUES} values."
         raise RequestError(coded_error(message, BAD_USER_INPUT))
     return cost(arguments.converted())
 

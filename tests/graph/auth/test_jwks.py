@@ -145,6 +145,6 @@ async def test_keys_are_not_trusted_for_ever(provider: Provider, monkeypatch: py
     """After an hour without the provider they may have been taken back."""
     keys = JwkSet(provider.url, pause=60)
     await found(keys, "ES256")
-    monkeypatch.setattr(module, "STALEST", 0)
+    monkeypatch.setattr(module, "MAX_STALE", 0)
     with pytest.raises(RequestError):
         await keys.find("ES256", NEVER)
