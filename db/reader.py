@@ -158,7 +158,7 @@ class Transaction(Reader):
         self._ended = False
 
     def reader(self) -> Reader:
-        """A Reader of what this transaction sees, for whoever only reads; its errors are ours."""
+        """A Reader of what this transaction sees, for callers that only read. It raises our errors."""
         run = partial(self._run, limit=self.statistics.budget)
         return Reader(run, self.deadline, self.statistics, dialect=self.dialect, owner=self.owner)
 

@@ -168,7 +168,7 @@ async def _store(transaction: Transaction, batch: OrderBatch) -> None:
 
 
 def _inserted(rows: Sequence[dict[str, Any]]) -> sa.ColumnElement[bool]:
-    """Condition for the inserted orders, some without a reference: their customers are locked meanwhile."""
+    """Condition for the inserted orders, some without a reference: their customers stay locked."""
     moments = [row["created_at"] for row in rows]
     of_them = orders.c.customer_id.in_({row["customer_id"] for row in rows})
     return of_them & orders.c.created_at.between(min(moments), max(moments))

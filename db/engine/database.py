@@ -224,12 +224,12 @@ class Database:
 
 
 async def _finish(ending: Awaitable[None]) -> None:
-    """See a COMMIT or ROLLBACK through, even when the request is cancelled meanwhile."""
+    """See a COMMIT or ROLLBACK through, even if the request is cancelled."""
     task = asyncio.ensure_future(ending)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        # Nobody is left to be told how it ends.
+        # No caller waits for the outcome any more.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait([task])
         raise

@@ -280,7 +280,7 @@ class AiosqliteConnection(aiosqlite.Connection):
         try:
             core._connection_worker_thread(self._tx)
         except RuntimeError:
-            # The event loop has ended before the statement: nobody is left to be told.
+            # The event loop ended before the statement: no caller waits for it any more.
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None

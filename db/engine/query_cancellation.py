@@ -53,5 +53,5 @@ async def _kill(engine: AsyncEngine, connection_id: int) -> None:
         async with asyncio.timeout(PATIENCE), engine.connect() as connection:
             await connection.exec_driver_sql(f"KILL QUERY {int(connection_id)}")
     except (sa.exc.SQLAlchemyError, TimeoutError):
-        # It has ended by itself meanwhile, or the server is gone, and the statement with it.
+        # The statement has ended by itself, or with the server.
         return

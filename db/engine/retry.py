@@ -32,7 +32,7 @@ class Rule:
         return random.uniform(0, self._longest(rerun))  # noqa: S311
 
     def error(self, rerun: int = 1) -> errors.DatabaseError:
-        """What is told when there is no other run."""
+        """The error to raise when the transaction is not run again."""
         error = self.exhausted(self.reason)
         error.retry_after = self._longest(rerun)
         return error

@@ -1,6 +1,6 @@
 """The one place that holds scopes: an operation that asks for more than its caller may is refused whole.
 
-It is told from the operation alone, before anything is read or changed: so no mutation is carried out whose
+Decided from the operation alone, before anything is read or changed: so no mutation is carried out whose
 answer could not be shown.
 """
 

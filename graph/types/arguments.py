@@ -58,5 +58,5 @@ class Arguments(dict[str, Any]):
 
 
 def once(make: Callable[[Mapping[str, Any]], T], sent: Mapping[str, Any]) -> T:
-    """`make(sent)`: of Arguments not anew for each object, which takes long where a filter is large."""
+    """`make(sent)`: called once per Arguments, not per object: a large filter takes long."""
     return sent.remembered.get(make, partial(make, sent)) if isinstance(sent, Arguments) else make(sent)

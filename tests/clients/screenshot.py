@@ -2,15 +2,15 @@
 
 import sys
 
-from tests import pages
+from tests import doc_examples
 from tests.clients.browser import GraphiQL, launched
 
-IMAGE = pages.ROOT / "docs" / "images" / "graphiql.png"
+IMAGE = doc_examples.ROOT / "docs" / "images" / "graphiql.png"
 
 
 def main(url: str) -> None:
     """Run the README's first query on a server with the sample data."""
-    query = pages.blocks(pages.ROOT / "README.md", "graphql")[0]
+    query = doc_examples.blocks(doc_examples.ROOT / "README.md", "graphql")[0]
     viewport = {"width": 1280, "height": 720}
     with launched() as browser, browser.new_context(viewport=viewport, color_scheme="light") as context:
         graphiql = GraphiQL(context, url)
