@@ -70,6 +70,11 @@ class ResponseBudget:
             self._exceed()
         self._reserve()
 
+    def require_room(self, size: int) -> None:
+        """Raises ResponseTooLarge if `size` more bytes of JSON would exceed the limit; counts nothing."""
+        if self.built + size > self.limit:
+            self._exceed()
+
     def check(self) -> None:
         """Raises ResponseTooLarge if it has been exceeded: another statement would be in vain."""
         if self.exceeded:

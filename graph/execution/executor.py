@@ -44,6 +44,8 @@ from graph.types.fields import Batched, Load, Mutating
 LARGEST_BATCH = 10_000
 # After so many values or bytes other requests go first. A first chunk shows how large a batch's values are.
 VALUES_PER_YIELD, BYTES_PER_YIELD, FIRST_CHUNK, LARGEST_CHUNK = 5_000, 250_000, 4, 1_000
+# Items of lists that are completed together.
+ITEMS_PER_CHUNK = 50
 # What a mutation's response has besides its data, and around each payload.
 RESERVED, AROUND_PAYLOAD = 2_000, 8
 
@@ -100,6 +102,8 @@ class Level:
 
     moment: datetime | None = None
     calls: dict[Hashable, Call] = field(default_factory=dict)
+    # A lower bound of the JSON of the parts above it, in bytes.
+    pending: int = 0
 
 
 class Executor:
@@ -113,7 +117,7 @@ class Executor:
         self._without_objects = False
         self._pinned: datetime | None = None
         self._pin_lock = asyncio.Lock()
-        self._values = self._bytes = 0
+        self._values = self._bytes = self._pending = 0
         self.errors: list[GraphQLError] = []
         # Every exception; each refers to frames that hold rows.
         self.raised: list[BaseException] = []
@@ -300,13 +304,22 @@ class Executor:
 
         What is nested in them has been counted: the difference counts towards the response.
         """
-        columns = [await self._start(part, below) for part in parts]
-        counted = await self._run(below)
-        for part, chunks in zip(parts, columns, strict=True):
-            await self._finish(part, chunks)
+        try:
+            columns = [await self._start(part, below) for part in parts]
+            counted = await self._run(below)
+            for part, chunks in zip(parts, columns, strict=True):
+                await self._finish(part, chunks)
+        finally:
+            self._pending -= below.pending
         size = sum([part.size for part in parts])
         self._count(size - counted)
         return size
+
+    def _expect(self, size: int, level: Level) -> None:
+        """Raises ResponseTooLarge before objects and JSON of at least `size` bytes are made."""
+        level.pending += size
+        self._pending += size
+        self._budget.require_room(self._pending)
 
     def _count(self, size: int) -> None:
         """Count JSON of the response. What raises is not in it."""
@@ -384,17 +397,23 @@ class Executor:
             return self._lists(kind, values, planned, path, level)
         if is_leaf_type(kind):
             self._values += len(values)
-            return self._leaves(kind, values, path)
+            return self._leaves(kind, values, path, level)
         if is_abstract_type(kind):
             return self._of_types(values, planned, path, level)
         return self._objects(planned.below[0], values, path, level)
 
-    def _leaves(self, kind: Any, values: list[Any], path: ResponsePath) -> Column:
+    def _leaves(self, kind: Any, values: list[Any], path: ResponsePath, level: Level) -> Column:
         try:
             completed = serialize(kind, values)
         except Exception as error:
             self._fail(path, error)
             completed = [None] * len(values)
+        if any(isinstance(each, list | dict) for each in completed):
+            made = [self._json(each, path) or b"null" for each in completed]
+            self._expect(sum(map(len, made)), level)
+            fragments = list(map(orjson.Fragment, made))
+            return lambda: fragments
+        self._expect(sum([len(each) if type(each) is str else 1 for each in completed]), level)
         return lambda: completed
 
     def _lists(
@@ -405,15 +424,19 @@ class Executor:
         path: ResponsePath,
         level: Level,
     ) -> Column:
-        """All items of all lists are one column."""
+        """All items of all lists are one column. It is made in chunks: a response too large ends early."""
         if not all(isinstance(value, list | tuple) for value in values):
             self._fail(path)
             return lambda: [None] * len(values)
         items = list(chain.from_iterable(values))
-        column, lengths = self._complete(kind.of_type, items, planned, path, level), list(map(len, values))
+        chunks = [
+            self._complete(kind.of_type, items[start : start + ITEMS_PER_CHUNK], planned, path, level)
+            for start in range(0, len(items), ITEMS_PER_CHUNK)
+        ]
+        lengths = list(map(len, values))
 
         def lists() -> list[Any]:
-            completed = iter(column())
+            completed = chain.from_iterable([column() for column in chunks])
             return [list(islice(completed, length)) for length in lengths]
 
         return lists
@@ -440,6 +463,8 @@ class Executor:
             self._fail(path)
             return lambda: [None] * len(rows)
         keys = [each.key for each in selection.fields]
+        # Braces, and for each field its name in quotes and a colon.
+        self._expect(len(rows) * sum([3 + len(key) for key in keys]), level)
         columns = [self._field(selection, each, rows, (*path, each.key), level) for each in selection.fields]
         if not columns:
             return lambda: [{} for _ in rows]

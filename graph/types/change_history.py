@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import strawberry
@@ -57,12 +58,16 @@ def _field(name: str, before: Any, after: Any) -> FieldChangeRow:
     return FieldChangeRow(shown, _shown(name, before), _shown(name, after))
 
 
+# The keys of lines are few, and a change may have hundreds of lines.
+_camel_case = lru_cache(100)(to_camel_case)
+
+
 def _shown(name: str, value: Any) -> Any:
     """The value in API form: global IDs for customers, camelCase names in lines."""
     if name == "customer_id" and value is not None:
         return GlobalId("Customer", value).encode()
     if isinstance(value, list):
-        return [{to_camel_case(key): each for key, each in line.items()} for line in value]
+        return [{_camel_case(key): each for key, each in line.items()} for line in value]
     return value
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -195,6 +196,28 @@ async def test_the_same_conflict_many_times(database: Database) -> None:
 
     assert len(content) < 1_000
     assert b"RESPONSE_TOO_LARGE" in content
+
+
+@on_sqlite
+async def test_a_response_is_refused_before_its_values_are_made(database: Database) -> None:
+    """One payload with 10,000 changes of 50 lines would take 300 MB as objects; the limit ends it early."""
+    order = await large_order(database, await create_customer(database))
+    price = {"amount": "1", "currency": "EUR"}
+    selected = "userErrors { ... on VersionConflictError { changes { fields { before after } } } }"
+    items = [{"id": global_id(order), "to": "PAID", "expectedVersion": 1}] * 100
+    async with Api.of(database, response_limit=LIMIT) as api:
+        for number in range(20):
+            lines = [{"sku": "T" * 60, "name": f"Tea {number}", "quantity": 1, "unitPrice": price}] * 50
+            await api.data(UPDATE % "order { version }", input={"id": global_id(order), "lines": lines})
+        tracemalloc.start()
+        try:
+            content = await body(api, TRANSITION % aliased(5, selected), items=items)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert b"RESPONSE_TOO_LARGE" in content
+    assert peak < 30_000_000
 
 
 @on_sqlite
