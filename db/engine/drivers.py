@@ -167,6 +167,13 @@ class MysqlConnection:
             self.close()
 
 
+class AiomysqlCursor(aiomysql.Cursor):  # type: ignore[misc]
+    """Does not ask the server for a statement's warnings, which aiomysql issues as Python's."""
+
+    async def _show_warnings(self, connection: Any) -> None:
+        pass
+
+
 class AiomysqlConnection(MysqlConnection, aiomysql.Connection):  # type: ignore[misc]
     """aiomysql alone goes on in plain text, password and all, where the server does not support TLS."""
 
@@ -213,7 +220,8 @@ class AiomysqlConnection(MysqlConnection, aiomysql.Connection):  # type: ignore[
 
 async def connect_aiomysql(**arguments: Any) -> AiomysqlConnection:
     """Raises aiomysql's errors."""
-    return await AiomysqlConnection(**arguments).open(arguments["connect_timeout"])
+    connection = AiomysqlConnection(**arguments, cursorclass=AiomysqlCursor)
+    return await connection.open(arguments["connect_timeout"])
 
 
 class AiosqliteCursor:

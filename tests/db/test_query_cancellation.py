@@ -212,5 +212,5 @@ async def test_every_select_of_a_request_has_its_time_limit(
     )
     limited = [text for text in statements if text.startswith("SELECT /*+ MAX_EXECUTION_TIME(")]
 
-    assert 7 == len(statements)
-    assert (0 if database.url.is_sqlite else 7) == len(limited)
+    assert 5 == len(statements)
+    assert (0 if database.url.is_sqlite else 5) == len(limited)

@@ -186,8 +186,8 @@ async def test_check_names_the_variables_that_keep_it_from_serving(database: Dat
 
     assert (True, ["variables   ok", "grants      ok"]) == (fine.ok, fine.lines[4:])
     assert [
-        "foreign_key_checks is 0 although it was set to ON",
-        "sql_select_limit is 7 although it was set to 18446744073709551615",
+        "foreign_key_checks is 0 after it was set to ON",
+        "sql_select_limit is 7 after it was set to 18446744073709551615",
     ] == changed
     assert (
         False,

@@ -207,10 +207,10 @@ def forgotten(code: int) -> Iterator[None]:
     """Let every statement about the past fail as on a server that has collected its garbage."""
     query = MysqlConnection.query
 
-    async def refuse(connection: MysqlConnection, statement: Any, *options: Any) -> Any:
+    async def refuse(connection: MysqlConnection, statement: Any, *options: Any, **named: Any) -> Any:
         if "AS OF" in str(statement):
             raise connection.driver.OperationalError(code, "GC life time is shorter")
-        return await query(connection, statement, *options)
+        return await query(connection, statement, *options, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MysqlConnection, "query", refuse)
