@@ -18,7 +18,7 @@ from db.engine import pools, retry
 from db.engine.database import Database
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-LOCK, LOCK_SECONDS, LOCK_STEP = "tidegraph migrate", 60, 5
+LOCK, LOCK_SECONDS, LOCK_STEP = "tidegraph migrate", 180, 5
 # A running server reads the minimum revision every 5 seconds. What it has begun by then ends soon after.
 SECONDS_TO_NOTICE = 10.0
 
