@@ -46,7 +46,7 @@ def main(name: str, url: str, port: str) -> None:
     meter = Meter()
     app = meter.around(SERVERS[name](url, meter))
     # As `tidegraph serve` has it; the others' is uvicorn's.
-    http: Any = partial(Http1, Settings()) if name == "tidegraph" else "auto"
+    http: Any = partial(Http1, Settings(), lambda: False) if name == "tidegraph" else "auto"
     # As `tidegraph serve` does; the others get it too.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
