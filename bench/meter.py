@@ -1,4 +1,4 @@
-"""What a server has used since it started: CPU, statements and rows, told at /meter."""
+"""What a server has used since it started: CPU, statements and rows, served at /meter."""
 
 import time
 from typing import Any
@@ -17,15 +17,17 @@ class Meter:
         self.statements = self.rows = 0
 
     def count(self, rows: int) -> None:
-        """One statement, and the rows that it brought."""
+        """One statement and its rows."""
         self.statements += 1
         self.rows += max(0, rows)
 
     def watch(self, engine: AsyncEngine) -> None:
-        """Count what goes through an engine of SQLAlchemy's."""
+        """Count the statements of an engine and their rows."""
 
-        def counted(_connection: Any, cursor: Any, *_rest: Any) -> None:
-            self.count(cursor.rowcount)
+        def counted(
+            _connection: Any, _cursor: Any, _text: str, _values: Any, context: Any, _many: bool
+        ) -> None:
+            self.count(context.rowcount)
 
         sa.event.listen(engine.sync_engine, "after_cursor_execute", counted)
 

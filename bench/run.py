@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from bench import requests
 from bench.doors import Door, doors
-from bench.queries import CASES, READS, WRITES
+from bench.queries import READS, WRITES
 from bench.report import report, report_doors
 from bench.requests import Shop
 from bench.running import Running, started
@@ -52,9 +52,9 @@ async def prepare(url: str) -> Shop:
 
 
 async def measure(servers: Sequence[Running], shop: Shop, turns: int) -> None:
-    """What is written is the newest, and would be read: so writes come after all reads."""
-    await same_answers(servers, shop)
+    """Reads show the newest rows, so they are compared and measured before anything is written."""
     for cases in (READS, WRITES):
+        await same_answers(servers, shop, cases)
         for turn in range(turns):
             for case in cases:
                 await take_turns(servers, case, shop, turn)
@@ -66,8 +66,8 @@ async def take_turns(servers: Sequence[Running], case: str, shop: Shop, turn: in
         await server.turn(requests.turn(case, shop, turn, count))
 
 
-async def same_answers(servers: Iterable[Running], shop: Shop, cases: Iterable[str] = CASES) -> None:
-    """Whoever answers something else is not measured."""
+async def same_answers(servers: Iterable[Running], shop: Shop, cases: Iterable[str]) -> None:
+    """A server with another response is not measured."""
     for case in cases:
         able = [server for server in servers if server.knows(case)]
         answers = [await server.ask(requests.turn(case, shop, 0, count=1)[0]) for server in able]

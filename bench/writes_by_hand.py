@@ -19,10 +19,10 @@ from graph.global_ids import GlobalId
 
 Row = Sequence[Any]
 
+ONE_ORDER_MORE = "UPDATE customers SET orders_count = orders_count + 1 WHERE id = %s AND archived_at IS NULL"
 NEW_ORDER = (
     "INSERT INTO orders (customer_id, status, total, currency, placed_at, version, created_at, updated_at)"
-    " SELECT id, 'PENDING', %s, %s, %s, 1, %s, %s FROM customers"
-    " WHERE id = %s AND archived_at IS NULL FOR UPDATE"
+    " VALUES (%s, 'PENDING', %s, %s, %s, 1, %s, %s)"
 )
 NEW_LINES = (
     "INSERT INTO order_lines (order_id, position, sku, name, quantity, unit_price, currency)"
@@ -80,7 +80,8 @@ class Writing:
         currency = sent["lines"][0]["unitPrice"]["currency"]
         total = sum((p * line["quantity"] for p, line in zip(prices, sent["lines"], strict=True)), Decimal(0))
         customer_id = owner.row_id if owner else 0
-        inserted = await self._execute(NEW_ORDER, total, currency, now, now, now, customer_id)
+        await self._execute(ONE_ORDER_MORE, customer_id)
+        inserted = await self._execute(NEW_ORDER, customer_id, total, currency, now, now, now)
         order_id = inserted.lastrowid
         lines = [
             (order_id, place + 1, line["sku"], line["name"], line["quantity"], price, currency)

@@ -54,6 +54,8 @@ class Execution:
     """What listeners of SQLAlchemy's cursor events get as their context."""
 
     execution_options: dict[str, Any]
+    # How many rows were fetched, once they are.
+    rowcount: int = -1
 
 
 class DirectReads:
@@ -111,6 +113,7 @@ class DirectReads:
                 self._health.note_cancelled(pooled.driver_connection, deadline)
             await _invalidate(pooled, error)
             raise
+        context.rowcount = len(rows)
         for listener in self._dispatch.after_cursor_execute:
             listener(None, None, text, values, context, False)
         return rows
