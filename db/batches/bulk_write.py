@@ -18,8 +18,8 @@ async def insert(
 ) -> list[int]:
     """Insert rows that name the same columns; their ids in the rows' order. Raises as `execute` does.
 
-    TiDB tells one id, and gives those of INSERTs that run at once out by turns: so the rows are read back,
-    by `new`, which finds them, and compared. Raises ConcurrentInsert if somebody else's are equal.
+    TiDB returns one id only, and ids of concurrent INSERTs interleave: so the rows are read back by `new`,
+    which finds them, and compared. Raises ConcurrentInsert if another transaction inserted equal rows.
     """
     await transaction.execute(table.insert().values(list(rows)))
     names = list(rows[0])

@@ -83,7 +83,7 @@ CLASSES: dict[type[errors.DatabaseError], tuple[int, ...]] = {
 }
 CLASS_OF = {code: kind for kind, codes in CLASSES.items() for code in codes}
 MISSING_REFERENCE = {1451, 1452}
-# 1105 is TiDB's number for everything that has none: its message tells, in lower case.
+# 1105 is TiDB's number for errors without one of their own: the message identifies them, in lower case.
 UNKNOWN_ERROR = 1105
 BY_MESSAGE = {
     "[try again later]": CONFLICT,

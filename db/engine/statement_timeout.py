@@ -1,4 +1,4 @@
-"""Tells TiDB with each SELECT how long it may take: what is left of the deadline."""
+"""The statement timeout: TiDB gets with each SELECT what is left of the deadline (MAX_EXECUTION_TIME)."""
 
 from typing import Any
 

@@ -37,27 +37,26 @@ class Finding(NamedTuple):
 
 async def check_search_index(database: Database, *, repair: bool = True) -> Finding:
     """Customers whose words were not those of their text; with `repair` they are now."""
-    reader = database.reader()
-    checked, wrong = 0, []
-    async for rows in _batches(reader, customers):
-        drifted = await _confirmed(partial(_drifted, reader), [row.id for row in rows])
-        if drifted and repair:
-            await database.write(partial(_repair_search_index, drifted))
-        checked += len(rows)
-        wrong += drifted
-    return Finding(checked, wrong)
+    return await _check(database, customers, _drifted, _repair_search_index if repair else None)
 
 
 async def check_order_counts(database: Database, *, repair: bool = True) -> Finding:
     """Customers whose `orders_count` was wrong; with `repair` it is now right."""
+    return await _check(database, customers, _miscounted, count_orders if repair else None)
+
+
+async def _check(
+    database: Database, table: sa.Table, find: Callable[..., Any], repair: Callable[..., Any] | None = None
+) -> Finding:
+    """The rows of a table that `find` confirms to be wrong, batch by batch; `repair` corrects them."""
     reader = database.reader()
     checked, wrong = 0, []
-    async for rows in _batches(reader, customers):
-        miscounted = await _confirmed(partial(_miscounted, reader), [row.id for row in rows])
-        if miscounted and repair:
-            await database.write(partial(count_orders, miscounted))
+    async for rows in _batches(reader, table):
+        found = await _confirmed(partial(find, reader), [row.id for row in rows])
+        if found and repair:
+            await database.write(partial(repair, found))
         checked += len(rows)
-        wrong += miscounted
+        wrong += found
     return Finding(checked, wrong)
 
 
@@ -70,12 +69,7 @@ async def count_orders(ids: Sequence[int], transaction: Transaction) -> None:
 
 async def check_order_totals(database: Database) -> Finding:
     """Orders that have lines whose sum, or currency, is not the order's total; they are left as they are."""
-    reader = database.reader()
-    checked, wrong = 0, []
-    async for rows in _batches(reader, orders):
-        wrong += await _confirmed(partial(_disagreeing, reader), [row.id for row in rows])
-        checked += len(rows)
-    return Finding(checked, wrong)
+    return await _check(database, orders, _disagreeing)
 
 
 async def check_customer_keys(database: Database) -> Finding:

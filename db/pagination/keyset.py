@@ -19,8 +19,34 @@ from db.pagination.sorts import Sort
 RowT = TypeVar("RowT", Customer, Order, Change)
 
 
+class TableRows:
+    """Rows of one table, perhaps of parents; shared by connections and by the SQL of their pages."""
+
+    __slots__ = ()
+    table: str
+    where: Condition
+    parent: str | None
+    restricted: bool
+
+    @property
+    def rows_from(self) -> sa.Table:
+        return models.metadata.tables[self.table]
+
+    @property
+    def effective_filter(self) -> Condition:
+        """What the rows have in common, the filter and the owner: by it an index is chosen."""
+        return (
+            Every((self.where, row_level_security.condition(self.table))) if self.restricted else self.where
+        )
+
+    @property
+    def parent_column(self) -> sa.Column[int]:
+        """The column that says whose child a row is, where there is a parent."""
+        return self.rows_from.c[str(self.parent)]
+
+
 @dataclass(frozen=True, slots=True)
-class ConnectionSpec:
+class ConnectionSpec(TableRows):
     """A connection without its page: the field, its table, the parent's column, the sort and the filter.
 
     A cursor is bound to it, but not to a parent or a caller. `restricted`: the Reader shows one customer's
@@ -40,22 +66,6 @@ class ConnectionSpec:
         name = "Scope" if type(self) is ConnectionSpec else type(self).__name__
         text = name + repr(self).removeprefix(type(self).__name__)
         object.__setattr__(self, "fingerprint", cursors.fingerprint(text))
-
-    @property
-    def rows_from(self) -> sa.Table:
-        return models.metadata.tables[self.table]
-
-    @property
-    def effective_filter(self) -> Condition:
-        """What the rows have in common, the filter and the owner: by it an index is chosen."""
-        return (
-            Every((self.where, row_level_security.condition(self.table))) if self.restricted else self.where
-        )
-
-    @property
-    def parent_column(self) -> sa.Column[int]:
-        """The column that says whose child a row is, where the scope has a parent."""
-        return self.rows_from.c[str(self.parent)]
 
     def cursor(self, row: Any, moment: datetime | None = None) -> str:
         """The cursor of `row`, with its page's read timestamp if that is pinned."""

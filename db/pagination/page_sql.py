@@ -12,8 +12,8 @@ from db.aggregation.sql_functions import IsIn
 from db.column_types import RowId, ValueList
 from db.engine.compiled_sql import SQL, BoundStatement, LRUCache, compile_select, length, result_processors
 from db.pagination import filters, index_usage
-from db.pagination.filters import MATCH_ALL, Condition, Every
-from db.pagination.keyset import ConnectionSpec, Page
+from db.pagination.filters import MATCH_ALL, Condition
+from db.pagination.keyset import ConnectionSpec, Page, TableRows
 from db.pagination.sorts import Sort
 from db.response_budget import STREAMED
 from db.row_level_security import OWNER
@@ -35,7 +35,7 @@ CACHE: LRUCache[Any, SQL] = LRUCache(4_000_000, lambda sql: sql.size)
 
 
 @dataclass(frozen=True, slots=True)
-class StatementShape:
+class StatementShape(TableRows):
     """What the SQL of a page or a count depends on: all but its values.
 
     Without a `sort` no index is named. `after` and `before` say whether there are such bounds, and
@@ -55,22 +55,6 @@ class StatementShape:
     before: bool = False
     probes_before: bool = False
     probes_after: bool = False
-
-    @property
-    def rows_from(self) -> sa.Table:
-        return models.metadata.tables[self.table]
-
-    @property
-    def effective_filter(self) -> Condition:
-        """What the rows have in common, the filter and the owner: by it an index is chosen."""
-        return (
-            Every((self.where, row_level_security.condition(self.table))) if self.restricted else self.where
-        )
-
-    @property
-    def parent_column(self) -> sa.Column[int]:
-        """The column that says whose child a row is, where there is a parent."""
-        return self.rows_from.c[str(self.parent)]
 
 
 def page_statements(

@@ -31,7 +31,7 @@ def upgrade() -> None:
         op.add_column("customers", count)
     if connection.dialect.name == "mysql" and _has_orders(connection):
         # Running servers of an earlier version have to stop before the orders are counted. No transaction
-        # is open meanwhile, which TiDB would end.
+        # is open during the wait: TiDB would end it.
         _commit(connection)
         time.sleep(migrate.SECONDS_TO_NOTICE)
     _count(connection)

@@ -124,7 +124,7 @@ class OrdersFilter:
         "some", "The customer has at least one order matching this filter; `{}` matches any order."
     )
     none: "OrderWhere | None" = combinator_field(
-        "none", ("The customer has no order matching this filter; `{}` matches any order.")
+        "none", "The customer has no order matching this filter; `{}` matches any order."
     )
 
 
