@@ -99,6 +99,10 @@ class MysqlConnection:
         self.sent_at = time.monotonic()
         try:
             return await answer
+        except GeneratorExit:
+            # The coroutine was closed: its response would be taken for that of the next statement.
+            self.close()
+            raise
         except Exception as error:
             code = errors.driver_code(error) if isinstance(error, self.driver.Error) else None
             if code and code not in CLIENT_ERRORS:

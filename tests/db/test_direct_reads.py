@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -104,3 +104,13 @@ async def test_an_error_of_the_server_leaves_the_connection(single: Database) ->
     assert [] == made
     assert isinstance(raised.value.__cause__, sa.exc.DBAPIError)
     assert "[SQL: SELECT missing" in str(raised.value.__cause__)
+
+
+async def test_a_read_that_is_abandoned_leaves_no_response(single: Database) -> None:
+    """A coroutine that is closed while it waits for rows: the next read gets its own, not those."""
+    await answer(single)
+    abandoned: Any = single.reader().fetch(BoundStatement("SELECT 2", ()))
+    abandoned.send(None)
+    abandoned.close()
+
+    assert [[(1,)]] * 3 == [await answer(single) for _ in range(3)]
