@@ -116,7 +116,7 @@ async def test_many_rows_are_inserted_as_one_by_one(database: Database) -> None:
     await run(database, "DELETE FROM customers")
     without_ids = [{name: row[name] for name in row if name != "id"} for row in rows]
     await database.write(lambda transaction: transaction.insert_many(customers, without_ids))
-    statement = sa.select(*customers.c).order_by(customers.c.username)
+    statement = sa.select(*customers.c).order_by(customers.c.id)
     stored = [row._asdict() for row in await database.reader().fetch(statement)]
 
     assert without_ids == [{name: row[name] for name in row if name != "id"} for row in stored]
